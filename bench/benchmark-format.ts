@@ -1,10 +1,18 @@
 import type { PlacementPolicy, Strategy } from '../src/model/inventory.ts';
 import type { AccountName, HostName } from '../src/model/names.ts';
-import type { AccountView, FleetView, HostState, HostView } from '../src/planning/fleet/fleet-view.ts';
+import type {
+  AccountView,
+  FleetView,
+  HostState,
+  HostView,
+} from '../src/planning/fleet/fleet-view.ts';
 import { accountsToPlace, planPlacement } from '../src/planning/placement/placement.ts';
 import { planRebalance } from '../src/planning/rebalance/rebalance.ts';
 
-/** `fleet-placement-instance/1`: millicores, MB, percent. Trusted input of benchmarks, therefore typed and not parsed. */
+/**
+ * `fleet-placement-instance/1`: millicores, MB, percent. Trusted input of benchmarks, therefore
+ * typed and not parsed.
+ */
 export interface Instance {
   readonly id: string;
   readonly op: 'rebalance' | 'place' | 'failover' | 'drain';
@@ -16,7 +24,12 @@ export interface Instance {
 
 interface InstancePolicy {
   readonly strategy?: 'load' | 'isolation' | 'affinity' | 'location' | 'round-robin';
-  readonly weights?: { readonly cpu?: number; readonly mem?: number; readonly slots?: number; readonly disk?: number };
+  readonly weights?: {
+    readonly cpu?: number;
+    readonly mem?: number;
+    readonly slots?: number;
+    readonly disk?: number;
+  };
   readonly threshold?: number;
   readonly target?: number;
   /** null: no cap. */
@@ -58,13 +71,33 @@ interface InstanceAccount {
 export interface InstancePlan {
   readonly format: 'fleet-placement-plan/1';
   readonly instance: string;
-  readonly moves: readonly { readonly account: string; readonly from: string | null; readonly to: string; readonly reason: string }[];
+  readonly moves: readonly {
+    readonly account: string;
+    readonly from: string | null;
+    readonly to: string;
+    readonly reason: string;
+  }[];
   readonly unplaced: readonly { readonly account: string; readonly reason: string }[];
 }
 
-/** The product's policy for an instance, with the target and the cap, which are options of a rebalance and not policy. */
-export function toPolicy(instance: Instance): { policy: PlacementPolicy; targetSpread: number; maxMoves: number } {
-  const { strategy, weights, threshold = 30, target, maxMoves, memLimit = 0.9, cooldownMs = 6 * 3_600_000 } = instance.policy ?? {};
+/**
+ * The product's policy for an instance, with the target and the cap, which are options of a
+ * rebalance and not policy.
+ */
+export function toPolicy(instance: Instance): {
+  policy: PlacementPolicy;
+  targetSpread: number;
+  maxMoves: number;
+} {
+  const {
+    strategy,
+    weights,
+    threshold = 30,
+    target,
+    maxMoves,
+    memLimit = 0.9,
+    cooldownMs = 6 * 3_600_000,
+  } = instance.policy ?? {};
   const strategies: Record<string, Strategy> = {
     'round-robin': 'even',
     isolation: 'isolation',
@@ -74,7 +107,12 @@ export function toPolicy(instance: Instance): { policy: PlacementPolicy; targetS
   const policy: PlacementPolicy = {
     strategy: strategies[strategy ?? 'load'] ?? 'load',
     strategyByLabel: [],
-    weights: { cpu: weights?.cpu ?? 0.3, memory: weights?.mem ?? 0.3, slots: weights?.slots ?? 0.3, disk: weights?.disk ?? 0.1 },
+    weights: {
+      cpu: weights?.cpu ?? 0.3,
+      memory: weights?.mem ?? 0.3,
+      slots: weights?.slots ?? 0.3,
+      disk: weights?.disk ?? 0.1,
+    },
     threshold,
     maxMigrations: maxMoves ?? Number.MAX_SAFE_INTEGER,
     memoryLimitRatio: memLimit,
@@ -92,8 +130,14 @@ export function toView({ now, hosts, accounts }: Instance): FleetView {
 const mebibyte = 2 ** 20;
 
 /** Places of instances have no names; `name` is that of what stands there. */
-function toLocation(name: string, lat: number | undefined, lon: number | undefined): HostView['location'] {
-  return lat === undefined || lon === undefined ? null : { name, latitude: lat, longitude: lon, country: null };
+function toLocation(
+  name: string,
+  lat: number | undefined,
+  lon: number | undefined,
+): HostView['location'] {
+  return lat === undefined || lon === undefined
+    ? null
+    : { name, latitude: lat, longitude: lon, country: null };
 }
 
 /** One for all: a view of 50,000 accounts is made for every plan. */
@@ -146,14 +190,27 @@ export function planFor(instance: Instance): InstancePlan {
 export function planView(
   { id, op }: Instance,
   view: FleetView,
-  { policy, targetSpread, maxMoves }: { readonly policy: PlacementPolicy; readonly targetSpread: number; readonly maxMoves: number },
+  {
+    policy,
+    targetSpread,
+    maxMoves,
+  }: { readonly policy: PlacementPolicy; readonly targetSpread: number; readonly maxMoves: number },
 ): InstancePlan {
   const base = { format: 'fleet-placement-plan/1' as const, instance: id };
   if (op === 'rebalance') {
     const { moves } = planRebalance(view, policy, { targetSpread, maxMoves });
-    return { ...base, moves: moves.map(({ account, from, to, reason }) => ({ account, from, to, reason })), unplaced: [] };
+    return {
+      ...base,
+      moves: moves.map(({ account, from, to, reason }) => ({ account, from, to, reason })),
+      unplaced: [],
+    };
   }
   const { placements, unplaced } = planPlacement(view, accountsToPlace(view), policy);
-  const moves = placements.map(({ account, from, host, reason }) => ({ account, from, to: host, reason }));
+  const moves = placements.map(({ account, from, host, reason }) => ({
+    account,
+    from,
+    to: host,
+    reason,
+  }));
   return { ...base, moves, unplaced: unplaced.map(({ account, reason }) => ({ account, reason })) };
 }

@@ -3,13 +3,31 @@ import { decide } from '../hostside/answering/decide.ts';
 import { emptyMemory } from '../hostside/answering/memory.ts';
 import { beforeSend, noteSent } from '../hostside/answering/sending.ts';
 import type { Rule } from '../hostside/protocol/behaviour.ts';
-import { behaviour, message, moment, noon, rule, script, sharedChat, user } from '../test/hostside/answering/fixtures.ts';
+import {
+  behaviour,
+  message,
+  moment,
+  noon,
+  rule,
+  script,
+  sharedChat,
+  user,
+} from '../test/hostside/answering/fixtures.ts';
 
-/** `npm run bench:decisions`: processor time of one decision with 100 rules, for messages that nothing fits and for messages that are answered. */
+/**
+ * `npm run bench:decisions`: processor time of one decision with 100 rules, for messages that
+ * nothing fits and for messages that are answered.
+ */
 const rules: readonly Rule[] = Array.from({ length: 100 }, (_, index) =>
   index % 4 === 3
-    ? rule(`r${index}`, { kind: 'pattern', source: `\\b(?:order|invoice)\\s+(?:no\\.?\\s*)?${index}\\d{3,6}\\b` })
-    : rule(`r${index}`, { kind: 'keyword', words: ['one', 'two', 'three', 'four', 'five'].map((word) => `${word}${index}`) }),
+    ? rule(`r${index}`, {
+        kind: 'pattern',
+        source: `\\b(?:order|invoice)\\s+(?:no\\.?\\s*)?${index}\\d{3,6}\\b`,
+      })
+    : rule(`r${index}`, {
+        kind: 'keyword',
+        words: ['one', 'two', 'three', 'four', 'five'].map((word) => `${word}${index}`),
+      }),
 );
 const hours = {
   timeZone: 'Europe/Berlin',
@@ -31,9 +49,16 @@ const measure = (title: string, textOf: (index: number) => string): void => {
   const run = (from: number, to: number): void => {
     for (let index = from; index < to; index += 1) {
       const nowMs = noon + index * 50;
-      const event = message(2 * index, textOf(index), { sentAtMs: nowMs, sender: user(String(index % 5_000)) });
+      const event = message(2 * index, textOf(index), {
+        sentAtMs: nowMs,
+        sender: user(String(index % 5_000)),
+      });
       const verdict = decide(memory, conduct, event, moment({ nowMs }));
-      if (verdict.kind !== 'answer' || beforeSend(memory, conduct, verdict, verdict.notBeforeMs) !== null) continue;
+      if (
+        verdict.kind !== 'answer' ||
+        beforeSend(memory, conduct, verdict, verdict.notBeforeMs) !== null
+      )
+        continue;
       noteSent(memory, verdict, { messageId: 2 * index + 1, text: 'answer', atMs: nowMs });
       answers += 1;
     }
@@ -44,10 +69,15 @@ const measure = (title: string, textOf: (index: number) => string): void => {
   run(1_000, 1_000 + rounds);
   const { user: own, system } = process.cpuUsage(start);
   const perDecisionMs = (own + system) / 1_000 / rounds;
-  console.log(`${title.padEnd(44)} ${perDecisionMs.toFixed(3)} ms CPU each, ${answers} of ${rounds} answered (target 0.2)`);
+  console.log(
+    `${title.padEnd(44)} ${perDecisionMs.toFixed(3)} ms CPU each, ${answers} of ${rounds} ` +
+      'answered (target 0.2)',
+  );
 };
 
-const talk = 'does anybody know whether the garden centre near the station is open on Sunday, and what a bag of soil costs there?';
+const talk =
+  'does anybody know whether the garden centre near the station is open on Sunday, and ' +
+  'what a bag of soil costs there?';
 measure('100 rules, nothing fits, 115 characters', () => talk);
 measure('100 rules, nothing fits, 1,000 characters', () => talk.repeat(9).slice(0, 1_000));
 measure('100 rules, the 99th fits', () => `${talk} three98`);

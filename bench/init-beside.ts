@@ -1,7 +1,10 @@
 /**
- * `fleet init` of this checkout beside that of another one (of an earlier release), by turns in the same minutes, each on hosts of its own:
- * `node bench/init-beside.ts DIRECTORY [HOSTS [ROUNDS]]`, by default 2 hosts each and 5 rounds. Each round has a first run on fresh machines that have the
- * packages already (dpkg's work is the same for both), a second one that finds nothing to change, and one with `--dry-run`. Prints medians and ratios.
+ * `fleet init` of this checkout beside that of another one (of an earlier release), by turns in the
+ * same minutes, each on hosts of its own:
+ * `node bench/init-beside.ts DIRECTORY [HOSTS [ROUNDS]]`, by default 2 hosts each and 5 rounds.
+ * Each round has a first run on fresh machines that have the
+ * packages already (dpkg's work is the same for both), a second one that finds nothing to change,
+ * and one with `--dry-run`. Prints medians and ratios.
  */
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -11,9 +14,12 @@ import { packageDirectory, startLabFleet } from './lab-fleet.ts';
 import { type Cost, loadNote, median, type Run } from './measure.ts';
 
 const [other, count = '2', rounds = '5'] = process.argv.slice(2);
-if (other === undefined) throw new Error('usage: node bench/init-beside.ts DIRECTORY [HOSTS [ROUNDS]]');
+if (other === undefined)
+  throw new Error('usage: node bench/init-beside.ts DIRECTORY [HOSTS [ROUNDS]]');
 const each = Number(count);
-await runCommand([process.execPath, join(resolve(other), 'scripts', 'build.ts')], { cwd: resolve(other) });
+await runCommand([process.execPath, join(resolve(other), 'scripts', 'build.ts')], {
+  cwd: resolve(other),
+});
 
 const bench = await startLabFleet(
   2 * each,
@@ -36,7 +42,11 @@ type Figures = Cost & { readonly hostS: number };
 
 class Release {
   readonly indexes: readonly number[];
-  readonly figures: Readonly<Record<Kind, Figures[]>> = { 'first run': [], 'nothing to change': [], '--dry-run': [] };
+  readonly figures: Readonly<Record<Kind, Figures[]>> = {
+    'first run': [],
+    'nothing to change': [],
+    '--dry-run': [],
+  };
   /** Milliseconds of each step of the first runs, on the hosts. */
   readonly steps = new Map<string, number[]>();
   readonly #directory: string;
@@ -52,10 +62,13 @@ class Release {
   /** A ledger is of one release. */
   async makeOperator(): Promise<void> {
     // V8 takes the cache of a release only with the flags of that release.
-    const { nodeFlags }: { nodeFlags: readonly string[] } = await import(join(this.#directory, 'src', 'cli', 'built-program.ts'));
+    const { nodeFlags }: { nodeFlags: readonly string[] } = await import(
+      join(this.#directory, 'src', 'cli', 'built-program.ts')
+    );
     this.#nodeFlags = nodeFlags;
     await runCommand(['mkdir', this.#cwd]);
-    for (const file of ['inventory.yaml', 'key']) await copyFile(join(settings.directory, file), join(this.#cwd, file));
+    for (const file of ['inventory.yaml', 'key'])
+      await copyFile(join(settings.directory, file), join(this.#cwd, file));
     await writeFile(join(this.#cwd, 'vault.key'), '');
   }
 
@@ -94,19 +107,26 @@ class Release {
 
   #takeSteps(json: string): void {
     const { hosts } = JSON.parse(json) as { hosts: { steps: { id: string; ms: number }[] }[] };
-    for (const { id, ms } of hosts.flatMap(({ steps }) => steps)) this.steps.set(id, [...(this.steps.get(id) ?? []), ms]);
+    for (const { id, ms } of hosts.flatMap(({ steps }) => steps))
+      this.steps.set(id, [...(this.steps.get(id) ?? []), ms]);
   }
 }
 
-const releases = [new Release('before', other, 0), new Release('now', packageDirectory, each)] as const;
+const releases = [
+  new Release('before', other, 0),
+  new Release('now', packageDirectory, each),
+] as const;
 const [before, now] = releases;
 
-const middle = (figures: readonly Figures[], of: keyof Figures): number => median(figures.map((figure) => figure[of]));
+const middle = (figures: readonly Figures[], of: keyof Figures): number =>
+  median(figures.map((figure) => figure[of]));
 
 function formatKind(kind: Kind): string {
   const row = (name: string, { figures }: Release): string[] => [
     name,
-    ...(['wallS', 'cpuS', 'hostS'] as const).map((of) => `${middle(figures[kind], of).toFixed(3)} s`),
+    ...(['wallS', 'cpuS', 'hostS'] as const).map(
+      (of) => `${middle(figures[kind], of).toFixed(3)} s`,
+    ),
   ];
   const ratio = (['wallS', 'cpuS', 'hostS'] as const).map((of) =>
     (middle(now.figures[kind], of) / middle(before.figures[kind], of)).toFixed(2),
@@ -132,9 +152,14 @@ try {
   for (const release of releases) await release.makeOperator();
   for (let round = 0; round < Number(rounds); round += 1) {
     await Promise.all(releases.map((release) => release.wipe()));
-    for (const kind of kinds) for (const release of round % 2 === 0 ? releases : releases.toReversed()) await release.run(kind);
+    for (const kind of kinds)
+      for (const release of round % 2 === 0 ? releases : releases.toReversed())
+        await release.run(kind);
   }
-  console.log(`\n${each} host(s) each, ${rounds} rounds, ${loadNote()}\n\n${kinds.map(formatKind).join('\n\n')}\n\n${formatSteps()}`);
+  console.log(
+    `\n${each} host(s) each, ${rounds} rounds, ` +
+      `${loadNote()}\n\n${kinds.map(formatKind).join('\n\n')}\n\n${formatSteps()}`,
+  );
 } finally {
   await bench.end();
 }

@@ -23,21 +23,37 @@ export interface LabFleet {
   end(): Promise<void>;
 }
 
-/** `withPeers`: the other tools as well, which {@link LabFleet.inside} measures. `hasEquipment`: see `LabOptions`. */
+/**
+ * `withPeers`: the other tools as well, which {@link LabFleet.inside} measures. `hasEquipment`: see
+ * `LabOptions`.
+ */
 export async function startLabFleet(
   hosts: number,
   inventory: (lab: Lab) => string,
-  { withPeers = true, hasEquipment = false }: { readonly withPeers?: boolean; readonly hasEquipment?: boolean } = {},
+  {
+    withPeers = true,
+    hasEquipment = false,
+  }: { readonly withPeers?: boolean; readonly hasEquipment?: boolean } = {},
 ): Promise<LabFleet> {
   if (withPeers) await installPeers();
-  await runCommand([process.execPath, join(packageDirectory, 'scripts', 'build.ts')], { cwd: packageDirectory });
+  await runCommand([process.execPath, join(packageDirectory, 'scripts', 'build.ts')], {
+    cwd: packageDirectory,
+  });
   const lab = await startLab({ hosts, raiseInotify: true, hasEquipment, say: console.log });
   const directory = await mkdtemp(join(tmpdir(), 'fleet-bench-operator-'));
   await writeFile(join(directory, 'inventory.yaml'), inventory(lab));
   // A key and a list of hosts of its own: programs of the bench never see those of this machine.
   await copyFile(lab.keyFile, join(directory, 'key'));
-  const settings = { directory, keyFile: join(directory, 'key'), knownHostsFile: lab.knownHostsFile };
-  const env = { HOME: directory, SSH_AUTH_SOCK: '', XDG_CACHE_HOME: process.env.XDG_CACHE_HOME ?? `${process.env.HOME}/.cache` };
+  const settings = {
+    directory,
+    keyFile: join(directory, 'key'),
+    knownHostsFile: lab.knownHostsFile,
+  };
+  const env = {
+    HOME: directory,
+    SSH_AUTH_SOCK: '',
+    XDG_CACHE_HOME: process.env.XDG_CACHE_HOME ?? `${process.env.HOME}/.cache`,
+  };
   const inside: LabFleet['inside'] = (argv, options = {}) =>
     measured(lab.insideArgv(argv), { cwd: directory, ...options, env: { ...env, ...options.env } });
   const usedS = async (indexes: readonly number[]): Promise<number> => {
@@ -48,7 +64,11 @@ export async function startLabFleet(
     lab,
     settings,
     inside,
-    fleet: (args, options) => inside([process.execPath, ...nodeFlags, join(packageDirectory, 'dist', 'cli.cjs'), ...args], options),
+    fleet: (args, options) =>
+      inside(
+        [process.execPath, ...nodeFlags, join(packageDirectory, 'dist', 'cli.cjs'), ...args],
+        options,
+      ),
     async hostCpuS(indexes, act) {
       const idleFrom = await usedS(indexes);
       await new Promise((done) => setTimeout(done, 3000));
@@ -70,10 +90,13 @@ export async function startLabFleet(
 /** From the host's control group, which holds all of its processes. */
 async function readCpuS(lab: Lab, index: number): Promise<number> {
   const group = `fleet-labs/${lab.name}/h${index}`;
-  const old = await readFile(`/sys/fs/cgroup/cpuacct/${group}/cpuacct.usage`, 'utf8').catch(() => null);
+  const old = await readFile(`/sys/fs/cgroup/cpuacct/${group}/cpuacct.usage`, 'utf8').catch(
+    () => null,
+  );
   if (old !== null) return Number(old) / 1e9;
   const stat = await readFile(`/sys/fs/cgroup/${group}/cpu.stat`, 'utf8');
   return Number(/^usage_usec (\d+)/m.exec(stat)?.[1]) / 1e6;
 }
 
-export const peerHosts = (lab: Lab, count: number): PeerHost[] => lab.hosts.slice(0, count).map(({ name, address }) => ({ name, address }));
+export const peerHosts = (lab: Lab, count: number): PeerHost[] =>
+  lab.hosts.slice(0, count).map(({ name, address }) => ({ name, address }));

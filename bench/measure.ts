@@ -4,7 +4,10 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatTable } from '../src/cli/render/table.ts';
 
-/** What one run of a program took. Seconds; `cpuS` is that of the program and all that it waited for, on this machine. */
+/**
+ * What one run of a program took. Seconds; `cpuS` is that of the program and all that it waited
+ * for, on this machine.
+ */
 export interface Cost {
   readonly wallS: number;
   readonly cpuS: number;
@@ -25,7 +28,10 @@ const scratch = mkdtempSync(join(tmpdir(), 'fleet-bench-'));
 let runs = 0;
 
 /** Runs a program and measures it. Throws with the end of what it said where it fails. */
-export async function measured(argv: readonly string[], { cwd, env = {}, codes = [0] }: RunOptions = {}): Promise<Run> {
+export async function measured(
+  argv: readonly string[],
+  { cwd, env = {}, codes = [0] }: RunOptions = {},
+): Promise<Run> {
   const file = join(scratch, String(runs++));
   const script = `TIMEFORMAT='%R %U %S'; exec 3>"$0.out" 4>"$0.err"; { time "$@" >&3 2>&4; } 2>"$0.time"`;
   const child = spawn('bash', ['-c', script, file, ...argv], {
@@ -33,13 +39,22 @@ export async function measured(argv: readonly string[], { cwd, env = {}, codes =
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, ...env },
   });
-  const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('exit', resolve));
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.on('error', reject).on('exit', resolve),
+  );
   const stdout = readFileSync(`${file}.out`, 'utf8');
   if (code === null || !codes.includes(code)) {
-    const said = `${stdout}\n${readFileSync(`${file}.err`, 'utf8')}`.trim().split('\n').slice(-15).join('\n');
+    const said = `${stdout}\n${readFileSync(`${file}.err`, 'utf8')}`
+      .trim()
+      .split('\n')
+      .slice(-15)
+      .join('\n');
     throw new Error(`${argv.slice(0, 4).join(' ')} ... ended with code ${code}:\n${said}`);
   }
-  const [wallS = 0, userS = 0, systemS = 0] = readFileSync(`${file}.time`, 'utf8').trim().split(' ').map(Number);
+  const [wallS = 0, userS = 0, systemS = 0] = readFileSync(`${file}.time`, 'utf8')
+    .trim()
+    .split(' ')
+    .map(Number);
   return { wallS, cpuS: userS + systemS, stdout };
 }
 
@@ -47,7 +62,10 @@ export async function measured(argv: readonly string[], { cwd, env = {}, codes =
 export const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
 
-/** Lets contestants run by turns, so that what else the machine does hits all of them; the median of each. `rounds` by name, 1 where it is not said. */
+/**
+ * Lets contestants run by turns, so that what else the machine does hits all of them; the median of
+ * each. `rounds` by name, 1 where it is not said.
+ */
 export async function byTurns<Name extends string>(
   contestants: Readonly<Record<Name, () => Promise<Cost>>>,
   rounds: Readonly<Partial<Record<Name, number>>>,
@@ -56,13 +74,17 @@ export async function byTurns<Name extends string>(
   const seen = new Map<Name, Cost[]>(names.map((name) => [name, []]));
   const most = Math.max(...names.map((name) => rounds[name] ?? 1));
   for (let round = 0; round < most; round += 1) {
-    for (const name of names) if (round < (rounds[name] ?? 1)) seen.get(name)?.push(await contestants[name]());
+    for (const name of names)
+      if (round < (rounds[name] ?? 1)) seen.get(name)?.push(await contestants[name]());
   }
   const middle = (costs: readonly Cost[]): Cost => ({
     wallS: median(costs.map(({ wallS }) => wallS)),
     cpuS: median(costs.map(({ cpuS }) => cpuS)),
   });
-  return Object.fromEntries([...seen].map(([name, costs]) => [name, middle(costs)])) as Record<Name, Cost>;
+  return Object.fromEntries([...seen].map(([name, costs]) => [name, middle(costs)])) as Record<
+    Name,
+    Cost
+  >;
 }
 
 /** One row of a verdict: a figure beside the target that it is to keep. */
@@ -75,12 +97,17 @@ export interface Verdict {
   readonly is: 'least' | 'most';
 }
 
-const met = ({ figure, target, is }: Verdict): boolean => (is === 'least' ? figure >= target : figure <= target);
+const met = ({ figure, target, is }: Verdict): boolean =>
+  is === 'least' ? figure >= target : figure <= target;
 
 export const formatCosts = (costs: Readonly<Record<string, Cost>>): string =>
   formatTable(
     ['WHO', 'WALL', 'CPU HERE'],
-    Object.entries(costs).map(([name, { wallS, cpuS }]) => [name, `${wallS.toFixed(2)} s`, `${cpuS.toFixed(2)} s`]),
+    Object.entries(costs).map(([name, { wallS, cpuS }]) => [
+      name,
+      `${wallS.toFixed(2)} s`,
+      `${cpuS.toFixed(2)} s`,
+    ]),
     '',
   );
 
@@ -100,4 +127,5 @@ export const formatVerdicts = (verdicts: readonly Verdict[]): string =>
   );
 
 /** Ratios survive other work on the machine, seconds do not: so what else it does is said. */
-export const loadNote = (): string => `load average ${(loadavg()[0] ?? 0).toFixed(1)} on this machine`;
+export const loadNote = (): string =>
+  `load average ${(loadavg()[0] ?? 0).toFixed(1)} on this machine`;

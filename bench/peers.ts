@@ -14,7 +14,10 @@ export async function installPeers(): Promise<void> {
   console.log(`installing ${missing.join(' and ')} ...`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   await tryCommand(['apt-get', '-q', 'update'], { env, timeoutMs: 300_000 });
-  await runCommand(['apt-get', '-q', '-y', '--no-install-recommends', 'install', ...missing], { env, timeoutMs: 600_000 });
+  await runCommand(['apt-get', '-q', '-y', '--no-install-recommends', 'install', ...missing], {
+    env,
+    timeoutMs: 600_000,
+  });
 }
 
 export interface PeerHost {
@@ -29,7 +32,10 @@ export interface PeerSettings {
   readonly knownHostsFile: string;
 }
 
-/** The same for every tool: the key exchange that fleet uses, no other keys, no connections left from the run before. */
+/**
+ * The same for every tool: the key exchange that fleet uses, no other keys, no connections left
+ * from the run before.
+ */
 export const sshOptions = ({ keyFile, knownHostsFile }: PeerSettings): readonly string[] => [
   '-F',
   'none',
@@ -45,13 +51,28 @@ export const sshOptions = ({ keyFile, knownHostsFile }: PeerSettings): readonly 
   ].flatMap((option) => ['-o', option]),
 ];
 
-/** One ssh a host, all at once, as `xargs -P` does it; each runs `command` with `stdinFile` as its input. */
-export function sshFanOut(settings: PeerSettings, hosts: readonly PeerHost[], command: string, stdinFile = '/dev/null'): string[] {
-  const script = `for address in ${hosts.map(({ address }) => address).join(' ')}; do ssh ${sshOptions(settings).join(' ')} "root@$address" '${command}' <'${stdinFile}' & done; wait`;
+/**
+ * One ssh a host, all at once, as `xargs -P` does it; each runs `command` with `stdinFile` as its
+ * input.
+ */
+export function sshFanOut(
+  settings: PeerSettings,
+  hosts: readonly PeerHost[],
+  command: string,
+  stdinFile = '/dev/null',
+): string[] {
+  const script =
+    `for address in ${hosts.map(({ address }) => address).join(' ')}; do ssh ` +
+    `${sshOptions(settings).join(' ')} "root@$address" '${command}' <'${stdinFile}' & done; ` +
+    'wait';
   return ['bash', '-c', script];
 }
 
-export const clush = (settings: PeerSettings, hosts: readonly PeerHost[], command: string): string[] => [
+export const clush = (
+  settings: PeerSettings,
+  hosts: readonly PeerHost[],
+  command: string,
+): string[] => [
   'clush',
   '-q',
   '-f',
@@ -65,7 +86,10 @@ export const clush = (settings: PeerSettings, hosts: readonly PeerHost[], comman
   command,
 ];
 
-/** Ansible as one sets it up who cares for speed: pipelining, kept connections, as many forks as hosts. */
+/**
+ * Ansible as one sets it up who cares for speed: pipelining, kept connections, as many forks as
+ * hosts.
+ */
 export class Ansible {
   readonly #settings: PeerSettings;
 
@@ -73,7 +97,11 @@ export class Ansible {
     this.#settings = settings;
   }
 
-  playbook(hosts: readonly PeerHost[], file: string, variables: Readonly<Record<string, string>>): Promise<string[]> {
+  playbook(
+    hosts: readonly PeerHost[],
+    file: string,
+    variables: Readonly<Record<string, string>>,
+  ): Promise<string[]> {
     return this.#argv(hosts, ['ansible-playbook', file, '-e', JSON.stringify(variables)]);
   }
 
@@ -81,26 +109,45 @@ export class Ansible {
     return this.#argv(hosts, ['ansible', 'all', '-m', 'command', '-a', command]);
   }
 
-  /** Ends the connections that are kept, so that the next run begins without any. Not part of what is measured. */
+  /**
+   * Ends the connections that are kept, so that the next run begins without any. Not part of what
+   * is measured.
+   */
   async disconnect(): Promise<void> {
     const folder = join(this.#settings.directory, 'cp');
     for (const name of await readdir(folder)) {
-      await tryCommand(['ssh', '-F', 'none', '-o', `ControlPath=${join(folder, name)}`, '-O', 'exit', 'none']);
+      await tryCommand([
+        'ssh',
+        '-F',
+        'none',
+        '-o',
+        `ControlPath=${join(folder, name)}`,
+        '-O',
+        'exit',
+        'none',
+      ]);
     }
   }
 
   async #argv(hosts: readonly PeerHost[], argv: readonly string[]): Promise<string[]> {
     const { directory, keyFile, knownHostsFile } = this.#settings;
     await mkdir(join(directory, 'cp'), { recursive: true });
-    const inventory = hosts.map(({ name, address }) => `${name} ansible_host=${address}`).join('\n');
+    const inventory = hosts
+      .map(({ name, address }) => `${name} ansible_host=${address}`)
+      .join('\n');
     await writeFile(
       join(directory, 'hosts.ini'),
-      `[all]\n${inventory}\n[all:vars]\nansible_user=root\nansible_ssh_private_key_file=${keyFile}\nansible_python_interpreter=/usr/bin/python3\n`,
+      `[all]\n${inventory}\n[all:vars]\nansible_user=root\nansible_ssh_private_key_file=${keyFile}` +
+        '\nansible_python_interpreter=/usr/bin/python3\n',
     );
-    const sshArgs = `-o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=${knownHostsFile} -o LogLevel=ERROR -o IdentitiesOnly=yes -o KexAlgorithms=curve25519-sha256`;
+    const sshArgs =
+      `-o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=${knownHostsFile} ` +
+      '-o LogLevel=ERROR -o IdentitiesOnly=yes -o KexAlgorithms=curve25519-sha256';
     await writeFile(
       join(directory, 'ansible.cfg'),
-      `[defaults]\nforks = ${hosts.length}\ninventory = ${directory}/hosts.ini\nlocal_tmp = ${directory}/tmp\ngathering = implicit\n[ssh_connection]\npipelining = True\ncontrol_path_dir = ${directory}/cp\nssh_args = ${sshArgs}\n`,
+      `[defaults]\nforks = ${hosts.length}\ninventory = ${directory}/hosts.ini\nlocal_tmp ` +
+        `= ${directory}/tmp\ngathering = implicit\n[ssh_connection]\npipelining = ` +
+        `True\ncontrol_path_dir = ${directory}/cp\nssh_args = ${sshArgs}\n`,
     );
     return ['env', `ANSIBLE_CONFIG=${directory}/ansible.cfg`, 'LC_ALL=C.UTF-8', ...argv];
   }

@@ -1,6 +1,8 @@
 /**
- * The planner beside a naive greedy and the lower bound, on fleets that this file draws itself: `node bench/placement.ts [HOSTS...]`.
- * Moves are those that bring the spread under 30 points; "missed" where a planner does not get there.
+ * The planner beside a naive greedy and the lower bound, on fleets that this file draws itself:
+ * `node bench/placement.ts [HOSTS...]`.
+ * Moves are those that bring the spread under 30 points; "missed" where a planner does not get
+ * there.
  */
 import type { PlacementPolicy } from '../src/model/inventory.ts';
 import type { AccountName, HostName } from '../src/model/names.ts';
@@ -24,7 +26,10 @@ const policy: PlacementPolicy = {
 
 type Draw = () => number;
 
-/** Seeded random numbers, 0-1: a linear congruential generator with the constants of Numerical Recipes. */
+/**
+ * Seeded random numbers, 0-1: a linear congruential generator with the constants of Numerical
+ * Recipes.
+ */
 function seededDraw(seed: number): Draw {
   let state = seed >>> 0;
   return () => {
@@ -43,7 +48,11 @@ interface Family {
   readonly cpuSigma: number;
   /** 0: an even chance for every host; more crowds a few. */
   readonly unevenness: number;
-  readonly adjust?: (accounts: readonly AccountView[], fleet: FlatFleet, draw: Draw) => readonly AccountView[];
+  readonly adjust?: (
+    accounts: readonly AccountView[],
+    fleet: FlatFleet,
+    draw: Draw,
+  ) => readonly AccountView[];
 }
 
 const skewFamily: Family = { cpuSigma: 1.1, unevenness: 0.5 };
@@ -54,22 +63,31 @@ const families: Record<string, Family> = {
   whale: {
     cpuSigma: 0.25,
     unevenness: 0.6,
-    adjust: (accounts, _, draw) => accounts.map((account) => (draw() < 1 / 12 ? { ...account, cpuCores: 1.2 } : account)),
+    adjust: (accounts, _, draw) =>
+      accounts.map((account) => (draw() < 1 / 12 ? { ...account, cpuCores: 1.2 } : account)),
   },
   stuck: {
     cpuSigma: 0.25,
     unevenness: 0.7,
     adjust(accounts, fleet) {
       const hottest = fleet.upHosts().sort((a, b) => (fleet.score[b] ?? 0) - (fleet.score[a] ?? 0));
-      const frozen = new Set(hottest.slice(0, Math.ceil(hottest.length / 10)).map((host) => fleet.hosts[host]?.name));
+      const frozen = new Set(
+        hottest.slice(0, Math.ceil(hottest.length / 10)).map((host) => fleet.hosts[host]?.name),
+      );
       return accounts.map((account) =>
-        account.host !== null && frozen.has(account.host) ? { ...account, pinnedTo: account.host } : account,
+        account.host !== null && frozen.has(account.host)
+          ? { ...account, pinnedTo: account.host }
+          : account,
       );
     },
   },
 };
 
-function drawFleet({ cpuSigma, unevenness, adjust }: Family, hostCount: number, seed: number): FleetView {
+function drawFleet(
+  { cpuSigma, unevenness, adjust }: Family,
+  hostCount: number,
+  seed: number,
+): FleetView {
   const draw = seededDraw(seed);
   const hosts: HostView[] = Array.from({ length: hostCount }, (_, index) => ({
     name: `h${index}` as HostName,
@@ -93,7 +111,9 @@ function drawFleet({ cpuSigma, unevenness, adjust }: Family, hostCount: number, 
     drawAccount(index, pickHost(draw, chance, total, free), cpuSigma, draw),
   );
   const view = { nowMs: 0, hosts, accounts };
-  return adjust === undefined ? view : { ...view, accounts: adjust(accounts, new FlatFleet(view, policy), draw) };
+  return adjust === undefined
+    ? view
+    : { ...view, accounts: adjust(accounts, new FlatFleet(view, policy), draw) };
 }
 
 /** A host by its chance; the next one with a free slot where that is full. */
@@ -126,15 +146,22 @@ function drawAccount(index: number, host: number, cpuSigma: number, draw: Draw):
   };
 }
 
-/** What most would write first: the first movable account of the hottest host goes to the coldest that takes it. Returns the moves. */
+/**
+ * What most would write first: the first movable account of the hottest host goes to the coldest
+ * that takes it. Returns the moves.
+ */
 function naiveMoves(view: FleetView): number | null {
   const fleet = new FlatFleet(view, policy);
   const moved = new Set<number>();
   while (fleet.spread() > policy.threshold) {
     const byScore = fleet.upHosts().sort((a, b) => (fleet.score[a] ?? 0) - (fleet.score[b] ?? 0));
     const hottest = byScore.at(-1) ?? none;
-    const account = fleet.residents(hottest).find((resident) => fleet.movable[resident] === 1 && !moved.has(resident));
-    const target = byScore.find((host) => host !== hottest && account !== undefined && fleet.accepts(account, host));
+    const account = fleet
+      .residents(hottest)
+      .find((resident) => fleet.movable[resident] === 1 && !moved.has(resident));
+    const target = byScore.find(
+      (host) => host !== hottest && account !== undefined && fleet.accepts(account, host),
+    );
     if (account === undefined || target === undefined) return null;
     moved.add(account);
     fleet.move(account, target);
@@ -149,7 +176,10 @@ function naivePlacementSpread(view: FleetView): number {
     const takers = fleet.upHosts().filter((host) => fleet.accepts(account, host));
     fleet.move(
       account,
-      takers.reduce((best, host) => ((fleet.score[host] ?? 0) < (fleet.score[best] ?? 0) ? host : best), takers[0] ?? none),
+      takers.reduce(
+        (best, host) => ((fleet.score[host] ?? 0) < (fleet.score[best] ?? 0) ? host : best),
+        takers[0] ?? none,
+      ),
     );
   }
   return fleet.spread();
@@ -162,18 +192,37 @@ function timed<T>(work: () => T): { readonly result: T; readonly ms: number } {
 }
 
 function printRow(cells: readonly (string | number)[]): void {
-  console.log(cells.map((cell, column) => (column === 0 ? String(cell).padEnd(10) : String(cell).padStart(10))).join(''));
+  console.log(
+    cells
+      .map((cell, column) => (column === 0 ? String(cell).padEnd(10) : String(cell).padStart(10)))
+      .join(''),
+  );
 }
 
 const sizes = process.argv.slice(2).map(Number);
 for (const hostCount of sizes.length > 0 ? sizes : [20, 50, 200]) {
-  console.log(`\nmoves to bring the spread under ${policy.threshold}, ${hostCount} hosts, ${5 * hostCount} accounts`);
+  console.log(
+    `\nmoves to bring the spread under ${policy.threshold}, ${hostCount} hosts, ` +
+      `${5 * hostCount} accounts`,
+  );
   printRow(['family', 'planner', 'naive', 'bound', 'spread', 'ms']);
   for (const [name, family] of Object.entries(families)) {
     const view = drawFleet(family, hostCount, 1);
-    const { result, ms } = timed(() => planRebalance(view, policy, { targetSpread: policy.threshold }));
-    const planned = result.verdict === 'planned' || result.verdict === 'balanced' ? result.moves.length : 'missed';
-    printRow([name, planned, naiveMoves(view) ?? 'missed', result.lowerBound ?? '-', result.spreadAfter.toFixed(1), ms.toFixed(0)]);
+    const { result, ms } = timed(() =>
+      planRebalance(view, policy, { targetSpread: policy.threshold }),
+    );
+    const planned =
+      result.verdict === 'planned' || result.verdict === 'balanced'
+        ? result.moves.length
+        : 'missed';
+    printRow([
+      name,
+      planned,
+      naiveMoves(view) ?? 'missed',
+      result.lowerBound ?? '-',
+      result.spreadAfter.toFixed(1),
+      ms.toFixed(0),
+    ]);
   }
   const skew = drawFleet(skewFamily, hostCount, 2);
   const empty = { ...skew, accounts: skew.accounts.map((account) => ({ ...account, host: null })) };
@@ -183,7 +232,9 @@ for (const hostCount of sizes.length > 0 ? sizes : [20, 50, 200]) {
     empty.accounts.map((_, account) => account),
   );
   console.log(
-    `placing all of the skewed ones: spread ${result.spreadAfter.toFixed(1)}, naive ${naivePlacementSpread(empty).toFixed(1)}, ` +
-      `least peak possible ${level.toFixed(1)}, ${result.unplaced.length} left over, ${ms.toFixed(0)} ms`,
+    `placing all of the skewed ones: spread ${result.spreadAfter.toFixed(1)}, naive ` +
+      `${naivePlacementSpread(empty).toFixed(1)}, ` +
+      `least peak possible ${level.toFixed(1)}, ${result.unplaced.length} left over, ` +
+      `${ms.toFixed(0)} ms`,
   );
 }

@@ -1,4 +1,7 @@
-/** Reads a placement instance on standard input and writes the plan to standard output: `node bench/plan-file.ts < instance.json`. */
+/**
+ * Reads a placement instance on standard input and writes the plan to standard output: `node
+ * bench/plan-file.ts < instance.json`.
+ */
 import { readFileSync } from 'node:fs';
 import { type Instance, planFor } from './benchmark-format.ts';
 

@@ -1,7 +1,10 @@
 /**
- * The importer against damaged and foreign sessions: `npm run bench:sessions [MUTANTS] [STRINGS]`. Prints for each kind of source how many of MUTANTS (600,000
- * in all) were refused or accepted, the slowest of them and the memory of the process, then for each neighbouring format how many of STRINGS (200,000) were taken
- * for another. Exit code 1 where a limit is passed. Two processes share the work, so that an endless loop or a fall is found and named.
+ * The importer against damaged and foreign sessions: `npm run bench:sessions [MUTANTS] [STRINGS]`.
+ * Prints for each kind of source how many of MUTANTS (600,000
+ * in all) were refused or accepted, the slowest of them and the memory of the process, then for
+ * each neighbouring format how many of STRINGS (200,000) were taken
+ * for another. Exit code 1 where a limit is passed. Two processes share the work, so that an
+ * endless loop or a fall is found and named.
  */
 import { fork } from 'node:child_process';
 import { formatTable } from '../src/cli/render/table.ts';
@@ -33,12 +36,25 @@ interface Tally {
 }
 
 const emptyTally = (kind: string): Tally => ({
-  ...{ kind, tried: 0, refused: 0, accepted: 0, wrong: 0, crashes: 0, slowestMs: 0, memoryMb: 0, fault: '' },
+  ...{
+    kind,
+    tried: 0,
+    refused: 0,
+    accepted: 0,
+    wrong: 0,
+    crashes: 0,
+    slowestMs: 0,
+    memoryMb: 0,
+    fault: '',
+  },
 });
 
 const peakMb = (): number => process.resourceUsage().maxRSS / 1024;
 
-/** One mutant; a slow one is tried again, because this machine may have done something else meanwhile. */
+/**
+ * One mutant; a slow one is tried again, because this machine may have done something else
+ * meanwhile.
+ */
 async function tryOne({ make, name }: MutantKind, seed: number, tally: Tally): Promise<void> {
   tally.tried += 1;
   try {
@@ -51,7 +67,9 @@ async function tryOne({ make, name }: MutantKind, seed: number, tally: Tally): P
     } else tally[first.verdict] += 1;
   } catch (error) {
     tally.crashes += 1;
-    tally.fault ||= `${name}, seed ${seed}: ${error instanceof Error ? (error.stack ?? error.message) : error}`;
+    tally.fault ||=
+      `${name}, seed ${seed}: ` +
+      `${error instanceof Error ? (error.stack ?? error.message) : error}`;
   }
 }
 
@@ -94,8 +112,8 @@ async function hear(part: number): Promise<ReadonlyMap<string, Tally>> {
     last = tally.kind;
     told.set(tally.kind, tally);
   });
-  const [code, signal] = await new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) =>
-    child.on('close', (...end) => resolve(end)),
+  const [code, signal] = await new Promise<readonly [number | null, NodeJS.Signals | null]>(
+    (resolve) => child.on('close', (...end) => resolve(end)),
   );
   clearTimeout(hang);
   if (code === 0) return told;
@@ -103,7 +121,9 @@ async function hear(part: number): Promise<ReadonlyMap<string, Tally>> {
   told.set(reached.kind, {
     ...reached,
     crashes: reached.crashes + 1,
-    fault: `${reached.kind}: the process fell or hung after ${reached.tried} of part ${part} (${signal ?? code})`,
+    fault:
+      `${reached.kind}: the process fell or hung after ${reached.tried} of part ${part} ` +
+      `(${signal ?? code})`,
   });
   return told;
 }
@@ -126,7 +146,16 @@ const together = (kind: string, parts: readonly ReadonlyMap<string, Tally>[]): T
 const isBad = ({ wrong, crashes, slowestMs, memoryMb }: Tally): boolean =>
   wrong > 0 || crashes > 0 || slowestMs >= limitMs || memoryMb >= limitMb;
 
-const row = ({ kind, tried, refused, accepted, wrong, crashes, slowestMs, memoryMb }: Tally): string[] => [
+const row = ({
+  kind,
+  tried,
+  refused,
+  accepted,
+  wrong,
+  crashes,
+  slowestMs,
+  memoryMb,
+}: Tally): string[] => [
   ...[kind, tried, refused, accepted, wrong, crashes].map(String),
   ...[`${slowestMs.toFixed(1)} ms`, `${memoryMb.toFixed(0)} MB`],
 ];
@@ -137,14 +166,35 @@ async function main(): Promise<void> {
   const parts = await Promise.all(Array.from({ length: processes }, (_, part) => hear(part)));
   const kinds = [...new Set(parts.flatMap((part) => [...part.keys()]))];
   const tallies = kinds.map((kind) => together(kind, parts));
-  const [foreign, damaged] = [true, false].map((is) => tallies.filter(({ kind }) => kind.startsWith('strings of ') === is));
-  const heads = ['DAMAGED', 'TRIED', 'REFUSED', 'ACCEPTED', 'WRONG KEYS', 'CRASHES', 'SLOWEST', 'MEMORY'];
+  const [foreign, damaged] = [true, false].map((is) =>
+    tallies.filter(({ kind }) => kind.startsWith('strings of ') === is),
+  );
+  const heads = [
+    'DAMAGED',
+    'TRIED',
+    'REFUSED',
+    'ACCEPTED',
+    'WRONG KEYS',
+    'CRASHES',
+    'SLOWEST',
+    'MEMORY',
+  ];
   console.log(formatTable(heads, (damaged ?? []).map(row), ''));
-  const rows = (foreign ?? []).map(({ kind, tried, wrong }) => [kind, String(tried), String(wrong)]);
+  const rows = (foreign ?? []).map(({ kind, tried, wrong }) => [
+    kind,
+    String(tried),
+    String(wrong),
+  ]);
   console.log(formatTable(['NEIGHBOURING FORMATS', 'TRIED', 'TAKEN FOR ANOTHER'], rows, ''));
-  const sum = (pick: (tally: Tally) => number): number => (damaged ?? []).reduce((total, tally) => total + pick(tally), 0);
-  const figures = `${sum(({ tried }) => tried)} damaged sources: ${sum(({ crashes }) => crashes)} crashes, ${sum(({ wrong }) => wrong)} wrong keys`;
-  console.log(`${figures}; limits: ${limitMs} ms and ${limitMb} MB each; took ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+  const sum = (pick: (tally: Tally) => number): number =>
+    (damaged ?? []).reduce((total, tally) => total + pick(tally), 0);
+  const figures =
+    `${sum(({ tried }) => tried)} damaged sources: ${sum(({ crashes }) => crashes)} crashes, ` +
+    `${sum(({ wrong }) => wrong)} wrong keys`;
+  console.log(
+    `${figures}; limits: ${limitMs} ms and ${limitMb} MB each; took ` +
+      `${((performance.now() - startedMs) / 1000).toFixed(0)} s`,
+  );
   for (const { fault } of tallies) if (fault !== '') console.log(fault);
   process.exitCode = tallies.some(isBad) || sum(({ tried }) => tried) < mutants ? 1 : 0;
 }

@@ -1,11 +1,19 @@
 /**
- * `fleet exec` on 100 addresses beside Ansible's `command`, clush and ssh, all with the same key exchange; `fleet status --live` of 16 hosts through their
+ * `fleet exec` on 100 addresses beside Ansible's `command`, clush and ssh, all with the same key
+ * exchange; `fleet status --live` of 16 hosts through their
  * agents. `node bench/ssh.ts`; all in one run, by turns.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { peerHosts, startLabFleet } from './lab-fleet.ts';
-import { byTurns, type Cost, formatCosts, formatVerdicts, loadNote, type Verdict } from './measure.ts';
+import {
+  byTurns,
+  type Cost,
+  formatCosts,
+  formatVerdicts,
+  loadNote,
+  type Verdict,
+} from './measure.ts';
 import { Ansible, clush, type PeerHost, sshFanOut } from './peers.ts';
 
 const addressCount = 100;
@@ -13,7 +21,8 @@ const hostCount = Number(process.argv[2] ?? 16);
 const rounds = 5;
 
 /**
- * One lab host answers on all of them. Without PAM meanwhile: its session of systemd and its message of the day take a third of a login, which a hundred
+ * One lab host answers on all of them. Without PAM meanwhile: its session of systemd and its
+ * message of the day take a third of a login, which a hundred
  * hosts would spend side by side, and here all contestants would wait for it in one queue.
  */
 const addresses: readonly PeerHost[] = Array.from({ length: addressCount }, (_, index) => ({
@@ -45,17 +54,27 @@ const manyConfig = '/etc/ssh/sshd_config.d/many.conf';
 
 async function giveAddresses(): Promise<void> {
   const list = addresses.map(({ address }) => `ip addr add ${address}/32 dev lo`).join('; ');
-  await lab.ssh(1, `${list}; printf 'MaxStartups 1000\\nUsePAM no\\n' >${manyConfig}; systemctl restart ssh`);
+  await lab.ssh(
+    1,
+    `${list}; printf 'MaxStartups 1000\\nUsePAM no\\n' >${manyConfig}; systemctl restart ssh`,
+  );
   await lab.exec(['ip', 'route', 'add', '10.78.0.0/24', 'via', lab.hosts[0]?.address ?? '']);
-  const lines = [`10.78.0.* ${lab.hosts[0]?.hostKey}`, ...lab.hosts.map(({ hostKeyLine }) => hostKeyLine)];
+  const lines = [
+    `10.78.0.* ${lab.hosts[0]?.hostKey}`,
+    ...lab.hosts.map(({ hostKeyLine }) => hostKeyLine),
+  ];
   await writeFile(settings.knownHostsFile, `${lines.join('\n')}\n`);
 }
 
 /** A run counts only when every address answered. */
-const answeredBy = async (run: Promise<{ readonly stdout: string } & Cost>, count: number): Promise<Cost> => {
+const answeredBy = async (
+  run: Promise<{ readonly stdout: string } & Cost>,
+  count: number,
+): Promise<Cost> => {
   const { stdout, ...cost } = await run;
   const answers = stdout.match(/load average/g)?.length ?? 0;
-  if (answers !== count) throw new Error(`${answers} of ${count} answered:\n${stdout.slice(-1000)}`);
+  if (answers !== count)
+    throw new Error(`${answers} of ${count} answered:\n${stdout.slice(-1000)}`);
   return cost;
 };
 
@@ -66,14 +85,20 @@ async function compareExec(): Promise<void> {
       clush: () => answeredBy(bench.inside(clush(settings, addresses, 'uptime')), addressCount),
       ssh: () => answeredBy(bench.inside(sshFanOut(settings, addresses, 'uptime')), addressCount),
       'ansible command': async () => {
-        const cost = await answeredBy(bench.inside(await ansible.command(addresses, 'uptime')), addressCount);
+        const cost = await answeredBy(
+          bench.inside(await ansible.command(addresses, 'uptime')),
+          addressCount,
+        );
         await ansible.disconnect();
         return cost;
       },
     },
     { 'fleet exec': rounds, clush: rounds, ssh: rounds, 'ansible command': 2 },
   );
-  console.log(`\nuptime on ${addressCount} addresses, curve25519 for all, ${loadNote()}\n${formatCosts(costs)}`);
+  console.log(
+    `\nuptime on ${addressCount} addresses, curve25519 for all, ` +
+      `${loadNote()}\n${formatCosts(costs)}`,
+  );
   const ours = costs['fleet exec'];
   verdicts.push(
     {
@@ -83,8 +108,20 @@ async function compareExec(): Promise<void> {
       unit: 'x',
       is: 'least',
     },
-    { what: 'exec: time of clush, in fleet’s', figure: costs.clush.wallS / ours.wallS, target: 1, unit: 'x', is: 'least' },
-    { what: 'exec: CPU here of ssh, in fleet’s', figure: costs.ssh.cpuS / ours.cpuS, target: 1, unit: 'x', is: 'least' },
+    {
+      what: 'exec: time of clush, in fleet’s',
+      figure: costs.clush.wallS / ours.wallS,
+      target: 1,
+      unit: 'x',
+      is: 'least',
+    },
+    {
+      what: 'exec: CPU here of ssh, in fleet’s',
+      figure: costs.ssh.cpuS / ours.cpuS,
+      target: 1,
+      unit: 'x',
+      is: 'least',
+    },
   );
 }
 
@@ -96,7 +133,9 @@ async function compareStatus(): Promise<void> {
     { 'fleet status --live': () => bench.fleet(['status', '--live', '--limit', names.join(',')]) },
     { 'fleet status --live': rounds },
   );
-  console.log(`\nstatus of ${hostCount} hosts through their agents, ${loadNote()}\n${formatCosts(live)}`);
+  console.log(
+    `\nstatus of ${hostCount} hosts through their agents, ${loadNote()}\n${formatCosts(live)}`,
+  );
   verdicts.push({
     what: `status --live of ${hostCount} hosts`,
     figure: live['fleet status --live'].wallS,

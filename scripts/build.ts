@@ -6,31 +6,45 @@ import { nodeFlags } from '../src/cli/built-program.ts';
 import { buildHostFiles } from '../src/release/build-host-files.ts';
 
 /**
- * Builds what is published: `dist/cli.cjs` with `dist/program.cjs` and V8's cache of it, `dist/host`
- * with the programs for hosts, and `dist/bundled.json` with the npm packages that are inside of them.
+ * Builds what is published: `dist/cli.cjs` with `dist/program.cjs` and V8's cache of it,
+ * `dist/host`
+ * with the programs for hosts, and `dist/bundled.json` with the npm packages that are inside of
+ * them.
  */
 const root = join(import.meta.dirname, '..');
 const out = join(root, 'dist');
 
-/** Commander loads node:child_process for subcommands that are programs of their own. Fleet has none, and every start would pay for it. */
+/**
+ * Commander loads node:child_process for subcommands that are programs of their own. Fleet has
+ * none, and every start would pay for it.
+ */
 const withoutSubprograms: Plugin = {
   name: 'without subprograms',
   setup: ({ onResolve, onLoad }) => {
     onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
-      importer.includes('/node_modules/commander/') ? { path: 'child_process', namespace: 'absent' } : undefined,
+      importer.includes('/node_modules/commander/')
+        ? { path: 'child_process', namespace: 'absent' }
+        : undefined,
     );
     onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: 'export default {};' }));
   },
 };
 
-/** What ssh2 compiles when it is installed, and does without where that fails: Node's own cryptography does the work. */
+/**
+ * What ssh2 compiles when it is installed, and does without where that fails: Node's own
+ * cryptography does the work.
+ */
 const withoutNativeParts: Plugin = {
   name: 'without native parts',
   setup: ({ onResolve, onLoad }) => {
     onResolve({ filter: /^cpu-features$|\/sshcrypto\.node$/ }, ({ importer }) =>
-      importer.includes('/node_modules/ssh2/') ? { path: 'native', namespace: 'uncompiled' } : undefined,
+      importer.includes('/node_modules/ssh2/')
+        ? { path: 'native', namespace: 'uncompiled' }
+        : undefined,
     );
-    onLoad({ filter: /.*/, namespace: 'uncompiled' }, () => ({ contents: "throw new Error('not compiled');" }));
+    onLoad({ filter: /.*/, namespace: 'uncompiled' }, () => ({
+      contents: "throw new Error('not compiled');",
+    }));
   },
 };
 
@@ -38,7 +52,10 @@ const withoutNativeParts: Plugin = {
 const withoutEditor: Plugin = {
   name: 'without editor',
   setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /^@inquirer\/external-editor$/ }, () => ({ path: 'editor', namespace: 'no editor' }));
+    onResolve({ filter: /^@inquirer\/external-editor$/ }, () => ({
+      path: 'editor',
+      namespace: 'no editor',
+    }));
     onLoad({ filter: /.*/, namespace: 'no editor' }, () => ({
       contents: "export const editAsync = () => { throw new Error('no editor'); };",
     }));
@@ -56,7 +73,8 @@ const [program, , hostInputs] = await Promise.all([
     bundle: true,
     platform: 'node',
     target: 'node22.13',
-    // One file of CommonJS, whose modules still run only when a command needs them: finding and linking hundreds of chunks took longer than running them.
+    // One file of CommonJS, whose modules still run only when a command needs them: finding and
+    // linking hundreds of chunks took longer than running them.
     format: 'cjs',
     minifySyntax: true,
     minifyWhitespace: true,
@@ -84,7 +102,9 @@ const [program, , hostInputs] = await Promise.all([
       {
         name: 'the built program',
         setup: (plugin) =>
-          plugin.onResolve({ filter: /^\.\/program\.ts$/ }, () => ({ path: join(root, 'src', 'cli', 'built-program.ts') })),
+          plugin.onResolve({ filter: /^\.\/program\.ts$/ }, () => ({
+            path: join(root, 'src', 'cli', 'built-program.ts'),
+          })),
       },
     ],
   }),
@@ -92,10 +112,14 @@ const [program, , hostInputs] = await Promise.all([
 ]);
 const bundled = [...Object.keys(program.metafile.inputs), ...hostInputs].flatMap((input) => {
   const name = /node_modules\/.*$/.exec(input)?.[0];
-  const path = name === undefined ? undefined : /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(name)?.[0];
+  const path =
+    name === undefined ? undefined : /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(name)?.[0];
   return path === undefined ? [] : [path];
 });
-await writeFile(join(out, 'bundled.json'), `${JSON.stringify([...new Set(bundled)].toSorted(), null, 2)}\n`);
+await writeFile(
+  join(out, 'bundled.json'),
+  `${JSON.stringify([...new Set(bundled)].toSorted(), null, 2)}\n`,
+);
 execFileSync(process.execPath, [...nodeFlags, join(import.meta.dirname, 'code-cache.ts'), out], {
   stdio: ['ignore', 'ignore', 'pipe'],
   timeout: 120_000,

@@ -6,7 +6,10 @@ interface Release {
   readonly sections: readonly { readonly name: string; readonly entries: readonly string[] }[];
 }
 
-const partsBelow = (text: string, marker: string): readonly { readonly title: string; readonly text: string }[] =>
+const partsBelow = (
+  text: string,
+  marker: string,
+): readonly { readonly title: string; readonly text: string }[] =>
   `\n${text}`
     .split(`\n${marker} `)
     .slice(1)
@@ -22,13 +25,17 @@ const entriesOf = (text: string): readonly string[] =>
     .filter((line) => line.trim() !== '' && !line.startsWith('#'))
     .map((line) => line.replace(/^- /, ''));
 
-/** The versions of a changelog, newest first, without "Unreleased". Throws for a heading that is not one. */
+/**
+ * The versions of a changelog, newest first, without "Unreleased". Throws for a heading that is not
+ * one.
+ */
 export function releasesOf(changelog: string): readonly Release[] {
   return partsBelow(changelog, '##')
     .filter(({ title }) => title !== 'Unreleased')
     .map(({ title, text }) => {
       const [, version, date] = /^(\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$/.exec(title) ?? [];
-      if (version === undefined || date === undefined) throw new Error(`CHANGELOG.md: "${title}" is no version with a date`);
+      if (version === undefined || date === undefined)
+        throw new Error(`CHANGELOG.md: "${title}" is no version with a date`);
       const sections = partsBelow(text, '###').map((section) => ({
         name: section.title,
         entries: entriesOf(section.text),
@@ -39,4 +46,6 @@ export function releasesOf(changelog: string): readonly Release[] {
 
 /** What stands below "Unreleased": not sorted yet. */
 export const unreleasedOf = (changelog: string): readonly string[] =>
-  partsBelow(changelog, '##').flatMap(({ title, text }) => (title === 'Unreleased' ? entriesOf(text) : []));
+  partsBelow(changelog, '##').flatMap(({ title, text }) =>
+    title === 'Unreleased' ? entriesOf(text) : [],
+  );

@@ -1,5 +1,6 @@
 /**
- * `node code-cache.ts DIST`, part of the build: uses the built program as an operator does, as far as that goes without hosts, and writes what V8 compiled.
+ * `node code-cache.ts DIST`, part of the build: uses the built program as an operator does, as far
+ * as that goes without hosts, and writes what V8 compiled.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,7 +44,8 @@ try {
       throw new Error(`fleet ${words.join(' ')} ended with ${process.exitCode}`);
   }
   writeFileSync(join(dist, codeCacheName), script.createCachedData());
-  if (compileProgram(dist).cachedDataRejected !== false) throw new Error('V8 does not take the code cache that it has just made');
+  if (compileProgram(dist).cachedDataRejected !== false)
+    throw new Error('V8 does not take the code cache that it has just made');
   process.exitCode = exitCode.ok;
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -3,7 +3,10 @@ import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { inventorySchema } from '../src/inventory/schema/schema.ts';
 
-/** A key wherever it may be written: hosts, groups and `defaults` share theirs, and so do accounts and `account_defaults`. */
+/**
+ * A key wherever it may be written: hosts, groups and `defaults` share theirs, and so do accounts
+ * and `account_defaults`.
+ */
 export const canonicalKey = (path: readonly string[]): string => {
   const [first = '', ...rest] = path;
   const named = first === 'hosts' || first === 'groups' || first === 'accounts';
@@ -13,7 +16,8 @@ export const canonicalKey = (path: readonly string[]): string => {
   if (inner[0] === 'limits' || inner[0] === 'location') return inner.join('.');
   if (inner[0] === 'chats' && inner.length > 1) return 'chats.*';
   if (inner[0] === 'labels' && inner.length > 1) return 'labels.*';
-  if (first === 'placement' && inner[0] === 'strategy_by_label' && inner.length > 1) return 'placement.strategy_by_label.*';
+  if (first === 'placement' && inner[0] === 'strategy_by_label' && inner.length > 1)
+    return 'placement.strategy_by_label.*';
   if (first === 'alerts' && (inner[0] === 'channels' || inner[0] === 'rules') && inner.length > 1)
     return ['alerts', inner[0], '*', ...inner.slice(2)].join('.');
   const owner =
@@ -25,7 +29,10 @@ export const canonicalKey = (path: readonly string[]): string => {
   return `${owner}.${inner.join('.')}`;
 };
 
-/** Comment lines in front of a key as one text, without the lead of a section that stands apart by an empty line. */
+/**
+ * Comment lines in front of a key as one text, without the lead of a section that stands apart by
+ * an empty line.
+ */
 const commentText = (comment: string | null | undefined): string =>
   (comment ?? '')
     .split(/\n\s*\n/)
@@ -35,7 +42,10 @@ const commentText = (comment: string | null | undefined): string =>
     .join(' ')
     .trim() ?? '';
 
-/** Every key in the example, canonical, with the comment that explains it (empty where it was explained before). */
+/**
+ * Every key in the example, canonical, with the comment that explains it (empty where it was
+ * explained before).
+ */
 export const documentedKeys = (example: string): ReadonlyMap<string, string> => {
   const keys = new Map<string, string>();
   const walk = (node: unknown, path: readonly string[]): void => {
@@ -44,7 +54,9 @@ export const documentedKeys = (example: string): ReadonlyMap<string, string> => 
     for (const [index, pair] of node.items.entries()) {
       if (!isScalar(pair.key)) continue;
       // The parser gives the comment in front of the first key to the mapping.
-      const comment = commentText(pair.key.commentBefore ?? (index === 0 ? node.commentBefore : undefined));
+      const comment = commentText(
+        pair.key.commentBefore ?? (index === 0 ? node.commentBefore : undefined),
+      );
       const inner = [...path, String(pair.key.value)];
       const key = canonicalKey(inner);
       if (!keys.get(key)) keys.set(key, comment);
@@ -57,7 +69,10 @@ export const documentedKeys = (example: string): ReadonlyMap<string, string> => 
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
-/** Calls `visit` for every key that the schema allows; names that the operator chooses appear as `*`. */
+/**
+ * Calls `visit` for every key that the schema allows; names that the operator chooses appear as
+ * `*`.
+ */
 export const visitSchema = (
   schema: JsonSchema,
   visit: (path: readonly string[], schema: JsonSchema) => void,
@@ -67,12 +82,16 @@ export const visitSchema = (
     visit([...path, name], inner);
     visitSchema(inner, visit, [...path, name]);
   };
-  for (const [name, inner] of Object.entries(schema.properties ?? {})) if (typeof inner === 'object') enter(inner, name);
+  for (const [name, inner] of Object.entries(schema.properties ?? {}))
+    if (typeof inner === 'object') enter(inner, name);
   if (typeof schema.additionalProperties === 'object') enter(schema.additionalProperties, '*');
   for (const branch of schema.anyOf ?? []) visitSchema(branch, visit, path);
 };
 
-/** The JSON Schema of the inventory, as text of the file; explanations come from the comments of the example. */
+/**
+ * The JSON Schema of the inventory, as text of the file; explanations come from the comments of the
+ * example.
+ */
 export const generateSchema = (example: string): string => {
   const schema = z.toJSONSchema(inventorySchema, { io: 'input' });
   const comments = documentedKeys(example);
@@ -82,10 +101,16 @@ export const generateSchema = (example: string): string => {
   });
   const text = JSON.stringify({ title: 'fleet inventory', ...schema }, null, 2);
   // Lists of words on one line, as the project's formatter has them.
-  return `${text.replace(/\[\s+("[\w-]+"(?:,\s+"[\w-]+")*)\s+\]/g, (_, words: string) => `[${words.replace(/,\s+/g, ', ')}]`)}\n`;
+  return (
+    `${text.replace(/\[\s+("[\w-]+"(?:,\s+"[\w-]+")*)\s+\]/g, (_, words: string) => `[${words.replace(/,\s+/g, ', ')}]`)}` +
+    '\n'
+  );
 };
 
 if (import.meta.main) {
   const example = readFileSync(new URL('../inventory.example.yaml', import.meta.url), 'utf8');
-  writeFileSync(new URL('../templates/inventory.schema.json', import.meta.url), generateSchema(example));
+  writeFileSync(
+    new URL('../templates/inventory.schema.json', import.meta.url),
+    generateSchema(example),
+  );
 }

@@ -1,5 +1,6 @@
 /**
- * `node scripts/inventory-reference.ts`: writes docs/inventory.md from the schema and the example. A
+ * `node scripts/inventory-reference.ts`: writes docs/inventory.md from the schema and the example.
+ * A
  * test fails where that was forgotten. Since when a key exists is kept in the document itself.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -25,7 +26,8 @@ export interface ReferenceKey {
 }
 
 const schemaUnder = (schema: z.core.$ZodType): z.core.$ZodType => {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return schemaUnder(schema.unwrap());
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable)
+    return schemaUnder(schema.unwrap());
   return schema instanceof z.ZodPipe ? schemaUnder(schema.in) : schema;
 };
 
@@ -33,7 +35,8 @@ const schemaUnder = (schema: z.core.$ZodType): z.core.$ZodType => {
 function allowedBy(schema: z.core.$ZodType): string {
   const type = schemaUnder(schema);
   const { error, checks } = type._zod.def;
-  const own = error ?? checks?.map((check) => check._zod.def.error).find((each) => each !== undefined);
+  const own =
+    error ?? checks?.map((check) => check._zod.def.error).find((each) => each !== undefined);
   const said = own?.({ code: 'custom', input: undefined, path: [] } as never);
   const text = typeof said === 'string' ? said : (said?.message ?? '');
   return type instanceof z.ZodArray ? `a list; each entry: ${allowedBy(type.element)}` : text;
@@ -44,8 +47,11 @@ type Visit = (path: readonly string[], schema: z.core.$ZodType) => void;
 /** Calls `visit` for each key that takes a value and not keys of its own. */
 function visitLeaves(schema: z.core.$ZodType, visit: Visit, path: readonly string[] = []): void {
   const type = schemaUnder(schema);
-  if (type instanceof z.ZodObject) for (const [name, inner] of Object.entries(type.shape)) visitLeaves(inner, visit, [...path, name]);
-  else if (type instanceof z.ZodRecord && path.length > 0 && isMapping(type.valueType)) visitLeaves(type.valueType, visit, [...path, '*']);
+  if (type instanceof z.ZodObject)
+    for (const [name, inner] of Object.entries(type.shape))
+      visitLeaves(inner, visit, [...path, name]);
+  else if (type instanceof z.ZodRecord && path.length > 0 && isMapping(type.valueType))
+    visitLeaves(type.valueType, visit, [...path, '*']);
   else if (type instanceof z.ZodUnion && type.options.some(isMapping)) {
     visit(path, type);
     for (const option of type.options.filter(isMapping)) visitLeaves(option, visit, path);
@@ -54,7 +60,9 @@ function visitLeaves(schema: z.core.$ZodType, visit: Visit, path: readonly strin
 
 function isMapping(schema: z.core.$ZodType): boolean {
   const type = schemaUnder(schema);
-  return type instanceof z.ZodObject || (type instanceof z.ZodUnion && type.options.some(isMapping));
+  return (
+    type instanceof z.ZodObject || (type instanceof z.ZodUnion && type.options.some(isMapping))
+  );
 }
 
 /** Values of the example by canonical key, each on one line; the first one of several. */
@@ -75,10 +83,17 @@ function exampleValues(example: string): ReadonlyMap<string, string> {
 }
 
 function onOneLine(node: unknown): string {
-  if (isScalar(node)) return node.source !== undefined && node.type === 'QUOTE_DOUBLE' ? JSON.stringify(node.value) : String(node.value);
+  if (isScalar(node))
+    return node.source !== undefined && node.type === 'QUOTE_DOUBLE'
+      ? JSON.stringify(node.value)
+      : String(node.value);
   if (isSeq(node)) return `[${node.items.map(onOneLine).join(', ')}]`;
   if (!isMap(node)) return '';
-  return `{ ${node.items.map(({ key, value }) => `${onOneLine(key)}: ${onOneLine(value)}`).join(', ')} }`;
+  return (
+    '{ ' +
+    `${node.items.map(({ key, value }) => `${onOneLine(key)}: ${onOneLine(value)}`).join(', ')}` +
+    ' }'
+  );
 }
 
 /** A comment of the example in parts. */
@@ -99,7 +114,12 @@ export function referenceKeys(example: string): readonly ReferenceKey[] {
     const place = path.slice(0, -Math.max(1, key.includes('*') ? 1 : own)).join('.');
     const before = found.get(key);
     found.set(key, {
-      ...{ key, allowed: allowedBy(schema), example: values.get(key) ?? '', ...explained(comments.get(key) ?? '') },
+      ...{
+        key,
+        allowed: allowedBy(schema),
+        example: values.get(key) ?? '',
+        ...explained(comments.get(key) ?? ''),
+      },
       places: [...new Set([...(before?.places ?? []), place])],
     });
   });
@@ -119,43 +139,84 @@ function wrapped(text: string, indent = ''): string {
 }
 
 /** Headings of the document, in its order, with the keys that begin with one of these. */
-const sections: readonly { readonly title: string; readonly lead: string; readonly of: readonly string[] }[] = [
+const sections: readonly {
+  readonly title: string;
+  readonly lead: string;
+  readonly of: readonly string[];
+}[] = [
   {
     title: 'The fleet',
     lead: 'Said once, at the top of the file.',
-    of: ['version', 'fleet', 'vault', 'ledger', 'concurrency', 'runtime_mirror', 'scripts', 'answer_slot', 'egress'],
+    of: [
+      'version',
+      'fleet',
+      'vault',
+      'ledger',
+      'concurrency',
+      'runtime_mirror',
+      'scripts',
+      'answer_slot',
+      'egress',
+    ],
   },
   {
     title: 'How hosts are reached',
-    lead: 'In `ssh:` for all hosts, in `ssh:` of a group or of a host for those. [ssh.md](ssh.md) says what of your ssh config counts beside it.',
+    lead:
+      'In `ssh:` for all hosts, in `ssh:` of a group or of a host for those. ' +
+      '[ssh.md](ssh.md) says what of your ssh config counts beside it.',
     of: ['ssh'],
   },
   {
     title: 'Hosts',
-    lead: 'In `defaults:` for all hosts, in `groups:` and in `hosts:`. A host counts before its groups, a later group before an earlier one, `defaults` last. Labels and limits are joined key by key; everything else is replaced.',
+    lead:
+      'In `defaults:` for all hosts, in `groups:` and in `hosts:`. A host counts before its ' +
+      'groups, a later group before an earlier one, `defaults` last. Labels and limits are ' +
+      'joined key by key; everything else is replaced.',
     of: ['host'],
   },
   {
     title: 'Places',
-    lead: 'Where a host stands or an account belongs: the name of a city or an airport code, or a mapping with these keys.',
+    lead:
+      'Where a host stands or an account belongs: the name of a city or an airport code, or ' +
+      'a mapping with these keys.',
     of: ['location'],
   },
   {
     title: 'Limits',
-    lead: 'What one account may use on a host. In `limits:` of `defaults`, a group, a host, `account_defaults` or an account; the account counts before the host.',
+    lead:
+      'What one account may use on a host. In `limits:` of `defaults`, a group, a host, ' +
+      '`account_defaults` or an account; the account counts before the host.',
     of: ['limits'],
   },
-  { title: 'Accounts', lead: 'In `account_defaults:` for all accounts, in `accounts:` for one.', of: ['account', 'chats'] },
-  { title: 'Telegram', lead: 'In `telegram:` for all accounts, in `telegram:` of one account for that one.', of: ['telegram'] },
-  { title: 'The model', lead: 'In `model:`. [scripts.md](scripts.md) says what it is asked.', of: ['model'] },
+  {
+    title: 'Accounts',
+    lead: 'In `account_defaults:` for all accounts, in `accounts:` for one.',
+    of: ['account', 'chats'],
+  },
+  {
+    title: 'Telegram',
+    lead: 'In `telegram:` for all accounts, in `telegram:` of one account for that one.',
+    of: ['telegram'],
+  },
+  {
+    title: 'The model',
+    lead: 'In `model:`. [scripts.md](scripts.md) says what it is asked.',
+    of: ['model'],
+  },
   { title: 'Placement', lead: 'In `placement:`.', of: ['placement'] },
   { title: 'Rebalancing', lead: 'In `rebalance:`.', of: ['rebalance'] },
   { title: 'Failover', lead: 'In `failover:`.', of: ['failover'] },
-  { title: 'Holds and waits', lead: 'In `hold:`. [exclusivity.md](exclusivity.md) says why they are there.', of: ['hold'] },
+  {
+    title: 'Holds and waits',
+    lead: 'In `hold:`. [exclusivity.md](exclusivity.md) says why they are there.',
+    of: ['hold'],
+  },
   { title: 'Sweeps', lead: 'In `sweep:`.', of: ['sweep'] },
   {
     title: 'Alerts',
-    lead: 'In `alerts:`; `*` is a name that you choose. [alerts.md](alerts.md) has measures, rules and templates.',
+    lead:
+      'In `alerts:`; `*` is a name that you choose. [alerts.md](alerts.md) has measures, ' +
+      'rules and templates.',
     of: ['alerts'],
   },
 ];
@@ -180,7 +241,9 @@ const firstPart = (key: string): string => key.split('.')[0] ?? '';
 /** `all`: the places that other keys of the section have. */
 function entry(each: ReferenceKey, since: string, all: number): string {
   const name = shownName(each.key);
-  const places = each.places.map((place) => (place === '' ? 'the top of the file' : `\`${place}\``));
+  const places = each.places.map((place) =>
+    place === '' ? 'the top of the file' : `\`${place}\``,
+  );
   const facts = [
     `${each.isRequired ? 'Required: ' : 'Value: '}${each.allowed}.`,
     ...(each.byDefault === null ? [] : [`Default: ${each.byDefault}.`]),
@@ -196,23 +259,34 @@ const shownName = (key: string): string => key.replace(/^(?:host|account)\./, ''
 
 /** Stands for a version that has no number yet; whoever makes a release replaces it. */
 const nextVersion = 'the next version';
-const sincePattern = /^- \*\*`([^`]+)`\*\*\n(?: {2}.*\n)*?(?: {2}.*)?\bSince\s+(\d+\.\d+\.\d+)\.$/gm;
+const sincePattern =
+  /^- \*\*`([^`]+)`\*\*\n(?: {2}.*\n)*?(?: {2}.*)?\bSince\s+(\d+\.\d+\.\d+)\.$/gm;
 
-/** The text of docs/inventory.md. \`former\`: what it says today, of which since when keys exist is kept. */
+/**
+ * The text of docs/inventory.md. \`former\`: what it says today, of which since when keys exist is
+ * kept.
+ */
 export function inventoryReference(example: string, former: string): string {
   const keys = referenceKeys(example);
   const known = new Set<string>();
   const parts = sections.map(({ title, lead, of }) => {
     const part = former.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? '';
-    const since = new Map([...part.matchAll(sincePattern)].map(([, name = '', version = '']) => [name, version]));
+    const since = new Map(
+      [...part.matchAll(sincePattern)].map(([, name = '', version = '']) => [name, version]),
+    );
     const own = keys.filter(({ key }) => of.includes(firstPart(key)));
     for (const { key } of own) known.add(key);
     const places = Math.max(...own.map((each) => each.places.length));
-    const entries = own.map((each) => entry(each, since.get(shownName(each.key)) ?? nextVersion, places));
+    const entries = own.map((each) =>
+      entry(each, since.get(shownName(each.key)) ?? nextVersion, places),
+    );
     return `\n## ${title}\n\n${wrapped(lead)}\n\n${entries.join('')}`;
   });
   const left = keys.filter(({ key }) => !known.has(key));
-  if (left.length > 0) throw new Error(`docs/inventory.md has no section for ${left.map(({ key }) => key).join(', ')}`);
+  if (left.length > 0)
+    throw new Error(
+      `docs/inventory.md has no section for ${left.map(({ key }) => key).join(', ')}`,
+    );
   return `${introduction}${parts.join('')}`;
 }
 

@@ -1,5 +1,6 @@
 /**
- * `npm run release:check [-- --to FOLDER] [--offline]`: makes a release and tries it. FOLDER (default
+ * `npm run release:check [-- --to FOLDER] [--offline]`: makes a release and tries it. FOLDER
+ * (default
  * `release`) gets the package, its bill of materials and their checksums; the package is installed
  * into an empty prefix and asked for its version. Code 1 when something stands in the way of
  * publishing it, each reason on a line of its own. Publishes nothing.
@@ -17,7 +18,10 @@ import { licencesOf, releaseSbom, type Sbom } from './sbom.ts';
 const root = join(import.meta.dirname, '..');
 const json = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T;
 const { values } = parseArgs({
-  options: { to: { type: 'string', default: join(root, 'release') }, offline: { type: 'boolean', default: false } },
+  options: {
+    to: { type: 'string', default: join(root, 'release') },
+    offline: { type: 'boolean', default: false },
+  },
 });
 const folder = resolve(values.to);
 const manifest = json<Manifest>(join(root, 'package.json'));
@@ -32,7 +36,9 @@ interface Packed {
 
 function pack(): Packed {
   mkdirSync(folder, { recursive: true });
-  const said = run(['npm', 'pack', '--json', '--silent', '--pack-destination', folder], { cwd: root }).stdout;
+  const said = run(['npm', 'pack', '--json', '--silent', '--pack-destination', folder], {
+    cwd: root,
+  }).stdout;
   const [packed] = JSON.parse(said.slice(said.indexOf('['))) as readonly Packed[];
   if (packed === undefined) throw new Error('npm pack has made nothing');
   return packed;
@@ -42,17 +48,29 @@ function pack(): Packed {
 function licenceOf({ name }: { readonly name: string }): string | null {
   const path = join(root, 'node_modules', name, 'package.json');
   if (!existsSync(path)) return null;
-  const { license, licenses } = json<{ license?: string; licenses?: readonly { type: string }[] }>(path);
+  const { license, licenses } = json<{ license?: string; licenses?: readonly { type: string }[] }>(
+    path,
+  );
   return license ?? licenses?.[0]?.type ?? null;
 }
 
 function writeSbom(tarball: string, name: string): Sbom {
-  const whole = JSON.parse(run(['npm', 'sbom', '--package-lock-only', '--sbom-format', 'cyclonedx'], { cwd: root }).stdout) as Sbom;
-  const paths = Object.entries(lock.packages).filter(([path, { dev }]) => path !== '' && dev !== true);
+  const whole = JSON.parse(
+    run(['npm', 'sbom', '--package-lock-only', '--sbom-format', 'cyclonedx'], { cwd: root }).stdout,
+  ) as Sbom;
+  const paths = Object.entries(lock.packages).filter(
+    ([path, { dev }]) => path !== '' && dev !== true,
+  );
   const document = releaseSbom(whole, {
-    ...{ name: manifest.name, version: manifest.version, date: releasesOf(changelog)[0]?.date ?? '' },
+    ...{
+      name: manifest.name,
+      version: manifest.version,
+      date: releasesOf(changelog)[0]?.date ?? '',
+    },
     installed: new Set(paths.map(([path]) => lockedName(lock, path))),
-    bundled: new Set(json<string[]>(join(root, 'dist', 'bundled.json')).map((path) => lockedName(lock, path))),
+    bundled: new Set(
+      json<string[]>(join(root, 'dist', 'bundled.json')).map((path) => lockedName(lock, path)),
+    ),
     sha512: createHash('sha512').update(readFileSync(tarball)).digest('hex'),
     licenceOf,
   });
@@ -69,18 +87,37 @@ const errorOf = (said: string): string =>
     .join(' ')
     .slice(0, 400);
 
-/** Installs the package where nothing is. Returns why that was not possible, or what is wrong with it. */
+/**
+ * Installs the package where nothing is. Returns why that was not possible, or what is wrong with
+ * it.
+ */
 function tryInstallation(tarball: string): readonly string[] {
   const prefix = mkdtempSync(join(tmpdir(), 'fleet-release-'));
   try {
     const offline = values.offline ? ['--offline'] : [];
-    const argv = ['npm', 'install', '--global', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', prefix, ...offline, tarball];
+    const argv = [
+      'npm',
+      'install',
+      '--global',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+      '--prefix',
+      prefix,
+      ...offline,
+      tarball,
+    ];
     const installed = run(argv, { cwd: prefix, isAllowedToFail: true });
-    if (installed.code !== 0) return [`the package cannot be installed: ${errorOf(installed.stderr)}`];
-    const { fleet } = JSON.parse(run([join(prefix, 'bin', 'fleet'), 'version', '--json'], { cwd: prefix }).stdout) as {
+    if (installed.code !== 0)
+      return [`the package cannot be installed: ${errorOf(installed.stderr)}`];
+    const { fleet } = JSON.parse(
+      run([join(prefix, 'bin', 'fleet'), 'version', '--json'], { cwd: prefix }).stdout,
+    ) as {
       fleet?: string;
     };
-    return fleet === manifest.version ? [] : [`the installed package says that it is version ${fleet}`];
+    return fleet === manifest.version
+      ? []
+      : [`the installed package says that it is version ${fleet}`];
   } finally {
     rmSync(prefix, { recursive: true, force: true });
   }
@@ -103,13 +140,19 @@ const reasons = [
   ...tryInstallation(tarball),
   ...obstacles({
     ...{ manifest, lock, files: packed.files.map(({ path }) => path) },
-    ...{ newest: releasesOf(changelog)[0]?.version ?? '', unreleased: unreleasedOf(changelog).length },
+    ...{
+      newest: releasesOf(changelog)[0]?.version ?? '',
+      unreleased: unreleasedOf(changelog).length,
+    },
     licences: licencesOf(sbom),
     isClean: status.code !== 0 || status.stdout === '',
   }),
 ];
 const megabytes = (packed.size / 1e6).toFixed(1);
-console.log(`${tarball}: ${megabytes} MB, ${packed.files.length} files, ${sbom.components.length} packages of others`);
+console.log(
+  `${tarball}: ${megabytes} MB, ${packed.files.length} files, ${sbom.components.length} ` +
+    'packages of others',
+);
 for (const reason of reasons) console.log(`not ready: ${reason}`);
 if (reasons.length > 0) process.exitCode = 1;
 else console.log(`fleet ${manifest.version} is ready to be published (docs/release.md)`);

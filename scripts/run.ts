@@ -12,8 +12,14 @@ export function run(
   { cwd, isAllowedToFail = false }: { readonly cwd: string; readonly isAllowedToFail?: boolean },
 ): Result {
   const limits = { timeout: 600_000, maxBuffer: 64 * 1024 * 1024 };
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8', ...limits });
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd,
+    encoding: 'utf8',
+    ...limits,
+  });
   if (!isAllowedToFail && (error !== undefined || status !== 0))
-    throw new Error(`${program} ${args.join(' ')} failed: ${error?.message ?? stderr.trim().slice(-2_000)}`);
+    throw new Error(
+      `${program} ${args.join(' ')} failed: ${error?.message ?? stderr.trim().slice(-2_000)}`,
+    );
   return { code: status ?? 1, stdout: stdout ?? '', stderr: stderr ?? error?.message ?? '' };
 }

@@ -33,7 +33,10 @@ interface Contents {
   /** SHA-512 of the package, in hex. */
   readonly sha512: string;
   /** Licence of a package whose entry in the lock names none. */
-  readonly licenceOf: (component: { readonly name: string; readonly version: string }) => string | null;
+  readonly licenceOf: (component: {
+    readonly name: string;
+    readonly version: string;
+  }) => string | null;
 }
 
 /**
@@ -45,7 +48,9 @@ export function releaseSbom(whole: Sbom, contents: Contents): Record<string, unk
   const { installed, bundled } = contents;
   const isShipped = (ref: string): boolean => installed.has(ref) || bundled.has(ref);
   const components = whole.components.filter((component) => isShipped(component['bom-ref']));
-  const missing = [...installed, ...bundled].filter((ref) => !components.some((component) => component['bom-ref'] === ref));
+  const missing = [...installed, ...bundled].filter(
+    (ref) => !components.some((component) => component['bom-ref'] === ref),
+  );
   if (missing.length > 0) throw new Error(`npm sbom does not know ${missing.join(', ')}`);
   const own = String(whole.metadata.component['bom-ref']);
   const { serialNumber: _, ...rest } = { serialNumber: '', ...whole };
@@ -67,16 +72,24 @@ export function releaseSbom(whole: Sbom, contents: Contents): Record<string, unk
   };
 }
 
-function shippedComponent(component: Component, { bundled, licenceOf }: Contents): Record<string, unknown> {
+function shippedComponent(
+  component: Component,
+  { bundled, licenceOf }: Contents,
+): Record<string, unknown> {
   const licence = (component.licenses ?? []).length > 0 ? null : licenceOf(component);
   const isBundled = bundled.has(component['bom-ref']);
-  const properties = (component.properties ?? []).filter(({ name }) => name !== 'cdx:npm:package:development');
+  const properties = (component.properties ?? []).filter(
+    ({ name }) => name !== 'cdx:npm:package:development',
+  );
   return {
     ...component,
     // npm calls every package that develops fleet optional, also those that are inside of it.
     ...(isBundled ? { scope: 'required' } : {}),
     ...(licence === null ? {} : { licenses: [{ license: { id: licence } }] }),
-    properties: [...properties, ...(isBundled ? [{ name: 'cdx:npm:package:bundled', value: 'true' }] : [])],
+    properties: [
+      ...properties,
+      ...(isBundled ? [{ name: 'cdx:npm:package:bundled', value: 'true' }] : []),
+    ],
   };
 }
 
@@ -85,6 +98,8 @@ export const licencesOf = ({ components }: Sbom): ReadonlyMap<string, string> =>
   new Map(
     components.map(({ name, licenses = [] }) => [
       name,
-      licenses.map(({ expression, license }) => expression ?? license?.id ?? license?.name ?? '').join(' AND '),
+      licenses
+        .map(({ expression, license }) => expression ?? license?.id ?? license?.name ?? '')
+        .join(' AND '),
     ]),
   );

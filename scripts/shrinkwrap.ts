@@ -1,7 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Writes `npm-shrinkwrap.json` for what is published: `npm install -g` takes the very packages, by version and hash, that were tested. Runs at `npm pack`. */
+/**
+ * Writes `npm-shrinkwrap.json` for what is published: `npm install -g` takes the very packages, by
+ * version and hash, that were tested. Runs at `npm pack`.
+ */
 const root = join(import.meta.dirname, '..');
 
 interface LockedPackage {
@@ -20,4 +23,7 @@ const packages = Object.fromEntries(
     return [path, rest];
   }),
 );
-writeFileSync(join(root, 'npm-shrinkwrap.json'), `${JSON.stringify({ ...lock, packages }, null, 2)}\n`);
+writeFileSync(
+  join(root, 'npm-shrinkwrap.json'),
+  `${JSON.stringify({ ...lock, packages }, null, 2)}\n`,
+);

@@ -5,6 +5,8 @@ import { manualPage } from '../src/cli/manual/manual.ts';
 import { buildProgram } from '../src/cli/program.ts';
 
 const dist = resolve(process.argv[2] ?? '');
-const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as { version: string };
+const { version } = JSON.parse(
+  readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'),
+) as { version: string };
 mkdirSync(join(dist, 'man'), { recursive: true });
 writeFileSync(join(dist, 'man', 'fleet.1'), manualPage(buildProgram(), version));

@@ -34,7 +34,13 @@ const reportSchema = z.object({
       name: z.string(),
       status: z.string(),
       message: z.string().default(''),
-      assertionResults: z.array(z.object({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()).nullish() })),
+      assertionResults: z.array(
+        z.object({
+          status: z.string(),
+          fullName: z.string(),
+          failureMessages: z.array(z.string()).nullish(),
+        }),
+      ),
     }),
   ),
 });
@@ -48,19 +54,25 @@ function describeFailure(file: string, test: string, said: string): string {
 }
 
 /**
- * Counts of one vitest run, and what failed. A file that could not be loaded has no failed test but is a failure; so is a run that ended badly (code other than 0) in
+ * Counts of one vitest run, and what failed. A file that could not be loaded has no failed test but
+ * is a failure; so is a run that ended badly (code other than 0) in
  * spite of a report without one.
  */
 function tallyOf(report: unknown, code: number): Tally {
   const parsed = reportSchema.parse(report);
   const failures = parsed.testResults.flatMap((file) => {
     const failed = file.assertionResults.filter((test) => test.status === 'failed');
-    if (failed.length === 0 && file.status === 'failed') return [describeFailure(file.name, 'the file itself', file.message)];
-    return failed.map((test) => describeFailure(file.name, test.fullName, test.failureMessages?.join('\n') ?? ''));
+    if (failed.length === 0 && file.status === 'failed')
+      return [describeFailure(file.name, 'the file itself', file.message)];
+    return failed.map((test) =>
+      describeFailure(file.name, test.fullName, test.failureMessages?.join('\n') ?? ''),
+    );
   });
   if (failures.length === 0 && (code !== 0 || !parsed.success))
     failures.push(`a run of vitest ended with code ${code} though no test failed: see above`);
-  const failedFiles = parsed.testResults.filter(({ status }) => status === 'failed').map(({ name }) => relative(projectRoot, name));
+  const failedFiles = parsed.testResults
+    .filter(({ status }) => status === 'failed')
+    .map(({ name }) => relative(projectRoot, name));
   return {
     passed: parsed.numPassedTests,
     failed: failures.length,
@@ -83,7 +95,14 @@ export interface ProjectRun {
   readonly say?: (output: string) => void;
 }
 
-export async function runProject({ project, args, stop, around = (argv) => argv, env = {}, say }: ProjectRun): Promise<Tally> {
+export async function runProject({
+  project,
+  args,
+  stop,
+  around = (argv) => argv,
+  env = {},
+  say,
+}: ProjectRun): Promise<Tally> {
   const folder = await mkdtemp(join(tmpdir(), 'fleet-test-'));
   const reportFile = join(folder, 'report.json');
   const vitest = [process.execPath, join(projectRoot, 'node_modules/vitest/vitest.mjs')];
@@ -100,13 +119,21 @@ export async function runProject({ project, args, stop, around = (argv) => argv,
     const code = await runThrough(around([...vitest, ...flags, ...args]), env, stop, say);
     const report: unknown = await readFile(reportFile, 'utf8').then(JSON.parse, () => undefined);
     if (report !== undefined) return tallyOf(report, code);
-    return code === 0 ? nothing : failure(`vitest ended with code ${code} and left no report: see above (${project} ${args.join(' ')})`);
+    return code === 0
+      ? nothing
+      : failure(
+          `vitest ended with code ${code} and left no report: see above (${project} ` +
+            `${args.join(' ')})`,
+        );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Runs a program on this terminal, or for `say`, and returns its exit code. It is ended when this process is asked to end. */
+/**
+ * Runs a program on this terminal, or for `say`, and returns its exit code. It is ended when this
+ * process is asked to end.
+ */
 async function runThrough(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -115,11 +142,16 @@ async function runThrough(
 ): Promise<number> {
   const [program = '', ...args] = argv;
   const output = say === undefined ? 'inherit' : 'pipe';
-  const child = spawn(program, args, { cwd: projectRoot, stdio: ['inherit', output, output], env: { ...process.env, ...env } });
+  const child = spawn(program, args, {
+    cwd: projectRoot,
+    stdio: ['inherit', output, output],
+    env: { ...process.env, ...env },
+  });
   const end = () => child.kill('SIGTERM');
   stop.addEventListener('abort', end, { once: true });
   const said: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => said.push(chunk));
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => said.push(chunk));
   const [code] = (await once(child, 'close')) as [number | null];
   stop.removeEventListener('abort', end);
   say?.(Buffer.concat(said).toString());

@@ -1,8 +1,12 @@
 /**
- * What `npm test` runs: the fast tests, the schedules of the simulator, then the lab tests, file by file, on two labs side by side. A file of real
- * processes that fails is run once more, alone, at the end: if it passes it counts as passed and is listed as unsteady. A final fault (a key that
- * was killed, a session or a write that was lost) is never tried again. `--nightly` runs the long files `*.nightly.*` instead, and some others once more on
- * hosts of other suites. Other arguments go to vitest: words choose test files by a part of their path. Ends with exactly one line `N passed, N failed`, and with code 1 when anything
+ * What `npm test` runs: the fast tests, the schedules of the simulator, then the lab tests, file by
+ * file, on two labs side by side. A file of real
+ * processes that fails is run once more, alone, at the end: if it passes it counts as passed and is
+ * listed as unsteady. A final fault (a key that
+ * was killed, a session or a write that was lost) is never tried again. `--nightly` runs the long
+ * files `*.nightly.*` instead, and some others once more on
+ * hosts of other suites. Other arguments go to vitest: words choose test files by a part of their
+ * path. Ends with exactly one line `N passed, N failed`, and with code 1 when anything
  * failed or nothing ran.
  */
 import { globSync } from 'node:fs';
@@ -21,9 +25,15 @@ import { failure, nothing, runProject, type Tally } from './run-project.ts';
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url));
 const hostsPerLab = 5;
-/** Two labs leave two cores idle for two fifths of the time; three overload them at their peaks, and what has a time limit fails. */
+/**
+ * Two labs leave two cores idle for two fifths of the time; three overload them at their peaks, and
+ * what has a time limit fails.
+ */
 const labsAtOnce = 2;
-/** By a part of their path: files that take minutes go first, so that both labs end at about the same time. */
+/**
+ * By a part of their path: files that take minutes go first, so that both labs end at about the
+ * same time.
+ */
 const longFiles = [
   'e2e/moves/moves.',
   'e2e/moves/moves-power',
@@ -39,7 +49,10 @@ const longFiles = [
   'init/rollback',
   'worker/unit',
 ];
-/** Aborts when this process is asked to end: what runs is ended, nothing more is begun, and the labs are taken down. */
+/**
+ * Aborts when this process is asked to end: what runs is ended, nothing more is begun, and the labs
+ * are taken down.
+ */
 const { signal: stop } = stopper();
 const inCi = process.env.CI === 'true';
 const nightlyFlag = '--nightly';
@@ -50,7 +63,8 @@ const nightlyEnv: Readonly<Record<string, string>> = isNightly ? { FLEET_TEST_NI
 
 function stopper(): AbortController {
   const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => controller.abort());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => controller.abort());
   return controller;
 }
 
@@ -60,23 +74,38 @@ interface LabRun {
   readonly isMeant: (file: string) => boolean;
 }
 
-const usualRun: LabRun = { suite: suiteOfRun(), isMeant: (file) => file.includes('.nightly.') === isNightly };
+const usualRun: LabRun = {
+  suite: suiteOfRun(),
+  isMeant: (file) => file.includes('.nightly.') === isNightly,
+};
 const labRuns: readonly LabRun[] = isNightly
   ? [
       usualRun,
-      ...nightlyOnOtherSuites.map(({ suite, parts }) => ({ suite, isMeant: (file: string) => parts.some((part) => file.includes(part)) })),
+      ...nightlyOnOtherSuites.map(({ suite, parts }) => ({
+        suite,
+        isMeant: (file: string) => parts.some((part) => file.includes(part)),
+      })),
     ]
   : [usualRun];
 
-/** The lab tests that the command line chooses, long ones first, and what of the command line is left for vitest. */
-function chooseLabFiles({ isMeant }: LabRun): { readonly files: readonly string[]; readonly args: readonly string[] } {
+/**
+ * The lab tests that the command line chooses, long ones first, and what of the command line is
+ * left for vitest.
+ */
+function chooseLabFiles({ isMeant }: LabRun): {
+  readonly files: readonly string[];
+  readonly args: readonly string[];
+} {
   const words = vitestArgs.filter((word) => !word.startsWith('-'));
   const chosen = globSync('test/**/*.lab.test.ts', { cwd: projectRoot })
     .filter(isMeant)
     .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .sort();
   const isLong = (file: string) => longFiles.some((part) => file.includes(part));
-  const files = [...longFiles.flatMap((part) => chosen.filter((file) => file.includes(part))), ...chosen.filter((file) => !isLong(file))];
+  const files = [
+    ...longFiles.flatMap((part) => chosen.filter((file) => file.includes(part))),
+    ...chosen.filter((file) => !isLong(file)),
+  ];
   return { files, args: vitestArgs.filter((word) => !chosen.some((file) => file.includes(word))) };
 }
 
@@ -88,8 +117,12 @@ interface Unsteady {
 
 const unsteady: Unsteady[] = [];
 
-/** Rooms whose tests depend on nothing but their input: a second try would only hide what the first one found. */
-const deterministic = /^test\/(?:hostside\/answering|explorer|inventory|ownership|planning|scripts|sessions|simulator)\//;
+/**
+ * Rooms whose tests depend on nothing but their input: a second try would only hide what the first
+ * one found.
+ */
+const deterministic =
+  /^test\/(?:hostside\/answering|explorer|inventory|ownership|planning|scripts|sessions|simulator)\//;
 
 /** `again` for a file that failed; the better of both counts as passed, and is listed. */
 async function tryAgain(file: string, first: Tally, again: () => Promise<Tally>): Promise<Tally> {
@@ -100,25 +133,43 @@ async function tryAgain(file: string, first: Tally, again: () => Promise<Tally>)
   return second;
 }
 
-/** The faults that were made for real, in one list. A whole run in CI has to have made this many different ones. */
+/**
+ * The faults that were made for real, in one list. A whole run in CI has to have made this many
+ * different ones.
+ */
 const fewestFaultPoints = 60;
 
 async function listFaultPoints(path: string, isWhole: boolean): Promise<Tally[]> {
-  const points = [...new Set((await readFile(path, 'utf8').catch(() => '')).split('\n').filter(Boolean))];
+  const points = [
+    ...new Set((await readFile(path, 'utf8').catch(() => '')).split('\n').filter(Boolean)),
+  ];
   if (points.length === 0) return [];
   console.log(
-    `\nFault points made on the lab; after each the tests look for killed keys and for accounts that are not online again\n${points.map((point, index) => `${index + 1}. ${point}`).join('\n')}`,
+    '\nFault points made on the lab; after each the tests look for killed keys and for ' +
+      'accounts that are not online ' +
+      `again\n${points.map((point, index) => `${index + 1}. ${point}`).join('\n')}`,
   );
   const isEnough = points.length >= fewestFaultPoints || !(isWhole && inCi);
   return [
     isEnough
       ? { ...nothing, passed: 1 }
-      : failure(`${points.length} different fault points; there have to be at least ${fewestFaultPoints}`),
+      : failure(
+          `${points.length} different fault points; there have to be at least ${fewestFaultPoints}`,
+        ),
   ];
 }
 
-/** One lab test file on a lab. A final fault fails the file even where all of its assertions hold. */
-async function runLabFile(lab: Lab, suite: Suite, file: string, folder: string, args: readonly string[], say?: (output: string) => void) {
+/**
+ * One lab test file on a lab. A final fault fails the file even where all of its assertions hold.
+ */
+async function runLabFile(
+  lab: Lab,
+  suite: Suite,
+  file: string,
+  folder: string,
+  args: readonly string[],
+  say?: (output: string) => void,
+) {
   const finalFile = join(folder, file.replaceAll('/', '-'));
   const tally = await runProject({
     project: 'lab',
@@ -136,18 +187,26 @@ async function runLabFile(lab: Lab, suite: Suite, file: string, folder: string, 
   });
   const faults = readFinalFaults(finalFile);
   if (faults.length === 0) return { tally, isFinal: false };
-  const failures = [...tally.failures, ...faults.map((fault) => `${file}: FINAL, not tried again: ${fault}`)];
+  const failures = [
+    ...tally.failures,
+    ...faults.map((fault) => `${file}: FINAL, not tried again: ${fault}`),
+  ];
   return { tally: { ...tally, failed: Math.max(1, tally.failed), failures }, isFinal: true };
 }
 
-/** Makes the labs ready, and runs their files once `before` has ended: that leaves no core idle, and nothing that has a time limit beside it. */
+/**
+ * Makes the labs ready, and runs their files once `before` has ended: that leaves no core idle, and
+ * nothing that has a time limit beside it.
+ */
 async function runLabFiles(run: LabRun, before: Promise<unknown>): Promise<Tally[]> {
   const { files, args } = chooseLabFiles(run);
   const { suite } = run;
   if (files.length === 0 || stop.aborted) return [];
   const able = await labAvailability();
   if (!able.ok) {
-    const said = `Lab tests were ${inCi ? 'NOT RUN, which is a failure in CI' : 'skipped'}: ${able.reason}`;
+    const said =
+      `Lab tests were ${inCi ? 'NOT RUN, which is a failure in CI' : 'skipped'}: ` +
+      `${able.reason}`;
     console.log(`\n${said}`);
     return inCi ? [failure(said)] : [];
   }
@@ -171,24 +230,41 @@ async function runLabFiles(run: LabRun, before: Promise<unknown>): Promise<Tally
   };
   try {
     for (let count = 0; count < Math.min(labsAtOnce, files.length); count += 1) {
-      labs.push(await startLab({ suite, hosts: hostsPerLab, hasEquipment: true, say: console.log }));
+      labs.push(
+        await startLab({ suite, hosts: hostsPerLab, hasEquipment: true, say: console.log }),
+      );
     }
     for (const other of new Set(files.flatMap(suitesOfFile))) {
       // the files that need it fail by themselves, and nothing else
-      await ensureGoldenTree(other, 'bare', console.log).catch((error: Error) => console.log(`no tree of ${other}: ${error.message}`));
+      await ensureGoldenTree(other, 'bare', console.log).catch((error: Error) =>
+        console.log(`no tree of ${other}: ${error.message}`),
+      );
     }
     await before;
     await Promise.all(labs.map(work));
     if (failed.length > 0) {
       // what broke a lab must not break the second try
       await takeDown();
-      const alone = await startLab({ suite, hosts: hostsPerLab, hasEquipment: true, say: console.log });
+      const alone = await startLab({
+        suite,
+        hosts: hostsPerLab,
+        hasEquipment: true,
+        say: console.log,
+      });
       labs.push(alone);
       for (const { file, first } of failed) {
-        tallies.push(await tryAgain(file, first, async () => (await runLabFile(alone, suite, file, folder, args, say)).tally));
+        tallies.push(
+          await tryAgain(
+            file,
+            first,
+            async () => (await runLabFile(alone, suite, file, folder, args, say)).tally,
+          ),
+        );
       }
     }
-    tallies.push(...(await listFaultPoints(join(folder, 'points'), vitestArgs.length === 0 && !isNightly)));
+    tallies.push(
+      ...(await listFaultPoints(join(folder, 'points'), vitestArgs.length === 0 && !isNightly)),
+    );
   } finally {
     await takeDown();
     await rm(folder, { recursive: true, force: true });
@@ -196,7 +272,10 @@ async function runLabFiles(run: LabRun, before: Promise<unknown>): Promise<Tally
   return tallies;
 }
 
-/** Fast tests start processes and wait for them a third of their time: with a worker for each core one core in three would stay idle. */
+/**
+ * Fast tests start processes and wait for them a third of their time: with a worker for each core
+ * one core in three would stay idle.
+ */
 const fastWorkers = Math.ceil(availableParallelism() * 1.5);
 
 /** The fast tests; files of real processes that failed are tried once more, one by one. */
@@ -211,11 +290,17 @@ async function runFastFiles(): Promise<Tally[]> {
   const tallies: Tally[] = [{ ...all, failed: kept.length, failures: kept }];
   for (const file of mayRetry) {
     const first = { ...nothing, failures: all.failures.filter(isOf(file)) };
-    const { passed, ...again } = await tryAgain(file, { ...first, failed: first.failures.length }, () =>
-      runProject({ project: 'fast', args: [file], stop, env: nightlyEnv }),
+    const { passed, ...again } = await tryAgain(
+      file,
+      { ...first, failed: first.failures.length },
+      () => runProject({ project: 'fast', args: [file], stop, env: nightlyEnv }),
     );
     // those of its tests that passed at first are counted already
-    tallies.push({ ...again, skipped: 0, passed: again.failed > 0 ? 0 : Math.min(passed, first.failures.length) });
+    tallies.push({
+      ...again,
+      skipped: 0,
+      passed: again.failed > 0 ? 0 : Math.min(passed, first.failures.length),
+    });
   }
   return tallies;
 }
@@ -224,10 +309,15 @@ async function runFastFiles(): Promise<Tally[]> {
 const mostRetries = 8;
 
 const tallies = await runFastFiles();
-const schedules = stop.aborted || isNightly ? Promise.resolve(nothing) : runProject({ project: 'schedules', args: vitestArgs, stop });
+const schedules =
+  stop.aborted || isNightly
+    ? Promise.resolve(nothing)
+    : runProject({ project: 'schedules', args: vitestArgs, stop });
 let before: Promise<unknown> = schedules;
 for (const run of labRuns) {
-  const labTallies = runLabFiles(run, before).catch((error: Error) => [failure(`the lab failed: ${error.message}`)]);
+  const labTallies = runLabFiles(run, before).catch((error: Error) => [
+    failure(`the lab failed: ${error.message}`),
+  ]);
   before = labTallies;
   tallies.push(...(await labTallies));
 }
@@ -236,9 +326,14 @@ if (stop.aborted) tallies.push(failure('the run was stopped before its end'));
 const failures = tallies.flatMap((tally) => tally.failures);
 // at the end, where somebody looks who has only the last page of the output
 if (failures.length > 0) console.log(`\nFailed:\n- ${failures.join('\n- ')}`);
-console.log(`\nUnsteady files, which failed at first and passed alone: ${unsteady.length === 0 ? 'none' : unsteady.length}`);
-for (const { file, first } of unsteady) console.log(`- ${file}; its first run said:\n  ${first.join('\n  ')}`);
-const sum = (key: 'passed' | 'failed' | 'skipped') => tallies.reduce((total, tally) => total + tally[key], 0);
+console.log(
+  '\nUnsteady files, which failed at first and passed alone: ' +
+    `${unsteady.length === 0 ? 'none' : unsteady.length}`,
+);
+for (const { file, first } of unsteady)
+  console.log(`- ${file}; its first run said:\n  ${first.join('\n  ')}`);
+const sum = (key: 'passed' | 'failed' | 'skipped') =>
+  tallies.reduce((total, tally) => total + tally[key], 0);
 const skipped = sum('skipped') === 0 ? '' : `, ${sum('skipped')} skipped`;
 console.log(`${sum('passed')} passed, ${sum('failed')} failed${skipped}`);
 process.exit(sum('failed') === 0 && sum('passed') > 0 ? 0 : 1);

@@ -1,4 +1,11 @@
-import type { Behaviour, ChatPolicy, ChatSharing, Conditions, Rule, Trigger } from '../protocol/behaviour.ts';
+import type {
+  Behaviour,
+  ChatPolicy,
+  ChatSharing,
+  Conditions,
+  Rule,
+  Trigger,
+} from '../protocol/behaviour.ts';
 import type { ChatEvent, ChatMessage, ChatUser } from '../protocol/chat.ts';
 import { clockIn, type OpenAt, openAt } from './hours.ts';
 import { compilePattern, type PatternText, patternText } from './pattern.ts';
@@ -69,8 +76,10 @@ export interface ReadyChat {
 }
 
 /** How a message of `sentAtMs` is shared out. */
-export const sharingAt = ({ policy, sharing, former }: ReadyChat, sentAtMs: number): ReadySharing =>
-  former !== null && sentAtMs < (policy.former?.untilMs ?? 0) ? former : sharing;
+export const sharingAt = (
+  { policy, sharing, former }: ReadyChat,
+  sentAtMs: number,
+): ReadySharing => (former !== null && sentAtMs < (policy.former?.untilMs ?? 0) ? former : sharing);
 
 /** A behaviour, ready for thousands of decisions: words folded, patterns and calendars made. */
 export interface Conduct {
@@ -94,7 +103,9 @@ const commandTest = (name: string): ((heard: Heard) => boolean) => {
   return ({ text, self }) => {
     if (!text.startsWith('/')) return false;
     const [command = '', account] = (text.split(' ', 1)[0] ?? '').slice(1).split('@');
-    return command === wanted && (account === undefined || account === self.username?.toLowerCase());
+    return (
+      command === wanted && (account === undefined || account === self.username?.toLowerCase())
+    );
   };
 };
 
@@ -102,8 +113,13 @@ const triggerTest = (trigger: Trigger): ((heard: Heard) => boolean) => {
   switch (trigger.kind) {
     case 'keyword': {
       const words = trigger.words.map(foldText);
-      const [single, others] = [words.filter(isSingleWord), words.filter((word) => !isSingleWord(word))];
-      return (heard) => single.some((word) => heard.words().has(word)) || others.some((word) => hasWord(heard.text, word));
+      const [single, others] = [
+        words.filter(isSingleWord),
+        words.filter((word) => !isSingleWord(word)),
+      ];
+      return (heard) =>
+        single.some((word) => heard.words().has(word)) ||
+        others.some((word) => hasWord(heard.text, word));
     }
     case 'pattern': {
       const pattern = compilePattern(trigger.source);
@@ -127,8 +143,15 @@ const conditionTest = ({ chats, senders, languages }: Conditions): ReadyRule['al
   const tongues = new Set(languages.map((language) => language.toLowerCase()));
   return (chatId, sender) => {
     if (chats.length > 0 && !chats.includes(chatId)) return false;
-    if (people.size > 0 && !people.has(sender?.id ?? '') && !people.has(sender?.username?.toLowerCase() ?? '')) return false;
-    return tongues.size === 0 || tongues.has((sender?.language ?? '').toLowerCase().split('-')[0] ?? '');
+    if (
+      people.size > 0 &&
+      !people.has(sender?.id ?? '') &&
+      !people.has(sender?.username?.toLowerCase() ?? '')
+    )
+      return false;
+    return (
+      tongues.size === 0 || tongues.has((sender?.language ?? '').toLowerCase().split('-')[0] ?? '')
+    );
   };
 };
 
@@ -140,12 +163,19 @@ const readySharing = ({ slotMs, colleagues }: ChatSharing): ReadySharing => ({
 
 const readyChat = (policy: ChatPolicy): ReadyChat => ({
   policy,
-  colleagueIds: new Set([...policy.colleagues, ...(policy.former?.colleagues ?? [])].flatMap(({ userId }) => userId ?? [])),
+  colleagueIds: new Set(
+    [...policy.colleagues, ...(policy.former?.colleagues ?? [])].flatMap(
+      ({ userId }) => userId ?? [],
+    ),
+  ),
   sharing: readySharing(policy),
   former: policy.former === undefined ? null : readySharing(policy.former),
 });
 
-/** Makes `behaviour` ready. Once per behaviour; it was checked by the operator's side. Throws for a pattern or a time zone that cannot be. */
+/**
+ * Makes `behaviour` ready. Once per behaviour; it was checked by the operator's side. Throws for a
+ * pattern or a time zone that cannot be.
+ */
 export const prepare = (behaviour: Behaviour): Conduct => {
   const { script } = behaviour;
   const chats = new Map(behaviour.chats.map((policy) => [policy.id, readyChat(policy)]));
@@ -154,7 +184,11 @@ export const prepare = (behaviour: Behaviour): Conduct => {
     chats,
     chatIds: new Set(chats.keys()),
     fleetIds: new Set(behaviour.fleetUserIds),
-    rules: (script?.rules ?? []).map((rule) => ({ rule, fits: triggerTest(rule.trigger), allows: conditionTest(rule.conditions) })),
+    rules: (script?.rules ?? []).map((rule) => ({
+      rule,
+      fits: triggerTest(rule.trigger),
+      allows: conditionTest(rule.conditions),
+    })),
     openAt: script?.hours ? openAt(script.hours) : () => 'open',
     clock: clockIn(script?.hours?.timeZone ?? 'UTC'),
     optOutWords: wishWords(script?.optOut.words ?? []),

@@ -16,10 +16,23 @@ import {
   silence,
   wishOf,
 } from './checks.ts';
-import { fillTemplate, greetedNames, safeName, type TemplateValues, withoutMassMentions } from './compose.ts';
+import {
+  fillTemplate,
+  greetedNames,
+  safeName,
+  type TemplateValues,
+  withoutMassMentions,
+} from './compose.ts';
 import { type Conduct, hear, type ReadyChat } from './conduct.ts';
 import { draw, identityOf, randomIdOf } from './hash.ts';
-import { chatMemory, type Memory, memoryBounds, type PendingAnswer, remember, talkKey } from './memory.ts';
+import {
+  chatMemory,
+  type Memory,
+  memoryBounds,
+  type PendingAnswer,
+  remember,
+  talkKey,
+} from './memory.ts';
 import { readEvent } from './reading.ts';
 import { nextWindow } from './slots.ts';
 import type { AnswerPlan, Moment, Silence, Verdict } from './verdict.ts';
@@ -36,7 +49,13 @@ const allowedChat = (conduct: Conduct, chatId: string): ReadyChat | Silence => {
   return conduct.chats.get(chatId) ?? silence('not-allowed-chat');
 };
 
-const sceneOf = (memory: Memory, conduct: Conduct, chat: ReadyChat, event: ChatEvent, { nowMs, self }: Moment): Scene | null => {
+const sceneOf = (
+  memory: Memory,
+  conduct: Conduct,
+  chat: ReadyChat,
+  event: ChatEvent,
+  { nowMs, self }: Moment,
+): Scene | null => {
   const { script } = conduct.behaviour;
   if (script === null) return null;
   return {
@@ -66,11 +85,22 @@ const variablesOf = (scene: Scene, { nowMs, self, groupTitle }: Moment): Templat
 
 const sayingOf = (scene: Scene, rule: Rule, { nowMs, self, groupTitle }: Moment): Saying => {
   const { answer } = rule;
-  if (answer.kind === 'model') return { cause: 'rule', rule: rule.name, say: { kind: 'model', instructions: answer.instructions } };
+  if (answer.kind === 'model')
+    return {
+      cause: 'rule',
+      rule: rule.name,
+      say: { kind: 'model', instructions: answer.instructions },
+    };
   const texts = answer.kind === 'text' ? answer.texts : [];
   const text = texts[(scene.memory.turns.get(rule.name) ?? 0) % Math.max(1, texts.length)] ?? '';
-  const filled = text.includes('{{') ? fillTemplate(text, variablesOf(scene, { nowMs, self, groupTitle })) : text;
-  return { cause: 'rule', rule: rule.name, say: { kind: 'text', text: withoutMassMentions(filled) } };
+  const filled = text.includes('{{')
+    ? fillTemplate(text, variablesOf(scene, { nowMs, self, groupTitle }))
+    : text;
+  return {
+    cause: 'rule',
+    rule: rule.name,
+    say: { kind: 'text', text: withoutMassMentions(filled) },
+  };
 };
 
 /** Finds the time for an answer and writes it down as pending, or says why there is none. */
@@ -82,12 +112,21 @@ const planned = (scene: Scene, { cause, rule, say }: Saying): Verdict => {
   if (limited !== null) return limited;
   const { leastMs, mostMs, isTyping } = script.delay;
   const delayMs = Math.round(leastMs + draw(`${self.keyId} ${identity}`) * (mostMs - leastMs));
-  const needMs = Math.max(delayMs, say.kind === 'model' ? (conduct.behaviour.model?.timeoutMs ?? 0) : 0);
+  const needMs = Math.max(
+    delayMs,
+    say.kind === 'model' ? (conduct.behaviour.model?.timeoutMs ?? 0) : 0,
+  );
   const possibleAtMs = Math.max(nowMs, memory.floodUntilMs, scene.chatMemory.blockedUntilMs);
   const forbidden = checkForbidden(memory, scene.chatMemory, nowMs, rule);
   if (forbidden?.reason === 'write-forbidden') return forbidden;
-  const window = nextWindow(heard, scene.chat, identity, { sentAtMs: event.sentAtMs, nowMs: possibleAtMs, needMs, staleAtMs });
-  if (window === null) return forbidden ?? silence(scene.chat.sharing.keyIds.length > 1 ? 'slot-over' : 'stale', rule);
+  const window = nextWindow(heard, scene.chat, identity, {
+    sentAtMs: event.sentAtMs,
+    nowMs: possibleAtMs,
+    needMs,
+    staleAtMs,
+  });
+  if (window === null)
+    return forbidden ?? silence(scene.chat.sharing.keyIds.length > 1 ? 'slot-over' : 'stale', rule);
   const randomId = randomIdOf(self.keyId, identity, rule ?? cause);
   const isCounted = memory.pending.get(randomId)?.isCounted === true;
   remember(memory.pending, randomId, { event, cause, isCounted }, memoryBounds.pending);
@@ -110,7 +149,10 @@ const planned = (scene: Scene, { cause, rule, say }: Saying): Verdict => {
   };
 };
 
-/** Opt-outs and hand-overs count at once, whether or not they are confirmed. Returns what there is to say about them; null: the message asks for nothing of the kind. */
+/**
+ * Opt-outs and hand-overs count at once, whether or not they are confirmed. Returns what there is
+ * to say about them; null: the message asks for nothing of the kind.
+ */
 const heedWish = (scene: Scene): Saying | Silence | null => {
   const { memory, script, heard, people, nowMs } = scene;
   const wish = wishOf(scene);
@@ -126,7 +168,12 @@ const heedWish = (scene: Scene): Saying | Silence | null => {
   }
   if (wish !== 'handover' || script.handover === null || memory.optOuts.has(userId)) return null;
   if (checkHandedOver(scene) !== null || checkHours(scene, null) !== null) return null;
-  remember(memory.handovers, talkKey(heard.event.chatId, userId), nowMs + script.handover.silentMs, memoryBounds.handovers);
+  remember(
+    memory.handovers,
+    talkKey(heard.event.chatId, userId),
+    nowMs + script.handover.silentMs,
+    memoryBounds.handovers,
+  );
   return { cause: 'handover', rule: null, say: { kind: 'text', text: script.handover.answer } };
 };
 
@@ -145,32 +192,58 @@ const judge = (scene: Scene, moment: Moment): Verdict => {
 };
 
 /**
- * What the account does about `event`: an answer with the window of time for it, or silence with exactly one reason. Takes the event into `memory`, which is changed in
- * place. Safe to call with any event in any order: what was read before is a `duplicate`. The same arguments give the same verdict: there is no clock, chance or I/O in it.
+ * What the account does about `event`: an answer with the window of time for it, or silence with
+ * exactly one reason. Takes the event into `memory`, which is changed in
+ * place. Safe to call with any event in any order: what was read before is a `duplicate`. The same
+ * arguments give the same verdict: there is no clock, chance or I/O in it.
  */
-export const decide = (memory: Memory, conduct: Conduct, event: ChatEvent, moment: Moment): Verdict => {
+export const decide = (
+  memory: Memory,
+  conduct: Conduct,
+  event: ChatEvent,
+  moment: Moment,
+): Verdict => {
   const chat = allowedChat(conduct, event.chatId);
   if ('kind' in chat) return chat;
   const read = readEvent(memory, conduct, event, moment.self);
   if (read !== null) return silence(read);
   const scene = sceneOf(memory, conduct, chat, event, moment);
-  return scene === null ? silence(conduct.behaviour.isPaused ? 'paused' : 'no-script') : judge(scene, moment);
+  return scene === null
+    ? silence(conduct.behaviour.isPaused ? 'paused' : 'no-script')
+    : judge(scene, moment);
 };
 
-const judgeAgain = (memory: Memory, conduct: Conduct, { event, cause }: PendingAnswer, moment: Moment): Verdict => {
+const judgeAgain = (
+  memory: Memory,
+  conduct: Conduct,
+  { event, cause }: PendingAnswer,
+  moment: Moment,
+): Verdict => {
   const chat = allowedChat(conduct, event.chatId);
   if ('kind' in chat) return chat;
   const scene = sceneOf(memory, conduct, chat, event, moment);
   if (scene === null) return silence('no-script');
   if (cause === 'rule') return judge(scene, moment);
   const text = cause === 'opt-out' ? scene.script.optOut.answer : scene.script.handover?.answer;
-  return checkPaused(scene) ?? checkStale(scene) ?? planned(scene, { cause, rule: null, say: { kind: 'text', text: text ?? '' } });
+  return (
+    checkPaused(scene) ??
+    checkStale(scene) ??
+    planned(scene, { cause, rule: null, say: { kind: 'text', text: text ?? '' } })
+  );
 };
 
-/** Decides the answers again that were pending when the account stopped (a crash, a move). Each is sent at most once: it keeps its random id, and counts once. */
-export const resumePending = (memory: Memory, conduct: Conduct, momentIn: (chatId: string) => Moment): readonly Verdict[] =>
+/**
+ * Decides the answers again that were pending when the account stopped (a crash, a move). Each is
+ * sent at most once: it keeps its random id, and counts once.
+ */
+export const resumePending = (
+  memory: Memory,
+  conduct: Conduct,
+  momentIn: (chatId: string) => Moment,
+): readonly Verdict[] =>
   [...memory.pending].map(([randomId, pending]) => {
     const verdict = judgeAgain(memory, conduct, pending, momentIn(pending.event.chatId));
-    if (verdict.kind === 'silence' || verdict.randomId !== randomId) memory.pending.delete(randomId);
+    if (verdict.kind === 'silence' || verdict.randomId !== randomId)
+      memory.pending.delete(randomId);
     return verdict;
   });

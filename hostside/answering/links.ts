@@ -3,7 +3,8 @@
 /** Endings under which bare domains are common in links: "Node.js" and "3.5" are none. */
 const endings = new Set(
   (
-    'com net org info biz io me co app dev xyz top site shop online link club ru su by ua kz de fr es it uk us eu cn in br tv ly gg cc to ' +
+    'com net org info biz io me co app dev xyz top site shop online link club ru su by ua ' +
+    'kz de fr es it uk us eu cn in br tv ly gg cc to ' +
     'pl nl ch at se no fi cz tr ir jp kr id vn th au ca mx ar рф укр бел 中国 中國 公司 网络 网址 한국'
   ).split(' '),
 );
@@ -24,14 +25,21 @@ function schemeStart(word: string): number {
   return start < at ? start : -1;
 }
 
-/** The end of a domain that begins at `start`; -1: none begins there. A domain ends with its last label that is a common ending, or before a slash. */
+/**
+ * The end of a domain that begins at `start`; -1: none begins there. A domain ends with its last
+ * label that is a common ending, or before a slash.
+ */
 function domainEnd(word: string, start: number, end: number): number {
   let found = -1;
   let label = start;
   for (let at = start; at <= end; at += 1) {
     if (at < end && word.charAt(at) !== '.') continue;
     const text = word.slice(label, at).toLowerCase();
-    if (label > start && text !== '' && (endings.has(text) || (at === end && word.charAt(end) === '/' && /^\p{L}{2,24}$/u.test(text))))
+    if (
+      label > start &&
+      text !== '' &&
+      (endings.has(text) || (at === end && word.charAt(end) === '/' && /^\p{L}{2,24}$/u.test(text)))
+    )
       found = at;
     label = at + 1;
   }
@@ -43,18 +51,24 @@ function cleanWord(word: string): string {
   const scheme = schemeStart(word);
   if (scheme >= 0) return word.slice(0, scheme) + removed;
   const www = word.toLowerCase().indexOf('www.');
-  if (www >= 0 && !(www > 0 && labelLetter.test(word.charAt(www - 1)))) return word.slice(0, www) + removed;
+  if (www >= 0 && !(www > 0 && labelLetter.test(word.charAt(www - 1))))
+    return word.slice(0, www) + removed;
   if (!word.includes('.')) return word;
   let clean = '';
   let at = 0;
   while (at < word.length) {
     let end = at;
-    while (end < word.length && (labelLetter.test(word.charAt(end)) || word.charAt(end) === '.')) end += 1;
+    while (end < word.length && (labelLetter.test(word.charAt(end)) || word.charAt(end) === '.'))
+      end += 1;
     const domain = end > at ? domainEnd(word, at, end) : -1;
     if (domain >= 0) {
       // a path belongs to the link, the sentence's own marks do not
       const path = word.slice(domain);
-      return clean + removed + (/^[/:?#]/.test(path) ? (trailing.exec(path)?.[0] ?? '') : cleanWord(path));
+      return (
+        clean +
+        removed +
+        (/^[/:?#]/.test(path) ? (trailing.exec(path)?.[0] ?? '') : cleanWord(path))
+      );
     }
     clean += word.slice(at, end + 1);
     at = end + 1;

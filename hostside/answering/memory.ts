@@ -44,8 +44,10 @@ export interface PendingAnswer {
 }
 
 /**
- * All that an account remembers. It is changed in place (a copy per message would cost more than the decision), by nothing but this room's functions, and depends on
- * nothing but their arguments: the same calls lead to the same memory. Maps are in the order of use; the oldest goes when the bound is reached.
+ * All that an account remembers. It is changed in place (a copy per message would cost more than
+ * the decision), by nothing but this room's functions, and depends on
+ * nothing but their arguments: the same calls lead to the same memory. Maps are in the order of
+ * use; the oldest goes when the bound is reached.
  */
 export interface Memory {
   readonly chats: Map<string, ChatMemory>;
@@ -65,7 +67,10 @@ export interface Memory {
   floodUntilMs: number;
 }
 
-/** How many entries each part keeps at most. With 50 groups of 100 messages the whole is below 4 MB of JSON. */
+/**
+ * How many entries each part keeps at most. With 50 groups of 100 messages the whole is below 4 MB
+ * of JSON.
+ */
 export const memoryBounds = {
   chats: 200,
   seen: 600,
@@ -92,8 +97,16 @@ export const emptyMemory = (): Memory => ({
   floodUntilMs: 0,
 });
 
-/** Writes an entry as the one used last. Above `bound` the oldest tenth goes at once: finding the first entry of a map costs a walk over all that were deleted in front of it. */
-export const remember = <Value>(map: Map<string, Value>, key: string, value: Value, bound: number): void => {
+/**
+ * Writes an entry as the one used last. Above `bound` the oldest tenth goes at once: finding the
+ * first entry of a map costs a walk over all that were deleted in front of it.
+ */
+export const remember = <Value>(
+  map: Map<string, Value>,
+  key: string,
+  value: Value,
+  bound: number,
+): void => {
   map.delete(key);
   map.set(key, value);
   if (map.size <= bound) return;
@@ -128,16 +141,19 @@ export const chatMemory = (memory: Memory, chatId: string): ChatMemory => {
   return fresh;
 };
 
-export const personMemory = (memory: Memory, userId: string): PersonMemory => memory.people.get(userId) ?? { said: [], isMet: false };
+export const personMemory = (memory: Memory, userId: string): PersonMemory =>
+  memory.people.get(userId) ?? { said: [], isMet: false };
 
 export const talkKey = (chatId: string, userId: string): string => `${chatId} ${userId}`;
 
 /**
- * Forgets what no longer counts: hand-overs that ended, conversations older than an hour, groups that the account left. Nothing depends on it but size: entries that ended are
+ * Forgets what no longer counts: hand-overs that ended, conversations older than an hour, groups
+ * that the account left. Nothing depends on it but size: entries that ended are
  * passed over anyway. Once a minute is enough.
  */
 export const prune = (memory: Memory, allowedChats: ReadonlySet<string>, nowMs: number): void => {
   for (const [key, untilMs] of memory.handovers) if (untilMs <= nowMs) memory.handovers.delete(key);
   for (const [key, atMs] of memory.talks) if (atMs <= nowMs - 3_600_000) memory.talks.delete(key);
-  for (const chatId of memory.chats.keys()) if (!allowedChats.has(chatId)) memory.chats.delete(chatId);
+  for (const chatId of memory.chats.keys())
+    if (!allowedChats.has(chatId)) memory.chats.delete(chatId);
 };

@@ -13,7 +13,10 @@ export type Part =
   | { readonly kind: 'choice'; readonly parts: readonly Part[] }
   | { readonly kind: 'repeat'; readonly part: Part; readonly least: number; readonly most: number };
 
-/** The engine of JavaScript judges single characters, so that classes, case and Unicode are exactly its own. Each character is asked about once. */
+/**
+ * The engine of JavaScript judges single characters, so that classes, case and Unicode are exactly
+ * its own. Each character is asked about once.
+ */
 export const characterTest = (source: string): CharTest => {
   const expression = new RegExp(`^(?:${source})$`, 'iu');
   const ascii = new Int8Array(128);
@@ -63,7 +66,8 @@ class Reader {
 
   private sequence(): Part {
     const parts: Part[] = [];
-    while (this.at < this.source.length && !this.peek('|') && !this.peek(')')) parts.push(this.repeated(this.atom()));
+    while (this.at < this.source.length && !this.peek('|') && !this.peek(')'))
+      parts.push(this.repeated(this.atom()));
     return { kind: 'sequence', parts };
   }
 
@@ -74,7 +78,8 @@ class Reader {
     if (sign === '*') return { kind: 'repeat', part, least: 0, most: Number.POSITIVE_INFINITY };
     if (sign === '+') return { kind: 'repeat', part, least: 1, most: Number.POSITIVE_INFINITY };
     if (sign === '?') return { kind: 'repeat', part, least: 0, most: 1 };
-    const upper = comma === '' ? Number(least) : most === '' ? Number.POSITIVE_INFINITY : Number(most);
+    const upper =
+      comma === '' ? Number(least) : most === '' ? Number.POSITIVE_INFINITY : Number(most);
     return { kind: 'repeat', part, least: Number(least), most: upper };
   }
 
@@ -86,7 +91,9 @@ class Reader {
     if (this.peek('(')) return this.group();
     if (/\\[1-9k]/y.test(this.source.slice(this.at, this.at + 2)))
       throw new PatternMistake('has a back reference (\\1); write the text out instead');
-    const character = this.match(/\[(?:[^\]\\]|\\.)*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[0-9a-f]{4}|x[0-9a-f]{2}|c[a-z]|.)|[^\\]/isuy);
+    const character = this.match(
+      /\[(?:[^\]\\]|\\.)*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[0-9a-f]{4}|x[0-9a-f]{2}|c[a-z]|.)|[^\\]/isuy,
+    );
     if (character === null) throw new PatternMistake('ends with a single "\\"');
     const literal = /^[a-z0-9 ]$/i.test(character[0]) ? character[0].toLowerCase() : null;
     return { kind: 'character', test: characterTest(character[0]), literal };
@@ -94,7 +101,10 @@ class Reader {
 
   private group(): Part {
     if (this.match(/\(\?<?[=!]/y) !== null)
-      throw new PatternMistake('looks ahead or behind ((?=, (?!, (?<=, (?<!), which cannot be bounded; split it into two rules');
+      throw new PatternMistake(
+        'looks ahead or behind ((?=, (?!, (?<=, (?<!), which cannot be bounded; split it ' +
+          'into two rules',
+      );
     if (this.match(/\((?:\?:|\?<[\p{L}_$][\p{L}\p{N}_$]*>|(?!\?))/uy) === null)
       throw new PatternMistake('has a group that starts with (? and is not known');
     const part = this.choice();
@@ -103,10 +113,16 @@ class Reader {
   }
 }
 
-/** Takes a regular expression apart that JavaScript accepts with the flags `iu`. Throws {@link PatternMistake} for what cannot be bounded. */
+/**
+ * Takes a regular expression apart that JavaScript accepts with the flags `iu`. Throws {@link
+ * PatternMistake} for what cannot be bounded.
+ */
 export const readPattern = (source: string): Part => new Reader(source).read();
 
-/** Words of which every match contains at least one; null: there are none. Most messages contain none of them, and are done. */
+/**
+ * Words of which every match contains at least one; null: there are none. Most messages contain
+ * none of them, and are done.
+ */
 export const requiredWords = (part: Part): readonly string[] | null => {
   switch (part.kind) {
     case 'character':
@@ -128,7 +144,8 @@ export const requiredWords = (part: Part): readonly string[] | null => {
 const mostTelling = (parts: readonly Part[]): readonly string[] | null => {
   let best: readonly string[] | null = null;
   let run = '';
-  const shortest = (words: readonly string[] | null): number => (words === null ? 0 : Math.min(...words.map(({ length }) => length)));
+  const shortest = (words: readonly string[] | null): number =>
+    words === null ? 0 : Math.min(...words.map(({ length }) => length));
   for (const part of parts) {
     const isLetter = part.kind === 'character' && part.literal !== null;
     run = isLetter ? run + part.literal : '';

@@ -1,10 +1,21 @@
-import { type CharTest, characterTest, type Edge, type Part, PatternMistake, readPattern, requiredWords } from './pattern-parts.ts';
+import {
+  type CharTest,
+  characterTest,
+  type Edge,
+  type Part,
+  PatternMistake,
+  readPattern,
+  requiredWords,
+} from './pattern-parts.ts';
 import { rulesLookAt } from './words.ts';
 
 /**
- * Regular expressions whose cost is bounded by construction. A pattern becomes a non-deterministic automaton, and each of its states is visited at most once per
- * character: at most states x characters steps, whatever the pattern and the text are. So there is no clock in it, no time-out, and the same answer on every machine.
- * (The engine of JavaScript takes minutes for `(a+)+$` on 40 characters; a time limit by node:vm costs 0.2 ms a message and hits innocent patterns on a loaded host.)
+ * Regular expressions whose cost is bounded by construction. A pattern becomes a non-deterministic
+ * automaton, and each of its states is visited at most once per
+ * character: at most states x characters steps, whatever the pattern and the text are. So there is
+ * no clock in it, no time-out, and the same answer on every machine.
+ * (The engine of JavaScript takes minutes for `(a+)+$` on 40 characters; a time limit by node:vm
+ * costs 0.2 ms a message and hits innocent patterns on a loaded host.)
  */
 export interface Pattern {
   /** Whether it matches anywhere in `text`. */
@@ -13,11 +24,17 @@ export interface Pattern {
   readonly mostSteps: number;
 }
 
-/** A text taken apart once for many patterns: whole characters with their codes, the first {@link rulesLookAt} of them. */
+/**
+ * A text taken apart once for many patterns: whole characters with their codes, the first {@link
+ * rulesLookAt} of them.
+ */
 export interface PatternText {
   readonly characters: readonly string[];
   readonly codes: Int32Array;
-  /** The text in which every literal letter of a match is found: lower case, and the long s, which `iu` takes for an s. */
+  /**
+   * The text in which every literal letter of a match is found: lower case, and the long s, which
+   * `iu` takes for an s.
+   */
   readonly lower: string;
 }
 
@@ -39,7 +56,10 @@ type State =
 /** States in reverse: what comes after a part is built before it. Returns where the part begins. */
 const addStates = (part: Part, next: number, states: State[]): number => {
   const push = (state: State): number => {
-    if (states.length >= mostStates) throw new PatternMistake(`is too large: written out it has more than ${mostStates} characters`);
+    if (states.length >= mostStates)
+      throw new PatternMistake(
+        `is too large: written out it has more than ${mostStates} characters`,
+      );
     return states.push(state) - 1;
   };
   switch (part.kind) {
@@ -58,7 +78,12 @@ const addStates = (part: Part, next: number, states: State[]): number => {
   }
 };
 
-const addRepeat = (part: Part & { kind: 'repeat' }, next: number, states: State[], push: (state: State) => number): number => {
+const addRepeat = (
+  part: Part & { kind: 'repeat' },
+  next: number,
+  states: State[],
+  push: (state: State) => number,
+): number => {
   let start = next;
   if (part.most === Number.POSITIVE_INFINITY) {
     const loop: State & { kind: 'split' } = { kind: 'split', next, other: next };
@@ -85,7 +110,10 @@ const holds = (edge: Edge, text: PatternText, at: number): boolean => {
   return (isWordAt(text, at - 1) !== isWordAt(text, at)) === (edge === 'word');
 };
 
-/** For each ASCII code whether a match may begin with it; null where a match may begin without a character. Other characters always may. */
+/**
+ * For each ASCII code whether a match may begin with it; null where a match may begin without a
+ * character. Other characters always may.
+ */
 const beginnings = (states: readonly State[], first: number): Uint8Array | null => {
   const may = new Uint8Array(128);
   const seen = new Set<number>();
@@ -96,7 +124,8 @@ const beginnings = (states: readonly State[], first: number): Uint8Array | null 
     const state = states[id];
     if (state === undefined || state.kind === 'end') return null;
     if (state.kind === 'character')
-      for (let code = 0; code < 128; code += 1) may[code] ||= state.test(String.fromCharCode(code), code) ? 1 : 0;
+      for (let code = 0; code < 128; code += 1)
+        may[code] ||= state.test(String.fromCharCode(code), code) ? 1 : 0;
     else open.push(state.next, ...(state.kind === 'split' ? [state.other] : []));
   }
   return may;
@@ -125,7 +154,8 @@ class Automaton {
     this.base += codes.length + 1;
     this.active.length = 0;
     for (let at = 0; at <= codes.length; at += 1) {
-      const mayBegin = this.begins === null || (at < codes.length && this.begins[codes[at] ?? 128] !== 0);
+      const mayBegin =
+        this.begins === null || (at < codes.length && this.begins[codes[at] ?? 128] !== 0);
       if (mayBegin) this.open.push(this.first);
       else if (this.active.length === 0) continue;
       for (const id of this.active) this.open.push(id);
@@ -148,19 +178,28 @@ class Automaton {
       if (state.kind === 'split') this.open.push(state.other, state.next);
       else if (state.kind === 'edge') {
         if (holds(state.edge, text, at)) this.open.push(state.next);
-      } else if (at < text.codes.length && state.test(text.characters[at] ?? '', text.codes[at] ?? 0)) this.reached.push(state.next);
+      } else if (
+        at < text.codes.length &&
+        state.test(text.characters[at] ?? '', text.codes[at] ?? 0)
+      )
+        this.reached.push(state.next);
     }
     [this.active, this.reached] = [this.reached, this.active];
     return false;
   }
 }
 
-/** Reads `source`, a regular expression of JavaScript with the flags `iu`. Throws {@link PatternMistake}. */
+/**
+ * Reads `source`, a regular expression of JavaScript with the flags `iu`. Throws {@link
+ * PatternMistake}.
+ */
 export const compilePattern = (source: string): Pattern => {
   try {
     new RegExp(source, 'iu');
   } catch {
-    throw new PatternMistake('is not a regular expression of JavaScript (flags iu): check brackets and backslashes');
+    throw new PatternMistake(
+      'is not a regular expression of JavaScript (flags iu): check brackets and backslashes',
+    );
   }
   const states: State[] = [{ kind: 'end' }];
   const part = readPattern(source);
@@ -168,7 +207,9 @@ export const compilePattern = (source: string): Pattern => {
   const first = addStates(part, 0, states);
   const automaton = new Automaton(states, first);
   return {
-    matches: (text) => (required === null || required.some((word) => text.lower.includes(word))) && automaton.search(text),
+    matches: (text) =>
+      (required === null || required.some((word) => text.lower.includes(word))) &&
+      automaton.search(text),
     mostSteps: states.length * (rulesLookAt + 1),
   };
 };

@@ -1,7 +1,10 @@
 import type { ChatEvent } from '../protocol/chat.ts';
 import type { SilenceReason } from '../protocol/silence.ts';
 
-/** The account itself, as Telegram knows it now. `userId`: decimal text; `username` without `@`; `firstName` empty where it is not known. */
+/**
+ * The account itself, as Telegram knows it now. `userId`: decimal text; `username` without `@`;
+ * `firstName` empty where it is not known.
+ */
 export interface Self {
   readonly keyId: string;
   readonly userId: string;
@@ -9,7 +12,10 @@ export interface Self {
   readonly firstName: string;
 }
 
-/** What a decision needs from the world. `nowMs`: ms since the epoch, by a clock that is synchronised. */
+/**
+ * What a decision needs from the world. `nowMs`: ms since the epoch, by a clock that is
+ * synchronised.
+ */
 export interface Moment {
   readonly nowMs: number;
   readonly self: Self;
@@ -26,7 +32,10 @@ export interface Silence {
   readonly untilMs: number | null;
 }
 
-/** The account's turn among the accounts that share the chat. `position` 0 answers first; `of` positions make one round. */
+/**
+ * The account's turn among the accounts that share the chat. `position` 0 answers first; `of`
+ * positions make one round.
+ */
 export interface Slot {
   readonly position: number;
   readonly of: number;
@@ -34,8 +43,10 @@ export interface Slot {
 }
 
 /**
- * An answer that may be given inside a window of time. The order of acts: from `startAtMs` on ask the model (where `say` asks for it); at `notBeforeMs` or
- * later read what was said behind the message (where `needsLook`) and hear it, call `beforeSend`, which counts it, and send before `notAfterMs`; then `noteSent`. Whatever does not
+ * An answer that may be given inside a window of time. The order of acts: from `startAtMs` on ask
+ * the model (where `say` asks for it); at `notBeforeMs` or
+ * later read what was said behind the message (where `needsLook`) and hear it, call `beforeSend`,
+ * which counts it, and send before `notAfterMs`; then `noteSent`. Whatever does not
  * come to an end is handed to `giveUp`.
  */
 export interface AnswerPlan {
@@ -49,7 +60,9 @@ export interface AnswerPlan {
   readonly replyTo: number;
   /** The same for the same message and rule, whenever it is decided: repeating it says it once. */
   readonly randomId: string;
-  readonly say: { readonly kind: 'text'; readonly text: string } | { readonly kind: 'model'; readonly instructions: string | null };
+  readonly say:
+    | { readonly kind: 'text'; readonly text: string }
+    | { readonly kind: 'model'; readonly instructions: string | null };
   readonly startAtMs: number;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;

@@ -8,8 +8,10 @@ const open = 'open';
 const closed = 'closed';
 
 /**
- * Notes in memory what a claim became in this boot: a backup of fleet's files does not have it, and no boot keeps it. Closings before the claim is written,
- * grants after it, so that a crash in between leaves nothing open that was closed. Throws what the file system throws.
+ * Notes in memory what a claim became in this boot: a backup of fleet's files does not have it, and
+ * no boot keeps it. Closings before the claim is written,
+ * grants after it, so that a crash in between leaves nothing open that was closed. Throws what the
+ * file system throws.
  */
 export const markInBoot = (places: Places, { keyId, epoch, state }: Claim): void => {
   const path = bootMarkPath(places, keyId);
@@ -34,14 +36,19 @@ const readBootMark = (places: Places, keyId: string): BootMark | 'unreadable' | 
 };
 
 /**
- * Whether an active claim is from before what this boot has written of it: fleet's files were put back while the machine ran (docs/exclusivity.md, row 46).
+ * Whether an active claim is from before what this boot has written of it: fleet's files were put
+ * back while the machine ran (docs/exclusivity.md, row 46).
  * A mark that cannot be read speaks against it. Pure.
  */
-export const isBeforeMark = (mark: BootMark | 'unreadable' | null, { epoch, state }: Pick<Claim, 'epoch' | 'state'>): boolean => {
+export const isBeforeMark = (
+  mark: BootMark | 'unreadable' | null,
+  { epoch, state }: Pick<Claim, 'epoch' | 'state'>,
+): boolean => {
   if (state !== 'active' || mark === null) return false;
   if (mark === 'unreadable') return true;
   return epoch < mark.epoch || (epoch === mark.epoch && !mark.isOpen);
 };
 
 /** {@link isBeforeMark} of the mark in this boot's memory. */
-export const isPutBack = (places: Places, claim: Claim): boolean => isBeforeMark(readBootMark(places, claim.keyId), claim);
+export const isPutBack = (places: Places, claim: Claim): boolean =>
+  isBeforeMark(readBootMark(places, claim.keyId), claim);

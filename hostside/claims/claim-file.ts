@@ -1,27 +1,54 @@
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import { errorCode, fsyncDirectory, namesIn, writeDurably, writeFully } from '../machine/durable-file.ts';
+import {
+  errorCode,
+  fsyncDirectory,
+  namesIn,
+  writeDurably,
+  writeFully,
+} from '../machine/durable-file.ts';
 import { claimPath, type Places } from '../machine/places.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { isPutBack, markInBoot } from './boot-marks.ts';
-import { type ClaimReading, claimFileBytes, decodeClaimFile, encodeSlot, slotBytes } from './claim-slots.ts';
+import {
+  type ClaimReading,
+  claimFileBytes,
+  decodeClaimFile,
+  encodeSlot,
+  slotBytes,
+} from './claim-slots.ts';
 
 const noClaim: ClaimReading = { claim: null, fault: null, sequence: 0, nextSlot: 0 };
 const unreadable: ClaimReading = { ...noClaim, fault: 'unreadable' };
 
-/** The claim of a key as it counts in this boot; never throws. One from before what this boot has written was put back: it is held. */
+/**
+ * The claim of a key as it counts in this boot; never throws. One from before what this boot has
+ * written was put back: it is held.
+ */
 export const readClaim = (places: Places, keyId: string): ClaimReading => {
   const reading = readStoredClaim(places, keyId);
   const { claim, fault } = reading;
-  if (claim === null || fault !== null || claim.heldSince !== undefined || !isPutBack(places, claim)) return reading;
+  if (
+    claim === null ||
+    fault !== null ||
+    claim.heldSince !== undefined ||
+    !isPutBack(places, claim)
+  )
+    return reading;
   return { ...reading, claim: { ...claim, format: 2, heldSince: 'put-back' } };
 };
 
-/** The claim of a key as its file has it; never throws. A claim of another key in the file (copied by hand) is `torn`: claims are filed by key. */
+/**
+ * The claim of a key as its file has it; never throws. A claim of another key in the file (copied
+ * by hand) is `torn`: claims are filed by key.
+ */
 export const readStoredClaim = (places: Places, keyId: string): ClaimReading => {
   let descriptor: number;
   try {
-    descriptor = openSync(claimPath(places, keyId), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    descriptor = openSync(
+      claimPath(places, keyId),
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
   } catch (error) {
     return errorCode(error) === 'ENOENT' ? noClaim : unreadable;
   }
@@ -30,7 +57,9 @@ export const readStoredClaim = (places: Places, keyId: string): ClaimReading => 
     const bytes = Buffer.alloc(claimFileBytes + 1);
     const length = readSync(descriptor, bytes, 0, bytes.length, 0);
     const reading = decodeClaimFile(bytes.subarray(0, length));
-    return reading.claim === null || reading.claim.keyId === keyId ? reading : { ...reading, fault: 'torn' };
+    return reading.claim === null || reading.claim.keyId === keyId
+      ? reading
+      : { ...reading, fault: 'torn' };
   } catch {
     return unreadable;
   } finally {
@@ -39,13 +68,18 @@ export const readStoredClaim = (places: Places, keyId: string): ClaimReading => 
 };
 
 /**
- * Makes what {@link readClaim} sees durable, name and content: a writer may have been killed between its write and its sync, and what is answered from must
- * not be taken back by a power loss (docs/exclusivity.md, row 45). Throws what the file system throws.
+ * Makes what {@link readClaim} sees durable, name and content: a writer may have been killed
+ * between its write and its sync, and what is answered from must
+ * not be taken back by a power loss (docs/exclusivity.md, row 45). Throws what the file system
+ * throws.
  */
 export const syncClaims = (places: Places, keyIds: readonly string[]): void => {
   for (const keyId of keyIds) {
     try {
-      const descriptor = openSync(claimPath(places, keyId), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      const descriptor = openSync(
+        claimPath(places, keyId),
+        constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+      );
       try {
         fsyncSync(descriptor);
       } finally {
@@ -59,8 +93,10 @@ export const syncClaims = (places: Places, keyIds: readonly string[]): void => {
 };
 
 /**
- * Makes `claim` the newest, durable when this returns: in place into the older slot (no new disk blocks), or as a new file when
- * there is none or neither slot is sound. Only the holder of the account's act lock may call it. Throws what the file system throws.
+ * Makes `claim` the newest, durable when this returns: in place into the older slot (no new disk
+ * blocks), or as a new file when
+ * there is none or neither slot is sound. Only the holder of the account's act lock may call it.
+ * Throws what the file system throws.
  */
 export const writeClaim = (places: Places, reading: ClaimReading, claim: Claim): void => {
   if (claim.state !== 'active') markInBoot(places, claim);

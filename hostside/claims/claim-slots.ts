@@ -4,8 +4,10 @@ import type { Claim } from '../protocol/claim.ts';
 import { parseClaim } from './parse-claim.ts';
 
 /**
- * A claim file is two slots of one disk block each, both allocated when the file is made, so that a full disk cannot stop a
- * later write and a cut one cannot harm the other slot. Slot: magic (8), layout version (u32), payload length (u32), sequence
+ * A claim file is two slots of one disk block each, both allocated when the file is made, so that a
+ * full disk cannot stop a
+ * later write and a cut one cannot harm the other slot. Slot: magic (8), layout version (u32),
+ * payload length (u32), sequence
  * (u64), payload (JSON), zeros, SHA-256 over all before (32). Little endian.
  */
 export const slotBytes = 4096;
@@ -18,7 +20,10 @@ const blankSlot = Buffer.alloc(slotBytes);
 
 export type ClaimFault = 'torn' | 'newer-format' | 'unreadable';
 
-/** `claim` is the newest sound one, also when there is a fault: it then tells the operator what was, and opens nothing. */
+/**
+ * `claim` is the newest sound one, also when there is a fault: it then tells the operator what was,
+ * and opens nothing.
+ */
 export interface ClaimReading {
   readonly claim: Claim | null;
   readonly fault: ClaimFault | null;
@@ -28,13 +33,18 @@ export interface ClaimReading {
   readonly nextSlot: 0 | 1;
 }
 
-const sumOf = (slot: Uint8Array): Buffer => createHash('sha256').update(slot.subarray(0, sumAt)).digest();
+const sumOf = (slot: Uint8Array): Buffer =>
+  createHash('sha256').update(slot.subarray(0, sumAt)).digest();
 
-/** Throws RangeError for a claim that would not be read back: it must never take the place of one that is. */
+/**
+ * Throws RangeError for a claim that would not be read back: it must never take the place of one
+ * that is.
+ */
 export const encodeSlot = (claim: Claim, sequence: number): Buffer => {
   const slot = Buffer.alloc(slotBytes);
   const payload = Buffer.from(JSON.stringify(claim));
-  if (payload.length > sumAt - headBytes || parseClaim(claim) === null) throw new RangeError('the claim has a field out of its limits');
+  if (payload.length > sumAt - headBytes || parseClaim(claim) === null)
+    throw new RangeError('the claim has a field out of its limits');
   magic.copy(slot, 0);
   slot.writeUInt32LE(layoutVersion, 8);
   slot.writeUInt32LE(payload.length, 12);
@@ -44,15 +54,23 @@ export const encodeSlot = (claim: Claim, sequence: number): Buffer => {
   return slot;
 };
 
-type Slot = { readonly kind: 'blank' | 'torn' | 'newer' } | { readonly kind: 'sound'; readonly claim: Claim; readonly sequence: number };
+type Slot =
+  | { readonly kind: 'blank' | 'torn' | 'newer' }
+  | { readonly kind: 'sound'; readonly claim: Claim; readonly sequence: number };
 
 const decodeSlot = (slot: Buffer): Slot => {
   if (slot.equals(blankSlot)) return { kind: 'blank' };
-  if (!slot.subarray(0, 8).equals(magic) || !slot.subarray(sumAt).equals(sumOf(slot))) return { kind: 'torn' };
+  if (!slot.subarray(0, 8).equals(magic) || !slot.subarray(sumAt).equals(sumOf(slot)))
+    return { kind: 'torn' };
   if (slot.readUInt32LE(8) > layoutVersion) return { kind: 'newer' };
   const length = slot.readUInt32LE(12);
   const sequence = Number(slot.readBigUInt64LE(16));
-  if (slot.readUInt32LE(8) !== layoutVersion || length > sumAt - headBytes || !Number.isSafeInteger(sequence)) return { kind: 'torn' };
+  if (
+    slot.readUInt32LE(8) !== layoutVersion ||
+    length > sumAt - headBytes ||
+    !Number.isSafeInteger(sequence)
+  )
+    return { kind: 'torn' };
   const payload = parseJson(slot.toString('utf8', headBytes, headBytes + length));
   const claim = parseClaim(payload);
   if (claim !== null) return { kind: 'sound', claim, sequence };
@@ -60,17 +78,24 @@ const decodeSlot = (slot: Buffer): Slot => {
 };
 
 const isNewerFormat = (payload: unknown): boolean =>
-  typeof payload === 'object' && payload !== null && 'format' in payload && typeof payload.format === 'number' && payload.format > 2;
+  typeof payload === 'object' &&
+  payload !== null &&
+  'format' in payload &&
+  typeof payload.format === 'number' &&
+  payload.format > 2;
 
 /**
- * Reads both slots. A slot that is neither blank nor sound is a fault even when the other one is sound: the broken slot may
+ * Reads both slots. A slot that is neither blank nor sound is a fault even when the other one is
+ * sound: the broken slot may
  * have been the newer one, so what it closed must not open again.
  */
 export const decodeClaimFile = (bytes: Buffer): ClaimReading => {
-  if (bytes.length !== claimFileBytes) return { claim: null, fault: 'torn', sequence: 0, nextSlot: 0 };
+  if (bytes.length !== claimFileBytes)
+    return { claim: null, fault: 'torn', sequence: 0, nextSlot: 0 };
   const first = decodeSlot(bytes.subarray(0, slotBytes));
   const second = decodeSlot(bytes.subarray(slotBytes));
-  const newestIsFirst = first.kind === 'sound' && (second.kind !== 'sound' || first.sequence > second.sequence);
+  const newestIsFirst =
+    first.kind === 'sound' && (second.kind !== 'sound' || first.sequence > second.sequence);
   const newest = newestIsFirst ? first : second;
   const sound = newest.kind === 'sound' ? newest : null;
   return {
@@ -85,6 +110,7 @@ const faultOf = (first: Slot, second: Slot): ClaimFault | null => {
   if (first.kind === 'newer' || second.kind === 'newer') return 'newer-format';
   if (first.kind === 'torn' || second.kind === 'torn') return 'torn';
   if (first.kind === 'blank' && second.kind === 'blank') return 'torn';
-  if (first.kind === 'sound' && second.kind === 'sound' && first.sequence === second.sequence) return 'torn';
+  if (first.kind === 'sound' && second.kind === 'sound' && first.sequence === second.sequence)
+    return 'torn';
   return null;
 };

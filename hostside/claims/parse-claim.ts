@@ -1,4 +1,10 @@
-import { accountPattern, keyIdPattern, Shape, sha256Pattern, wordPattern } from '../machine/json-shape.ts';
+import {
+  accountPattern,
+  keyIdPattern,
+  Shape,
+  sha256Pattern,
+  wordPattern,
+} from '../machine/json-shape.ts';
 import type { Claim } from '../protocol/claim.ts';
 import { epochLimit } from '../protocol/claim.ts';
 
@@ -8,7 +14,10 @@ export const successorPattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 /** SHA-256 of the session in the vault; empty where no grant has told it. */
 export const vaultHashPattern = /^(?:[0-9a-f]{64})?$/;
 
-/** A claim of format 1, or 2 when a boot holds it, from parsed JSON; null when it is anything else. Unknown extra fields are dropped. */
+/**
+ * A claim of format 1, or 2 when a boot holds it, from parsed JSON; null when it is anything else.
+ * Unknown extra fields are dropped.
+ */
 export const parseClaim = (value: unknown): Claim | null => {
   const shape = new Shape(value);
   const isHeld = shape.value('format') === 2;

@@ -38,7 +38,9 @@ const main = async (): Promise<number> => {
     markStop(gateWorld(process.env), process.env);
     return workerExit.clean;
   }
-  console.error('usage: gate pass|check|stopped, with FLEET_KEY_ID, FLEET_STATE_DIR and FLEET_RUNTIME_DIR set');
+  console.error(
+    'usage: gate pass|check|stopped, with FLEET_KEY_ID, FLEET_STATE_DIR and FLEET_RUNTIME_DIR set',
+  );
   return 2;
 };
 

@@ -8,12 +8,23 @@ interface Owner {
 const nobody = 65_534;
 
 /**
- * Runs `act` with the rights of a user instead of root's: its user and group, no other group, no capability. Not for asynchronous acts. A helper
- * that is not root keeps the rights that it has; what belongs to root itself, no account could have written.
+ * Runs `act` with the rights of a user instead of root's: its user and group, no other group, no
+ * capability. Not for asynchronous acts. A helper
+ * that is not root keeps the rights that it has; what belongs to root itself, no account could have
+ * written.
  */
 export const withRightsOf = <T>({ uid, gid }: Owner, act: () => T): T => {
   const { geteuid, getegid, getgroups, seteuid, setegid, setgroups } = process;
-  if (uid === 0 || geteuid?.() !== 0 || !getegid || !getgroups || !seteuid || !setegid || !setgroups) return act();
+  if (
+    uid === 0 ||
+    geteuid?.() !== 0 ||
+    !getegid ||
+    !getgroups ||
+    !seteuid ||
+    !setegid ||
+    !setgroups
+  )
+    return act();
   const [ownGroup, ownGroups] = [getegid(), getgroups()];
   try {
     setgroups([]);
@@ -27,13 +38,18 @@ export const withRightsOf = <T>({ uid, gid }: Owner, act: () => T): T => {
   }
 };
 
-/** One name in an open directory, as `openat` takes it: the kernel looks up nothing but the name, whatever has become of the path meanwhile. */
-export const within = (directory: number, name: string): string => `/proc/self/fd/${directory}/${name}`;
+/**
+ * One name in an open directory, as `openat` takes it: the kernel looks up nothing but the name,
+ * whatever has become of the path meanwhile.
+ */
+export const within = (directory: number, name: string): string =>
+  `/proc/self/fd/${directory}/${name}`;
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
- * Opens a directory that belongs to an account and runs `act` on it with that account's rights. All directories above it have to be root's, so that
+ * Opens a directory that belongs to an account and runs `act` on it with that account's rights. All
+ * directories above it have to be root's, so that
  * nobody else decides where `path` leads. Throws what the file system throws, `ENOENT` for one.
  */
 export const inDirectoryOf = <T>(path: string, act: (directory: number, owner: Owner) => T): T => {

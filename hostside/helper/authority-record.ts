@@ -13,7 +13,10 @@ export const readAuthority = (places: Places): StoredAuthority => {
   return ('text' in file ? parseAuthority(parseJson(file.text)) : null) ?? 'unreadable';
 };
 
-/** The serial of this authority that the host knows; 0: none, undefined: it obeys another one, and does not remember this one. */
+/**
+ * The serial of this authority that the host knows; 0: none, undefined: it obeys another one, and
+ * does not remember this one.
+ */
 export const serialKnownOf = (places: Places, authorityId: string): number | undefined => {
   const stored = readAuthority(places);
   if (stored === null) return 0;
@@ -26,23 +29,36 @@ export interface AuthorityRefusal {
   readonly message: string;
 }
 
-const pastDeadline: AuthorityRefusal = { code: 'deadline', message: 'the deadline of the request was over before it could be heard' };
+const pastDeadline: AuthorityRefusal = {
+  code: 'deadline',
+  message: 'the deadline of the request was over before it could be heard',
+};
 
 /** Longest act under an older serial: a stop with SIGKILL and its proof. */
 const raiseWaitMs = 90_000;
 
 /**
- * Makes the stamp the host's authority, or says why not. Acts hold the authority's lock shared, a raise takes it alone: when it
- * returns, no act of an older run is under way and none will begin, so a survey in the same request has seen their last effect.
+ * Makes the stamp the host's authority, or says why not. Acts hold the authority's lock shared, a
+ * raise takes it alone: when it
+ * returns, no act of an older run is under way and none will begin, so a survey in the same request
+ * has seen their last effect.
  */
-export const takeAuthority = async (places: Places, stamp: AuthorityStamp, elapsedMs: () => number): Promise<AuthorityRefusal | null> => {
+export const takeAuthority = async (
+  places: Places,
+  stamp: AuthorityStamp,
+  elapsedMs: () => number,
+): Promise<AuthorityRefusal | null> => {
   if (elapsedMs() >= stamp.deadlineMs) return pastDeadline;
   mkdirSync(dirname(places.authority), { recursive: true, mode: 0o755 });
   const standing = decideAuthority(readAuthority(places), stamp);
   if (standing.kind === 'refuse') return { code: 'authority', message: standing.message };
   if (standing.changed) {
-    const lock = await takeLocks([{ path: authorityLockPath(places), shared: false }], Math.min(raiseWaitMs, stamp.deadlineMs));
-    if (lock === null) return { code: 'busy', message: 'acts of an earlier run are still under way on the host' };
+    const lock = await takeLocks(
+      [{ path: authorityLockPath(places), shared: false }],
+      Math.min(raiseWaitMs, stamp.deadlineMs),
+    );
+    if (lock === null)
+      return { code: 'busy', message: 'acts of an earlier run are still under way on the host' };
     try {
       if (elapsedMs() >= stamp.deadlineMs) return pastDeadline;
       const decision = decideAuthority(readAuthority(places), stamp);
@@ -59,6 +75,10 @@ export const takeAuthority = async (places: Places, stamp: AuthorityStamp, elaps
 export const isAuthority = (places: Places, stamp: AuthorityStamp): boolean => {
   const stored = readAuthority(places);
   return (
-    stored !== null && stored !== 'unreadable' && stored.id === stamp.id && stored.serial === stamp.serial && stored.nonce === stamp.nonce
+    stored !== null &&
+    stored !== 'unreadable' &&
+    stored.id === stamp.id &&
+    stored.serial === stamp.serial &&
+    stored.nonce === stamp.nonce
   );
 };

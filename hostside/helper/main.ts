@@ -46,7 +46,12 @@ const login = async (id: string): Promise<number> => {
   if (!loginIdPattern.test(id)) return unreadable('a login has an id of 16 hex digits');
   const places = placesBelow(process.env.FLEET_ROOT ?? '/');
   process.stdout.on('error', () => undefined);
-  return relayLogin(id, { places, units: systemdLogins, input: process.stdin, output: process.stdout });
+  return relayLogin(id, {
+    places,
+    units: systemdLogins,
+    input: process.stdin,
+    output: process.stdout,
+  });
 };
 
 const main = async (): Promise<number> => {

@@ -1,6 +1,21 @@
-import { closeSync, constants, fstatSync, lstatSync, opendirSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+} from 'node:fs';
 import { errorCode } from '../machine/durable-file.ts';
-import { entriesLimit, hashEntries, type StateEntry, stateLimitBytes } from '../protocol/state-archive.ts';
+import {
+  entriesLimit,
+  hashEntries,
+  type StateEntry,
+  stateLimitBytes,
+} from '../protocol/state-archive.ts';
 import { inChild, inDirectoryOf, within } from './account-rights.ts';
 
 /** What of a state is carried, and whether that is all of it. */
@@ -23,18 +38,29 @@ const pathLimit = 4096;
 const pathBytes = 1024 ** 2;
 
 /**
- * Every regular file and symbolic link below an account's directory, read with the account's rights. A state is whatever a worker, also a hostile
- * one, has left or is changing at this moment, so nothing is followed, waited for or read beyond the limits, and nothing in it makes this fail:
- * what cannot be carried is left out. That is a FIFO, a socket, a device, a file of several names, one that the account itself cannot read, a name
- * that is not UTF-8, more than {@link depthLimit} levels, and what comes after `limitBytes` (default: what a move carries) or 20,000 names.
+ * Every regular file and symbolic link below an account's directory, read with the account's
+ * rights. A state is whatever a worker, also a hostile
+ * one, has left or is changing at this moment, so nothing is followed, waited for or read beyond
+ * the limits, and nothing in it makes this fail:
+ * what cannot be carried is left out. That is a FIFO, a socket, a device, a file of several names,
+ * one that the account itself cannot read, a name
+ * that is not UTF-8, more than {@link depthLimit} levels, and what comes after `limitBytes`
+ * (default: what a move carries) or 20,000 names.
  */
-export const readTree = (path: string | null, without: readonly string[], limitBytes = stateLimitBytes): StateTree => {
+export const readTree = (
+  path: string | null,
+  without: readonly string[],
+  limitBytes = stateLimitBytes,
+): StateTree => {
   const entries: StateEntry[] = [];
   let leftBytes = limitBytes;
   let leftWithPaths = limitBytes + pathBytes;
   const isWhole = visitFiles(path, without, (found) => {
     const cost = Buffer.byteLength(JSON.stringify(found.path));
-    const entry = found.path.length > pathLimit ? null : readEntry(found, Math.min(leftBytes, leftWithPaths - cost));
+    const entry =
+      found.path.length > pathLimit
+        ? null
+        : readEntry(found, Math.min(leftBytes, leftWithPaths - cost));
     if (entry === null) return false;
     leftBytes -= entry.content.length;
     leftWithPaths -= entry.content.length + cost;
@@ -45,8 +71,12 @@ export const readTree = (path: string | null, without: readonly string[], limitB
   return { entries, isWhole };
 };
 
-/** SHA-256 (hex) of what is carried: the same on every host and on the operator's side. null: no directory, which is an empty state. */
-export const hashTree = (path: string | null, without: readonly string[]): string => hashEntries(readTree(path, without).entries);
+/**
+ * SHA-256 (hex) of what is carried: the same on every host and on the operator's side. null: no
+ * directory, which is an empty state.
+ */
+export const hashTree = (path: string | null, without: readonly string[]): string =>
+  hashEntries(readTree(path, without).entries);
 
 /** Sizes as the file system tells them, also of what is too large to be carried; holes count. */
 export const weighTree = (path: string | null, without: readonly string[]): StateSize => {
@@ -68,7 +98,11 @@ interface Found {
 }
 
 /** Whether `visit` was called for every file and link, and took it. */
-const visitFiles = (path: string | null, without: readonly string[], visit: (found: Found) => boolean): boolean => {
+const visitFiles = (
+  path: string | null,
+  without: readonly string[],
+  visit: (found: Found) => boolean,
+): boolean => {
   if (path === null) return true;
   let leftNames = entriesLimit;
   let isWhole = true;
@@ -79,19 +113,26 @@ const visitFiles = (path: string | null, without: readonly string[], visit: (fou
     leftNames -= names.length;
     for (const name of names.filter((entry) => prefix !== '' || !without.includes(entry))) {
       const stat = tryTo(() => lstatSync(within(directory, name)));
-      const isTaken = stat !== null && takeOne({ directory, name, path: `${prefix}${name}`, stat }, depth);
+      const isTaken =
+        stat !== null && takeOne({ directory, name, path: `${prefix}${name}`, stat }, depth);
       isWhole &&= isTaken;
     }
   };
   const takeOne = (found: Found, depth: number): boolean => {
     if (!found.stat.isDirectory()) return visit(found);
-    return tryTo(() => inChild(found.directory, found.name, (child) => look(child, `${found.path}/`, depth + 1))) !== null;
+    return (
+      tryTo(() =>
+        inChild(found.directory, found.name, (child) => look(child, `${found.path}/`, depth + 1)),
+      ) !== null
+    );
   };
   inDirectoryOf(path, (directory) => look(directory, '', 0));
   return isWhole;
 };
 
-/** Sorted, so that the same directory is always read alike; null: more than `most`, or unreadable. */
+/**
+ * Sorted, so that the same directory is always read alike; null: more than `most`, or unreadable.
+ */
 const namesIn = (directory: number, most: number): readonly string[] | null =>
   tryTo(() => {
     const listing = opendirSync(`/proc/self/fd/${directory}`);
@@ -106,15 +147,23 @@ const namesIn = (directory: number, most: number): readonly string[] | null =>
     return names.sort();
   });
 
-const readEntry = ({ directory, name, path, stat }: Found, mostBytes: number): StateEntry | null => {
+const readEntry = (
+  { directory, name, path, stat }: Found,
+  mostBytes: number,
+): StateEntry | null => {
   const at = within(directory, name);
-  // A name that is not UTF-8 leads to nothing; one that does not end up in an archive would not come back either.
+  // A name that is not UTF-8 leads to nothing; one that does not end up in an archive would not
+  // come back either.
   if (mostBytes < 0) return null;
-  if (stat.isSymbolicLink()) return tryTo((): StateEntry => ({ path, kind: 'link', mode: 0, content: Buffer.from(readlinkSync(at)) }));
+  if (stat.isSymbolicLink())
+    return tryTo(
+      (): StateEntry => ({ path, kind: 'link', mode: 0, content: Buffer.from(readlinkSync(at)) }),
+    );
   return stat.isFile() ? tryTo(() => readFile(at, path, mostBytes)) : null;
 };
 
-const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+const fileFlags =
+  constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 const readFile = (at: string, path: string, mostBytes: number): StateEntry | null => {
   const descriptor = openSync(at, fileFlags);
@@ -127,13 +176,18 @@ const readFile = (at: string, path: string, mostBytes: number): StateEntry | nul
     for (let got = 1; got > 0 && length < content.length; length += got) {
       got = readSync(descriptor, content, length, content.length - length, null);
     }
-    return length > stat.size ? null : { path, kind: 'file', mode: stat.mode & 0o777, content: content.subarray(0, length) };
+    return length > stat.size
+      ? null
+      : { path, kind: 'file', mode: stat.mode & 0o777, content: content.subarray(0, length) };
   } finally {
     closeSync(descriptor);
   }
 };
 
-/** What the account's own rights or its racing worker make impossible; a disk that fails is something else. */
+/**
+ * What the account's own rights or its racing worker make impossible; a disk that fails is
+ * something else.
+ */
 const refusals = [
   'ENOENT',
   'ENOTDIR',

@@ -7,8 +7,14 @@ import { takeLocks } from '../machine/locks.ts';
 import type { Places } from '../machine/places.ts';
 import { type LoginEnd, readyLine } from '../protocol/login.ts';
 
-/** Starts and stops the unit of one login; resolves with the exit code and what was complained about. */
-export type LoginUnits = (act: 'start' | 'stop', id: string) => Promise<{ readonly code: number; readonly words: string }>;
+/**
+ * Starts and stops the unit of one login; resolves with the exit code and what was complained
+ * about.
+ */
+export type LoginUnits = (
+  act: 'start' | 'stop',
+  id: string,
+) => Promise<{ readonly code: number; readonly words: string }>;
 
 export interface RelayWorld {
   readonly places: Places;
@@ -21,11 +27,16 @@ export interface RelayWorld {
 export const loginIdPattern = /^[0-9a-f]{16}$/;
 
 /**
- * Leads a talk between the operator, at `input` and `output`, and the login program in its own sandbox, which knows nothing but its one socket. One at a
- * time for each id; what a relay that was killed has left running is stopped first. Returns when nothing of the program is left. The exit code is 0 for a
+ * Leads a talk between the operator, at `input` and `output`, and the login program in its own
+ * sandbox, which knows nothing but its one socket. One at a
+ * time for each id; what a relay that was killed has left running is stopped first. Returns when
+ * nothing of the program is left. The exit code is 0 for a
  * talk that was had, 75 when another one is under way, 1 when the program did not start.
  */
-export const relayLogin = async (id: string, { places, units, input, output }: RelayWorld): Promise<0 | 1 | 75> => {
+export const relayLogin = async (
+  id: string,
+  { places, units, input, output }: RelayWorld,
+): Promise<0 | 1 | 75> => {
   const lock = await takeLocks([{ path: join(places.locks, `login-${id}.act`), shared: false }], 0);
   if (lock === null) return 75;
   const directory = join(places.root, 'run/fleet-login');
@@ -36,7 +47,9 @@ export const relayLogin = async (id: string, { places, units, input, output }: R
     rmSync(path, { force: true });
     const server = createServer({ allowHalfOpen: true });
     const talk = program(server);
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
+    await new Promise<void>((resolve, reject) =>
+      server.once('error', reject).listen(path, resolve),
+    );
     chmodSync(path, 0o600);
     try {
       const started = await units('start', id);
@@ -59,10 +72,15 @@ export const relayLogin = async (id: string, { places, units, input, output }: R
 
 const notStarted = (words: string): LoginEnd => ({
   ...{ end: 'failed', why: 'refused', seconds: null, lingerMs: 0 },
-  message: `the login program did not start: ${words.trim().slice(0, 500) || 'systemd gave no reason'}`,
+  message:
+    'the login program did not start: ' +
+    `${words.trim().slice(0, 500) || 'systemd gave no reason'}`,
 });
 
-/** The connection of the program: what runs before it in the unit connects as well, and says nothing. */
+/**
+ * The connection of the program: what runs before it in the unit connects as well, and says
+ * nothing.
+ */
 const program = (server: Server): Promise<Socket> =>
   new Promise((resolve) => {
     server.on('connection', (socket) => {
@@ -97,7 +115,9 @@ const couple = async (socket: Socket, input: Readable, output: Writable): Promis
 /** systemd itself. A start waits until the program runs, or has failed. */
 export const systemdLogins: LoginUnits = (act, id) =>
   new Promise((resolve) => {
-    const child = spawn('systemctl', [act, '--', `fleet-login@${id}.service`], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn('systemctl', [act, '--', `fleet-login@${id}.service`], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let words = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       words = (words + text).slice(0, 2_000);

@@ -18,14 +18,22 @@ import type { StateEntry } from '../protocol/state-archive.ts';
 import { inChild, inDirectoryOf, within } from './account-rights.ts';
 
 /**
- * Removes all that lies in an account's directory but the names in `keep`, with the account's rights: whatever a link in it points to stays. Any number
- * of files and levels. Throws Error when somebody still adds to it after a minute, and what the file system throws.
+ * Removes all that lies in an account's directory but the names in `keep`, with the account's
+ * rights: whatever a link in it points to stays. Any number
+ * of files and levels. Throws Error when somebody still adds to it after a minute, and what the
+ * file system throws.
  */
 export const emptyTree = (path: string, keep: readonly string[] = []): void =>
   inDirectoryOf(path, (directory) => emptyDirectory(directory, keep));
 
-/** Replaces the state by `entries`, durably; `keep` stays. Killed half-way it leaves a torn state. */
-export const replaceTree = (path: string, keep: readonly string[], entries: readonly StateEntry[]): void =>
+/**
+ * Replaces the state by `entries`, durably; `keep` stays. Killed half-way it leaves a torn state.
+ */
+export const replaceTree = (
+  path: string,
+  keep: readonly string[],
+  entries: readonly StateEntry[],
+): void =>
   inDirectoryOf(path, (directory) => {
     emptyDirectory(directory, keep);
     for (const entry of entries) writeEntry(directory, entry.path.split('/'), entry);
@@ -40,7 +48,11 @@ const parentsOf = (path: string): readonly string[] => {
   return names.map((_, index) => names.slice(0, index + 1).join('/'));
 };
 
-const inPath = (directory: number, names: readonly string[], act: (child: number) => void): void => {
+const inPath = (
+  directory: number,
+  names: readonly string[],
+  act: (child: number) => void,
+): void => {
   const [name, ...more] = names;
   if (name === undefined) act(directory);
   else inChild(directory, name, (child) => inPath(child, more, act));
@@ -60,7 +72,11 @@ const writeEntry = (directory: number, names: readonly string[], entry: StateEnt
 };
 
 const writeNew = (at: string, { content, mode }: StateEntry): void => {
-  const descriptor = openSync(at, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  const descriptor = openSync(
+    at,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
   try {
     writeFully(descriptor, content);
     fchmodSync(descriptor, mode);
@@ -74,7 +90,10 @@ const emptyTimeoutMs = 60_000;
 /** Names that are looked at together. */
 const batch = 1_000;
 
-/** A directory in a directory is moved up and emptied later: no depth needs more than two descriptors. */
+/**
+ * A directory in a directory is moved up and emptied later: no depth needs more than two
+ * descriptors.
+ */
 const emptyDirectory = (top: number, keep: readonly string[]): void => {
   const endMs = performance.now() + emptyTimeoutMs;
   let moved = 0;
@@ -111,7 +130,8 @@ const emptyDirectory = (top: number, keep: readonly string[]): void => {
 };
 
 const refuseAfter = (endMs: number): void => {
-  if (performance.now() > endMs) throw new Error(`the account's files could not be removed within ${emptyTimeoutMs / 1000} s`);
+  if (performance.now() > endMs)
+    throw new Error(`the account's files could not be removed within ${emptyTimeoutMs / 1000} s`);
 };
 
 const unlinkIfThere = (at: string | Buffer): void => {
@@ -128,14 +148,20 @@ type RawName = string;
 const rawWithin = (directory: number, name: RawName): string | Buffer => {
   const bytes = Buffer.from(name, 'latin1');
   const text = bytes.toString('utf8');
-  return Buffer.from(text).equals(bytes) ? within(directory, text) : Buffer.concat([Buffer.from(within(directory, '')), bytes]);
+  return Buffer.from(text).equals(bytes)
+    ? within(directory, text)
+    : Buffer.concat([Buffer.from(within(directory, '')), bytes]);
 };
 
 const someNames = (directory: number, without: readonly string[] = []): readonly RawName[] => {
   const listing = opendirSync(`/proc/self/fd/${directory}`, { encoding: 'latin1' });
   const names: RawName[] = [];
   try {
-    for (let entry = listing.readSync(); entry !== null && names.length < batch; entry = listing.readSync()) {
+    for (
+      let entry = listing.readSync();
+      entry !== null && names.length < batch;
+      entry = listing.readSync()
+    ) {
       if (!without.includes(entry.name)) names.push(entry.name);
     }
   } finally {

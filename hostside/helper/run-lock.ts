@@ -5,11 +5,14 @@ import { type Places, runLockPath } from '../machine/places.ts';
 import { hasProcesses, holdersOf } from './processes.ts';
 
 /** The file that systemd opens for the account's unit, as root; no account can open it. */
-export const makeRunLock = (places: Places, keyId: string): void => touch(runLockPath(places, keyId), 0o600);
+export const makeRunLock = (places: Places, keyId: string): void =>
+  touch(runLockPath(places, keyId), 0o600);
 
 /**
- * Who holds the run lock of an account whose unit is not running; null: nobody. A worker can hand its descriptor to another account, over a unix
- * socket, or leave it unread in one. Neither of them is its worker, so such a lock is given up for a new one: who holds the old one holds nothing.
+ * Who holds the run lock of an account whose unit is not running; null: nobody. A worker can hand
+ * its descriptor to another account, over a unix
+ * socket, or leave it unread in one. Neither of them is its worker, so such a lock is given up for
+ * a new one: who holds the old one holds nothing.
  */
 export const runLockHolder = (places: Places, keyId: string): string | null => {
   const path = runLockPath(places, keyId);
@@ -23,4 +26,5 @@ export const runLockHolder = (places: Places, keyId: string): string | null => {
   return null;
 };
 
-const isFree = (path: string): boolean => spawnSync('flock', ['--nonblock', path, 'true'], { timeout: 10_000 }).status === 0;
+const isFree = (path: string): boolean =>
+  spawnSync('flock', ['--nonblock', path, 'true'], { timeout: 10_000 }).status === 0;

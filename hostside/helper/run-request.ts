@@ -1,7 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { takeLocks } from '../machine/locks.ts';
 import { actLockPath, authorityLockPath } from '../machine/places.ts';
-import type { ActProgress, ActReply, AuthorityStamp, HostAct, HostRequest } from '../protocol/host-acts.ts';
+import type {
+  ActProgress,
+  ActReply,
+  AuthorityStamp,
+  HostAct,
+  HostRequest,
+} from '../protocol/host-acts.ts';
 import { announce } from './acts/announce.ts';
 import { awaitAccounts } from './acts/await.ts';
 import { configure } from './acts/configure.ts';
@@ -11,7 +17,12 @@ import { reloadIfNeeded, restage, stage } from './acts/stage.ts';
 import { copyState, putState, readState, weighState } from './acts/state.ts';
 import { survey } from './acts/survey.ts';
 import { wipe } from './acts/wipe.ts';
-import { type AuthorityRefusal, isAuthority, serialKnownOf, takeAuthority } from './authority-record.ts';
+import {
+  type AuthorityRefusal,
+  isAuthority,
+  serialKnownOf,
+  takeAuthority,
+} from './authority-record.ts';
 import { applyContact, type ContactOutcome } from './contact.ts';
 import { type ActOutcome, done, failed, type HostWorld } from './world.ts';
 
@@ -28,7 +39,8 @@ type KeyedAct = Exclude<HostAct, { readonly act: 'survey' | 'contact' | 'announc
 const accountWaitMs = 60_000;
 
 /**
- * Runs the acts of a request in order and emits one reply each. An act that is refused or fails does not stop the ones after it.
+ * Runs the acts of a request in order and emits one reply each. An act that is refused or fails
+ * does not stop the ones after it.
  * Returns the helper's exit code: 0 all ok, 3 otherwise.
  */
 export const runRequest = async (request: HostRequest, world: RequestWorld): Promise<0 | 3> => {
@@ -37,8 +49,10 @@ export const runRequest = async (request: HostRequest, world: RequestWorld): Pro
   mkdirSync(world.places.locks, { recursive: true, mode: 0o711 });
   mkdirSync(world.places.accounts, { recursive: true, mode: 0o700 });
   const knew = authority === undefined ? undefined : serialKnownOf(world.places, authority.id);
-  const refusal = authority === undefined ? noAuthority : await takeAuthorityOrFail(world, authority);
-  const contact = authority === undefined || refusal !== null ? null : await applyContactOrFail(world, authority);
+  const refusal =
+    authority === undefined ? noAuthority : await takeAuthorityOrFail(world, authority);
+  const contact =
+    authority === undefined || refusal !== null ? null : await applyContactOrFail(world, authority);
   let areAllOk = true;
   for (const [index, act] of acts.entries()) {
     const outcome = await runAct(act, authority, { refusal, contact, knew }, world).catch(failed);
@@ -48,21 +62,40 @@ export const runRequest = async (request: HostRequest, world: RequestWorld): Pro
   return reloadAtEnd(world) && areAllOk ? 0 : 3;
 };
 
-const noAuthority: AuthorityRefusal = { code: 'authority', message: 'acts that change a host need the stamp of its authority' };
+const noAuthority: AuthorityRefusal = {
+  code: 'authority',
+  message: 'acts that change a host need the stamp of its authority',
+};
 
-const takeAuthorityOrFail = (world: RequestWorld, stamp: AuthorityStamp): Promise<AuthorityRefusal | null> =>
+const takeAuthorityOrFail = (
+  world: RequestWorld,
+  stamp: AuthorityStamp,
+): Promise<AuthorityRefusal | null> =>
   takeAuthority(world.places, stamp, world.elapsedMs).catch((error: unknown) => {
     const { refusal, message } = failed(error);
-    return { code: refusal ?? 'io', message: `the authority could not be recorded: ${message ?? ''}` };
+    return {
+      code: refusal ?? 'io',
+      message: `the authority could not be recorded: ${message ?? ''}`,
+    };
   });
 
 /** null: the stamp offers none. */
-const applyContactOrFail = async (world: RequestWorld, stamp: AuthorityStamp): Promise<ContactOutcome | null> => {
+const applyContactOrFail = async (
+  world: RequestWorld,
+  stamp: AuthorityStamp,
+): Promise<ContactOutcome | null> => {
   if (stamp.contact === undefined) return null;
-  return applyContact({ ...world, authority: stamp }, stamp, stamp.contact).catch((error: unknown): ContactOutcome => {
-    const { refusal, message } = failed(error);
-    return { kind: 'refused', code: refusal ?? 'io', message: `the contact could not be recorded: ${message ?? ''}`, closed: [] };
-  });
+  return applyContact({ ...world, authority: stamp }, stamp, stamp.contact).catch(
+    (error: unknown): ContactOutcome => {
+      const { refusal, message } = failed(error);
+      return {
+        kind: 'refused',
+        code: refusal ?? 'io',
+        message: `the contact could not be recorded: ${message ?? ''}`,
+        closed: [],
+      };
+    },
+  );
 };
 
 /** Whether the host heard the stamp, and what became of the contact that it offered. */
@@ -79,17 +112,24 @@ const runAct = async (
   { refusal, contact, knew }: Heard,
   world: RequestWorld,
 ): Promise<ActOutcome> => {
-  const hostWorld: HostWorld = { ...world, authority: { id: stamp?.id ?? '', serial: stamp?.serial ?? 0 } };
+  const hostWorld: HostWorld = {
+    ...world,
+    authority: { id: stamp?.id ?? '', serial: stamp?.serial ?? 0 },
+  };
   if (act.act === 'survey') return done({ kind: 'survey', survey: survey(hostWorld) });
   if (act.act === 'await') {
     reloadIfNeeded(world);
-    return done({ kind: 'awaited', accounts: await awaitAccounts(world, act.keyIds, act.timeoutMs, world.emit) });
+    return done({
+      kind: 'awaited',
+      accounts: await awaitAccounts(world, act.keyIds, act.timeoutMs, world.emit),
+    });
   }
   if (refusal !== null) return { ok: false, refusal: refusal.code, message: refusal.message };
   if (stamp === undefined) return { ok: false, refusal: 'authority', message: noAuthority.message };
   if (act.act === 'contact') return contactOutcome(contact, knew);
   if (act.act === 'announce') {
-    if (contact?.kind !== 'contact') return { ok: false, refusal: 'state', message: 'a reboot is announced only with a contact' };
+    if (contact?.kind !== 'contact')
+      return { ok: false, refusal: 'state', message: 'a reboot is announced only with a contact' };
     return announce(world, stamp, act);
   }
   return runLocked(act, stamp, hostWorld, world);
@@ -106,7 +146,12 @@ const contactOutcome = (contact: ContactOutcome | null, knew: number | undefined
   return { ok: false, refusal: code, message, result };
 };
 
-const runLocked = async (act: KeyedAct, stamp: AuthorityStamp, hostWorld: HostWorld, world: RequestWorld): Promise<ActOutcome> => {
+const runLocked = async (
+  act: KeyedAct,
+  stamp: AuthorityStamp,
+  hostWorld: HostWorld,
+  world: RequestWorld,
+): Promise<ActOutcome> => {
   const leftMs = stamp.deadlineMs - world.elapsedMs();
   if (leftMs <= 0) return pastDeadline;
   const locks = [
@@ -114,10 +159,16 @@ const runLocked = async (act: KeyedAct, stamp: AuthorityStamp, hostWorld: HostWo
     { path: actLockPath(world.places, act.keyId), shared: false },
   ];
   const lock = await takeLocks(locks, Math.min(accountWaitMs, leftMs));
-  if (lock === null) return { ok: false, refusal: 'busy', message: 'another act on this account is under way on the host' };
+  if (lock === null)
+    return {
+      ok: false,
+      refusal: 'busy',
+      message: 'another act on this account is under way on the host',
+    };
   try {
     if (world.elapsedMs() >= stamp.deadlineMs) return pastDeadline;
-    if (!isAuthority(world.places, stamp)) return { ok: false, refusal: 'authority', message: 'a newer run has taken over this host' };
+    if (!isAuthority(world.places, stamp))
+      return { ok: false, refusal: 'authority', message: 'a newer run has taken over this host' };
     return await runKeyed(act, hostWorld);
   } catch (error) {
     return failed(error);
@@ -126,7 +177,11 @@ const runLocked = async (act: KeyedAct, stamp: AuthorityStamp, hostWorld: HostWo
   }
 };
 
-const pastDeadline: ActOutcome = { ok: false, refusal: 'deadline', message: 'the deadline of the request was over before the act began' };
+const pastDeadline: ActOutcome = {
+  ok: false,
+  refusal: 'deadline',
+  message: 'the deadline of the request was over before the act began',
+};
 
 const runKeyed = async (act: KeyedAct, world: HostWorld): Promise<ActOutcome> => {
   switch (act.act) {
@@ -159,7 +214,10 @@ const runKeyed = async (act: KeyedAct, world: HostWorld): Promise<ActOutcome> =>
   }
 };
 
-/** A failed reload keeps its mark, so the next request does it; grants do it themselves before a start. */
+/**
+ * A failed reload keeps its mark, so the next request does it; grants do it themselves before a
+ * start.
+ */
 const reloadAtEnd = (world: RequestWorld): boolean => {
   try {
     reloadIfNeeded(world);

@@ -1,5 +1,11 @@
 import { readClaim } from '../claims/claim-file.ts';
-import { type BeginMark, type Mark, type StopMark, settleWaitMs, unmarkedFloorMs } from '../gate/decide.ts';
+import {
+  type BeginMark,
+  type Mark,
+  type StopMark,
+  settleWaitMs,
+  unmarkedFloorMs,
+} from '../gate/decide.ts';
 import { readStartMark, readStopMark } from '../gate/marks.ts';
 import { readHostConfig } from '../machine/boot.ts';
 import type { Places } from '../machine/places.ts';
@@ -9,8 +15,14 @@ import { stateDirectory } from './processes.ts';
 
 const floorsWithoutConfig = { settleMs: 5_000, settleUncleanMs: 30_000 };
 
-/** Milliseconds of the settle floor after the last stop of an account here that are not over yet. */
-export const settleLeftMs = (places: Places, keyId: string, now: { readonly bootId: string; readonly bootMs: number }): number => {
+/**
+ * Milliseconds of the settle floor after the last stop of an account here that are not over yet.
+ */
+export const settleLeftMs = (
+  places: Places,
+  keyId: string,
+  now: { readonly bootId: string; readonly bootMs: number },
+): number => {
   const floors = readHostConfig(places) ?? floorsWithoutConfig;
   const unmarkedMs = unmarkedFloorMs(readClaim(places, keyId).claim, now, floors, bundledLingerMs);
   const { start, stop } = readMarks(places, keyId);
@@ -23,7 +35,10 @@ export const mayHaveBegunIn = (places: Places, keyId: string, bootId: string): b
   return start === 'unreadable' || start?.bootId === bootId;
 };
 
-const readMarks = (places: Places, keyId: string): { readonly start: Mark<BeginMark>; readonly stop: Mark<StopMark> } => {
+const readMarks = (
+  places: Places,
+  keyId: string,
+): { readonly start: Mark<BeginMark>; readonly stop: Mark<StopMark> } => {
   const path = stateDirectory(places, keyId);
   if (path === null) return { start: null, stop: null };
   // The marks lie among the account's own files.

@@ -4,7 +4,8 @@ import { inDirectoryOf } from './account-rights.ts';
 import { stateDirectory } from './processes.ts';
 
 /**
- * The operator starts the account here: a standstill of the machine before this moment counts no more. Best effort: what could not be forgotten holds the account
+ * The operator starts the account here: a standstill of the machine before this moment counts no
+ * more. Best effort: what could not be forgotten holds the account
  * once more, and the next start tries again.
  */
 export const forgetStandstill = (places: Places, keyId: string): void => {

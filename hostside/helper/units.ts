@@ -22,22 +22,34 @@ export interface UnitFacts {
   readonly statusText: string;
 }
 
-/** The port to systemd: {@link systemdUnits}, and a model of it in tests and the simulator. Throws Error when systemd refuses. */
+/**
+ * The port to systemd: {@link systemdUnits}, and a model of it in tests and the simulator. Throws
+ * Error when systemd refuses.
+ */
 export interface Units {
   readonly show: (keyId: string) => UnitFacts;
   /** All account units that systemd has in memory. */
   readonly showAll: () => ReadonlyMap<string, UnitFacts>;
   /** Queues the start and returns. */
   readonly start: (keyId: string) => void;
-  /** Returns when the unit has stopped; a worker that will not end within its time is killed. Throws when something is left even then. */
+  /**
+   * Returns when the unit has stopped; a worker that will not end within its time is killed. Throws
+   * when something is left even then.
+   */
   readonly stop: (keyId: string) => void;
   readonly thaw: (keyId: string) => void;
   /** Whether the account starts with the host; the gate still decides. */
   readonly setEnabled: (keyId: string, isEnabled: boolean) => void;
   readonly reload: () => void;
-  /** A credential of that name, encrypted with a key that only this host's root has; null where systemd cannot (before 250). */
+  /**
+   * A credential of that name, encrypted with a key that only this host's root has; null where
+   * systemd cannot (before 250).
+   */
   readonly seal: (name: string, text: string) => string | null;
-  /** Whether systemd is 247, which builds sandboxes with two faults that a drop-in can mend ({@link formatLimits}). */
+  /**
+   * Whether systemd is 247, which builds sandboxes with two faults that a drop-in can mend ({@link
+   * formatLimits}).
+   */
   readonly is247: () => boolean;
 }
 
@@ -45,13 +57,20 @@ const shown =
   'Id,Job,LoadState,ActiveState,SubState,KillMode,SendSIGKILL,ControlGroup,UID,FreezerState,ExecMainStatus,ExecMainExitTimestampMonotonic,StatusText';
 
 const systemctl = (args: readonly string[], timeoutMs = 30_000): string => {
-  const run = spawnSync('systemctl', args, { encoding: 'utf8', timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 });
+  const run = spawnSync('systemctl', args, {
+    encoding: 'utf8',
+    timeout: timeoutMs,
+    maxBuffer: 64 * 1024 * 1024,
+  });
   if (run.status === 0) return run.stdout;
   const why = run.error === undefined ? `status ${String(run.status)}` : run.error.message;
   throw new Error(`systemctl ${args[0] ?? ''} failed: ${run.stderr?.trim() || why}`);
 };
 
-/** TimeoutStopSec of the unit and a margin. A worker may ask systemd for more time (EXTEND_TIMEOUT_USEC) as often as it likes; not us. */
+/**
+ * TimeoutStopSec of the unit and a margin. A worker may ask systemd for more time
+ * (EXTEND_TIMEOUT_USEC) as often as it likes; not us.
+ */
 const stopTimeoutMs = 25_000;
 /** After SIGKILL: systemd's own rest of the stop, ExecStopPost included, and a margin. */
 const killTimeoutMs = 45_000;
@@ -66,22 +85,38 @@ const stopUnit = (unit: string): void => {
 };
 
 export const systemdUnits: Units = {
-  show: (keyId) => parseShow(systemctl(['show', '-p', shown, '--', accountUnit(keyId)])).get(keyId) ?? unknownUnit,
+  show: (keyId) =>
+    parseShow(systemctl(['show', '-p', shown, '--', accountUnit(keyId)])).get(keyId) ?? unknownUnit,
   showAll: () => parseShow(systemctl(['show', '-p', shown, '--', accountUnit('*')])),
   start: (keyId) => void systemctl(['start', '--no-block', '--', accountUnit(keyId)]),
   stop: (keyId) => stopUnit(accountUnit(keyId)),
   thaw: (keyId) => void systemctl(['thaw', '--', accountUnit(keyId)]),
-  // By the links alone: over the bus, `--no-reload` would mark every unit as changed from systemd 255 on.
-  setEnabled: (keyId, isEnabled) => void systemctl([isEnabled ? 'enable' : 'disable', '--root=/', '--quiet', '--', accountUnit(keyId)]),
+  // By the links alone: over the bus, `--no-reload` would mark every unit as changed from systemd
+  // 255 on.
+  setEnabled: (keyId, isEnabled) =>
+    void systemctl([
+      isEnabled ? 'enable' : 'disable',
+      '--root=/',
+      '--quiet',
+      '--',
+      accountUnit(keyId),
+    ]),
   reload: () => void systemctl(['daemon-reload'], 90_000),
   seal: (name, text) => {
-    // Not with the TPM, although that may be there: its answer depends on firmware that is updated, and the session has to outlive that.
+    // Not with the TPM, although that may be there: its answer depends on firmware that is updated,
+    // and the session has to outlive that.
     const words = ['encrypt', '--with-key=host', `--name=${name}`, '-', '-'];
-    const run = spawnSync('systemd-creds', words, { input: text, encoding: 'utf8', timeout: 30_000, maxBuffer: 1024 ** 2 });
+    const run = spawnSync('systemd-creds', words, {
+      input: text,
+      encoding: 'utf8',
+      timeout: 30_000,
+      maxBuffer: 1024 ** 2,
+    });
     return run.status === 0 && run.stdout !== '' ? run.stdout : null;
   },
   // The program came with 250, so that only old hosts are asked.
-  is247: () => !existsSync('/usr/bin/systemd-creds') && /^systemd 247\b/.test(systemctl(['--version'])),
+  is247: () =>
+    !existsSync('/usr/bin/systemd-creds') && /^systemd 247\b/.test(systemctl(['--version'])),
 };
 
 export const unknownUnit: UnitFacts = {
@@ -98,7 +133,10 @@ export const unknownUnit: UnitFacts = {
   statusText: '',
 };
 
-/** Output of `systemctl show` for several units: paragraphs of `Name=value` lines. Units of other templates are left out. */
+/**
+ * Output of `systemctl show` for several units: paragraphs of `Name=value` lines. Units of other
+ * templates are left out.
+ */
 export const parseShow = (output: string): ReadonlyMap<string, UnitFacts> => {
   const units = new Map<string, UnitFacts>();
   for (const properties of parseProperties(output)) {
@@ -111,7 +149,14 @@ export const parseShow = (output: string): ReadonlyMap<string, UnitFacts> => {
 export const parseProperties = (output: string): readonly ReadonlyMap<string, string>[] =>
   output
     .split(/\n\n+/)
-    .map((paragraph) => new Map(paragraph.split('\n').map((line) => [line.split('=', 1)[0] ?? '', line.slice(line.indexOf('=') + 1)])));
+    .map(
+      (paragraph) =>
+        new Map(
+          paragraph
+            .split('\n')
+            .map((line) => [line.split('=', 1)[0] ?? '', line.slice(line.indexOf('=') + 1)]),
+        ),
+    );
 
 const unitFrom = (properties: ReadonlyMap<string, string>): UnitFacts => {
   const text = (name: string): string => properties.get(name) ?? '';

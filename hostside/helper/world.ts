@@ -35,12 +35,20 @@ export const refused = (refusal: Refusal, claim: ClaimReading['claim']): ActOutc
   claim,
 });
 
-/** A failed system call or command as a reply. File-system errors name their path; no act puts a secret into a path. */
+/**
+ * A failed system call or command as a reply. File-system errors name their path; no act puts a
+ * secret into a path.
+ */
 export const failed = (error: unknown): ActOutcome => {
   const code = errorCode(error);
-  const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? ` at ${error.path}` : '';
-  if (code === 'ENOSPC' || code === 'EDQUOT') return { ok: false, refusal: 'space', message: `no space left on the host${path}` };
-  if (code === 'Error' && error instanceof Error) return { ok: false, refusal: 'io', message: error.message };
+  const path =
+    error instanceof Error && 'path' in error && typeof error.path === 'string'
+      ? ` at ${error.path}`
+      : '';
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return { ok: false, refusal: 'space', message: `no space left on the host${path}` };
+  if (code === 'Error' && error instanceof Error)
+    return { ok: false, refusal: 'io', message: error.message };
   return { ok: false, refusal: 'io', message: `${code}${path}` };
 };
 
@@ -48,7 +56,10 @@ export const failed = (error: unknown): ActOutcome => {
 export const readStaged = (places: Places, keyId: string): HostFacts['staged'] =>
   namesIn(join(accountPath(places, keyId), 'epochs'))
     .filter((name) => /^[1-9]\d*$/.test(name))
-    .map((name) => ({ epoch: Number(name), moveId: readStagedMove(epochPath(places, keyId, Number(name))) }))
+    .map((name) => ({
+      epoch: Number(name),
+      moveId: readStagedMove(epochPath(places, keyId, Number(name))),
+    }))
     .filter((staged): staged is { epoch: number; moveId: string } => staged.moveId !== null)
     .sort((a, b) => a.epoch - b.epoch);
 
@@ -76,16 +87,24 @@ export const readFacts = (
     bootId: world.bootId,
     verdict: readBootVerdict(places),
     staged: readStaged(places, keyId),
-    running: !isIdle || countProcesses(places, keyId, unit) > 0 || runLockHolder(places, keyId) !== null,
+    running:
+      !isIdle || countProcesses(places, keyId, unit) > 0 || runLockHolder(places, keyId) !== null,
     authority: world.authority,
     now: world.now().toISOString(),
   };
   return { reading: readClaim(places, keyId), facts, unit };
 };
 
-/** The machine changed its identity within this boot (a resumed snapshot): nothing that opens a gate may be done. */
+/**
+ * The machine changed its identity within this boot (a resumed snapshot): nothing that opens a gate
+ * may be done.
+ */
 export const identityFault = ({ places, instanceId }: HostWorld): Refusal | null => {
   const atBoot = readBootInstanceId(places);
   if (atBoot === null || atBoot === instanceId) return null;
-  return { kind: 'refuse', code: 'instance', message: 'the identity of this machine changed since it booted; reboot it, then survey' };
+  return {
+    kind: 'refuse',
+    code: 'instance',
+    message: 'the identity of this machine changed since it booted; reboot it, then survey',
+  };
 };

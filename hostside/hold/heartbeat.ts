@@ -19,10 +19,15 @@ export interface Heartbeat {
 export type ContactName = Pick<ContactRecord, 'authorityId' | 'serial' | 'revision'>;
 
 /**
- * Whether a boot may say that it is up (docs/exclusivity.md, rule R5): only one whose accounts were all allowed to run, by its verdict or by a contact in it that
- * has judged every claim. A boot that holds leaves the heartbeat of the one before, so that the next boot is no younger than it is.
+ * Whether a boot may say that it is up (docs/exclusivity.md, rule R5): only one whose accounts were
+ * all allowed to run, by its verdict or by a contact in it that
+ * has judged every claim. A boot that holds leaves the heartbeat of the one before, so that the
+ * next boot is no younger than it is.
  */
-export const mayBeat = (verdict: BootVerdict | null, contact: Pick<ContactRecord, 'bootId' | 'isWhole'> | null): boolean => {
+export const mayBeat = (
+  verdict: BootVerdict | null,
+  contact: Pick<ContactRecord, 'bootId' | 'isWhole'> | null,
+): boolean => {
   if (verdict === null) return false;
   if (verdict.verdict === 'run' && verdict.claims !== undefined) return true;
   return contact !== null && contact.bootId === verdict.bootId && contact.isWhole;
@@ -34,7 +39,11 @@ export const beat = (places: Places): void => {
   const contact = readContact(places);
   if (!mayBeat(verdict, contact) || hasHeldClaim(places, verdict)) return;
   mkdirSync(dirname(places.heartbeat), { recursive: true, mode: 0o755 });
-  writeDurably(places.heartbeat, `${JSON.stringify({ format: 1, wallMs: Date.now(), ...nameOf(contact) })}\n`, 0o644);
+  writeDurably(
+    places.heartbeat,
+    `${JSON.stringify({ format: 1, wallMs: Date.now(), ...nameOf(contact) })}\n`,
+    0o644,
+  );
 };
 
 const nameOf = (contact: ContactRecord | null): { readonly contact?: ContactName } => {
@@ -43,21 +52,28 @@ const nameOf = (contact: ContactRecord | null): { readonly contact?: ContactName
   return { contact: { authorityId, serial, revision } };
 };
 
-/** Files that were put back while the machine ran bring an old contact with them, by which the next boot would start what this one holds. */
+/**
+ * Files that were put back while the machine ran bring an old contact with them, by which the next
+ * boot would start what this one holds.
+ */
 const hasHeldClaim = (places: Places, verdict: BootVerdict | null): boolean =>
   claimedKeyIds(places).some((keyId) => {
     const { claim } = readClaim(places, keyId);
     return claim?.state === 'active' && holdOf(claim, verdict?.bootId ?? '', verdict) !== null;
   });
 
-/** null: there is none, or garbage. Its writer is the agent, which has no rights: it can make a boot look younger, never a contact. */
+/**
+ * null: there is none, or garbage. Its writer is the agent, which has no rights: it can make a boot
+ * look younger, never a contact.
+ */
 export const readHeartbeat = (places: Places): Heartbeat | null => {
   const file = readSmallFile(places.heartbeat, 4096);
   const shape = new Shape(file !== null && 'text' in file ? parseJson(file.text) : undefined);
   const wallMs = shape.number('wallMs', 0, Number.MAX_SAFE_INTEGER);
   const named = shape.has('contact') ? new Shape(shape.value('contact')) : null;
   const contact = named === null ? null : readName(named);
-  const isSound = shape.fault === null && (named?.fault ?? null) === null && shape.value('format') === 1;
+  const isSound =
+    shape.fault === null && (named?.fault ?? null) === null && shape.value('format') === 1;
   return isSound ? { wallMs, ...(contact === null ? {} : { contact }) } : null;
 };
 

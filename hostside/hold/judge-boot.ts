@@ -15,7 +15,10 @@ import { spentBy } from './decide-announcement.ts';
 import { readHeartbeat } from './heartbeat.ts';
 import { markHeld } from './mark-held.ts';
 
-/** How long a boot may wait for the clock before it holds: time services need some seconds of network. */
+/**
+ * How long a boot may wait for the clock before it holds: time services need some seconds of
+ * network.
+ */
 const clockWaitMs = 60_000;
 const clockLookMs = 2_000;
 
@@ -35,7 +38,10 @@ const gatherFacts = (places: Places, bootId: string, instanceId: string): BootFa
   clockSynchronized: readClockSynchronized(places.root),
 });
 
-/** Before anything is decided, and durable: an announced reboot serves one boot. Where that cannot be written it serves none. */
+/**
+ * Before anything is decided, and durable: an announced reboot serves one boot. Where that cannot
+ * be written it serves none.
+ */
 const useAnnouncement = (places: Places, bootId: string): void => {
   const spent = spentBy(readAnnouncement(places), bootId);
   if (spent === null) return;
@@ -46,10 +52,15 @@ const useAnnouncement = (places: Places, bootId: string): void => {
   }
 };
 
-/** Another act on the account at this early moment is a helper's, which holds the account as well. */
+/**
+ * Another act on the account at this early moment is a helper's, which holds the account as well.
+ */
 const markWaitMs = 5_000;
 
-/** Best effort: the verdict holds the claim in this boot, and every contact marks what is not marked yet. */
+/**
+ * Best effort: the verdict holds the claim in this boot, and every contact marks what is not marked
+ * yet.
+ */
 const keepHeld = async (places: Places, keyId: string, bootId: string): Promise<void> => {
   try {
     const lock = await takeLocks([{ path: actLockPath(places, keyId), shared: false }], markWaitMs);
@@ -65,7 +76,8 @@ const keepHeld = async (places: Places, keyId: string, bootId: string): Promise<
 };
 
 /**
- * Decides this boot, durably in `/run` when it resolves; waits for the clock where nothing else speaks for a hold. Called once per boot: a second
+ * Decides this boot, durably in `/run` when it resolves; waits for the clock where nothing else
+ * speaks for a hold. Called once per boot: a second
  * verdict would take the contact that ended the hold for a fresh one.
  */
 export const judgeBoot = async (places: Places, bootId: string): Promise<BootVerdict> => {
@@ -76,12 +88,22 @@ export const judgeBoot = async (places: Places, bootId: string): Promise<BootVer
   keepMachine(places, machine);
   useAnnouncement(places, bootId);
   let facts = gatherFacts(places, bootId, instanceId);
-  for (let waitedMs = 0; waitedMs < clockWaitMs && isClockDecisive(facts); waitedMs += clockLookMs) {
+  for (
+    let waitedMs = 0;
+    waitedMs < clockWaitMs && isClockDecisive(facts);
+    waitedMs += clockLookMs
+  ) {
     await sleep(clockLookMs);
     facts = gatherFacts(places, bootId, instanceId);
   }
-  const verdict: BootVerdict = { format: 1, bootId, ...decideBoot(facts), decidedAt: new Date().toISOString() };
-  for (const { keyId, isHeld } of verdict.claims ?? []) if (isHeld) await keepHeld(places, keyId, bootId);
+  const verdict: BootVerdict = {
+    format: 1,
+    bootId,
+    ...decideBoot(facts),
+    decidedAt: new Date().toISOString(),
+  };
+  for (const { keyId, isHeld } of verdict.claims ?? [])
+    if (isHeld) await keepHeld(places, keyId, bootId);
   writeDurably(places.bootVerdict, `${JSON.stringify(verdict)}\n`, 0o644);
   return verdict;
 };

@@ -1,7 +1,10 @@
 import { readStoredClaim, writeClaim } from '../claims/claim-file.ts';
 import type { Places } from '../machine/places.ts';
 
-/** Makes a hold outlive this boot: durable in the claim itself, in a layout from which earlier releases start nothing. Safe to repeat. Throws what the file system throws. */
+/**
+ * Makes a hold outlive this boot: durable in the claim itself, in a layout from which earlier
+ * releases start nothing. Safe to repeat. Throws what the file system throws.
+ */
 export const markHeld = (places: Places, keyId: string, bootId: string): void => {
   const reading = readStoredClaim(places, keyId);
   const { claim, fault } = reading;

@@ -1,5 +1,11 @@
 import { uptime } from 'node:os';
-import type { AnnouncementRecord, BootVerdict, ContactRecord, HostConfig, JudgedClaim } from '../protocol/host.ts';
+import type {
+  AnnouncementRecord,
+  BootVerdict,
+  ContactRecord,
+  HostConfig,
+  JudgedClaim,
+} from '../protocol/host.ts';
 import { readSmallFile } from './durable-file.ts';
 import { keyIdPattern, parseJson, Shape, wordPattern } from './json-shape.ts';
 import { parseFleetHost, parseListed } from './parse-listed.ts';
@@ -38,7 +44,9 @@ export const readHostConfig = (places: Places): HostConfig | null => {
   return shape.fault === null && shape.value('format') === 1 ? config : null;
 };
 
-/** The verdict of the hold oneshot, of whatever boot; compare `bootId`. null: missing or garbage. */
+/**
+ * The verdict of the hold oneshot, of whatever boot; compare `bootId`. null: missing or garbage.
+ */
 export const readBootVerdict = (places: Places): BootVerdict | null => {
   const shape = new Shape(readJson(places.bootVerdict));
   const verdict: BootVerdict = {
@@ -52,7 +60,10 @@ export const readBootVerdict = (places: Places): BootVerdict | null => {
   return shape.fault === null && shape.value('format') === 1 ? verdict : null;
 };
 
-/** null: the authority has never been in contact in a way that names claims (an earlier release), or the record is garbage. */
+/**
+ * null: the authority has never been in contact in a way that names claims (an earlier release), or
+ * the record is garbage.
+ */
 export const readContact = (places: Places): ContactRecord | null => {
   const shape = new Shape(readJson(places.contact));
   const contact: ContactRecord = {

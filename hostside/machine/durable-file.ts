@@ -25,14 +25,19 @@ export const fsyncDirectory = (path: string): void => {
 };
 
 /**
- * Replaces a file in one step that survives a power cut: temporary file, fsync, rename, fsync of the directory. After a throw
+ * Replaces a file in one step that survives a power cut: temporary file, fsync, rename, fsync of
+ * the directory. After a throw
  * (full disk, for example) the old file stands unchanged.
  */
 export const writeDurably = (path: string, content: string | Uint8Array, mode: number): void => {
   const temporary = `${path}.new`;
   rmSync(temporary, { force: true });
   try {
-    const descriptor = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+    const descriptor = openSync(
+      temporary,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
+      mode,
+    );
     try {
       writeFully(descriptor, typeof content === 'string' ? Buffer.from(content) : content);
       fchmodSync(descriptor, mode);
@@ -52,9 +57,12 @@ export const writeDurably = (path: string, content: string | Uint8Array, mode: n
 const blockBytes = 4096;
 
 /**
- * Like {@link writeDurably}, for a text that must also be written when the disk is full: the blocks of the version before stay beside it as
- * `PATH.spare`, are overwritten in place and change names with the file. Only a text that needs more blocks than the one before needs room. It is
- * padded with blanks to whole blocks. For one writer at a time. Throws what the file system throws; the old file then stands.
+ * Like {@link writeDurably}, for a text that must also be written when the disk is full: the blocks
+ * of the version before stay beside it as
+ * `PATH.spare`, are overwritten in place and change names with the file. Only a text that needs
+ * more blocks than the one before needs room. It is
+ * padded with blanks to whole blocks. For one writer at a time. Throws what the file system throws;
+ * the old file then stands.
  */
 export const writeReserved = (path: string, text: string, mode: number): void => {
   const least = Math.ceil(Buffer.byteLength(text) / blockBytes) * blockBytes;
@@ -63,7 +71,8 @@ export const writeReserved = (path: string, text: string, mode: number): void =>
   block.write(text);
   const [spare, old] = [`${path}.spare`, `${path}.old`];
   if (inodeOf(path) === null) writeDurably(path, block, mode);
-  // Left by a writer that died between its steps: a name of the file itself, or the block that was to become the spare one.
+  // Left by a writer that died between its steps: a name of the file itself, or the block that was
+  // to become the spare one.
   if (inodeOf(old) !== inodeOf(path)) ifThere(() => renameSync(old, spare));
   rmSync(old, { force: true });
   if (!overwrite(spare, block)) writeDurably(spare, block, mode);
@@ -73,9 +82,11 @@ export const writeReserved = (path: string, text: string, mode: number): void =>
   fsyncDirectory(dirname(path));
 };
 
-const sizeOf = (path: string): number => Math.min(lstatSync(path, { throwIfNoEntry: false })?.size ?? 0, 4 * 1024 * 1024);
+const sizeOf = (path: string): number =>
+  Math.min(lstatSync(path, { throwIfNoEntry: false })?.size ?? 0, 4 * 1024 * 1024);
 
-const inodeOf = (path: string): number | null => lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
+const inodeOf = (path: string): number | null =>
+  lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
 
 const ifThere = (act: () => void): void => {
   try {
@@ -101,13 +112,15 @@ const overwrite = (path: string, block: Uint8Array): boolean => {
 /** Writes all bytes at `position` (default: the start); a short write is carried on. */
 export const writeFully = (descriptor: number, bytes: Uint8Array, position = 0): void => {
   let written = 0;
-  while (written < bytes.length) written += writeSync(descriptor, bytes, written, bytes.length - written, position + written);
+  while (written < bytes.length)
+    written += writeSync(descriptor, bytes, written, bytes.length - written, position + written);
 };
 
 export type SmallFile = { readonly text: string } | { readonly fault: string } | null;
 
 /**
- * Reads a file that somebody untrusted may have put there: never blocks on a FIFO, never follows a link, never reads more than
+ * Reads a file that somebody untrusted may have put there: never blocks on a FIFO, never follows a
+ * link, never reads more than
  * `maxBytes`. null: there is no such file.
  */
 export const readSmallFile = (path: string, maxBytes: number): SmallFile => {
@@ -128,7 +141,9 @@ export const readSmallFile = (path: string, maxBytes: number): SmallFile => {
       if (length === buffer.length) buffer = Buffer.concat([buffer], maxBytes + 1);
       got = readSync(descriptor, buffer, length, buffer.length - length, null);
     }
-    return length > maxBytes ? { fault: `larger than ${maxBytes} bytes` } : { text: buffer.toString('utf8', 0, length) };
+    return length > maxBytes
+      ? { fault: `larger than ${maxBytes} bytes` }
+      : { text: buffer.toString('utf8', 0, length) };
   } catch (error) {
     return { fault: `unreadable (${errorCode(error)})` };
   } finally {
@@ -145,7 +160,8 @@ const openFault = (error: unknown): SmallFile => {
 
 /** `ENOENT` and the like; the class of anything else. Carries no path and no content. */
 export const errorCode = (error: unknown): string => {
-  if (error instanceof Error) return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  if (error instanceof Error)
+    return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
   return 'unknown';
 };
 

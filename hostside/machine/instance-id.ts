@@ -18,17 +18,26 @@ export interface MachineParts extends InstanceParts {
 }
 
 /**
- * Stable over reboots of one machine and different on most clones. The cloud's id and the DMI uuid suffice on a virtual or real
- * machine, so that an added network card does not change it; containers share the DMI uuid with their neighbours, so there the
- * hardware addresses count. With this id a host is known from the beginning; later it is known again by its parts (know-machine.ts).
+ * Stable over reboots of one machine and different on most clones. The cloud's id and the DMI uuid
+ * suffice on a virtual or real
+ * machine, so that an added network card does not change it; containers share the DMI uuid with
+ * their neighbours, so there the
+ * hardware addresses count. With this id a host is known from the beginning; later it is known
+ * again by its parts (know-machine.ts).
  */
 export const instanceIdFrom = (parts: InstanceParts): string => {
   const dmi = usableUuid(parts.dmiUuid);
   const macs = parts.isContainer || dmi === '' ? [...parts.macs].sort().join(',') : '';
-  return createHash('sha256').update(['fleet instance v1', parts.cloudId, dmi, macs].join('\0')).digest('hex').slice(0, 32);
+  return createHash('sha256')
+    .update(['fleet instance v1', parts.cloudId, dmi, macs].join('\0'))
+    .digest('hex')
+    .slice(0, 32);
 };
 
-/** In lower case; '' for none. Vendors that set no uuid ship one digit repeated, or a well-known example. */
+/**
+ * In lower case; '' for none. Vendors that set no uuid ship one digit repeated, or a well-known
+ * example.
+ */
 export const usableUuid = (uuid: string): string =>
   /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(uuid) &&
   !/^(.)\1*$/.test(uuid.replaceAll('-', '')) &&
@@ -53,7 +62,10 @@ const firstLine = (path: string): string => {
 /** A host of many containers has a device for each of them. */
 const cardsLimit = 4096;
 
-/** Bridges, tunnels and the like come and go; a random address (assign type 1) changes at every boot. */
+/**
+ * Bridges, tunnels and the like come and go; a random address (assign type 1) changes at every
+ * boot.
+ */
 const readMacs = (directory: string): readonly string[] =>
   namesIn(directory)
     .slice(0, cardsLimit)

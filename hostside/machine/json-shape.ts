@@ -1,4 +1,7 @@
-/** Fields of one JSON object, read by name; the first mistake is kept in `fault`. Hosts have no zod: this is the border's parser there. */
+/**
+ * Fields of one JSON object, read by name; the first mistake is kept in `fault`. Hosts have no zod:
+ * this is the border's parser there.
+ */
 export class Shape {
   fault: string | null = null;
   readonly #record: Readonly<Record<string, unknown>>;
@@ -31,14 +34,16 @@ export class Shape {
   /** Whole number in `min..max`; `min` after a mistake. */
   integer(key: string, min: number, max: number): number {
     const value = this.#record[key];
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max)
+      return value;
     return this.#wrong(key, min);
   }
 
   /** Finite number in `min..max`; `min` after a mistake. */
   number(key: string, min: number, max: number): number {
     const value = this.#record[key];
-    if (typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max) return value;
+    if (typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max)
+      return value;
     return this.#wrong(key, min);
   }
 
@@ -74,6 +79,9 @@ export const parseJson = (text: string): unknown => {
 
 export const keyIdPattern = /^[0-9a-f]{32}$/;
 export const accountPattern = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/;
-/** Move ids, authority ids, nonces: one word without anything that a path, a unit file or a log would mind. */
+/**
+ * Move ids, authority ids, nonces: one word without anything that a path, a unit file or a log
+ * would mind.
+ */
 export const wordPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 export const sha256Pattern = /^[0-9a-f]{64}$/;

@@ -16,7 +16,10 @@ export interface MachineRecord {
   /** In lower case: those of now first, then earlier ones. */
   readonly macs: readonly string[];
   readonly machineId: string;
-  /** What was another one when the machine was last not known again, for people; absent: it always was. */
+  /**
+   * What was another one when the machine was last not known again, for people; absent: it always
+   * was.
+   */
   readonly changed?: string;
 }
 
@@ -24,7 +27,9 @@ export interface MachineRecord {
 const macsLimit = 64;
 const textLimit = 256;
 
-const hardwareOf = (parts: MachineParts): Pick<MachineRecord, 'cloudId' | 'dmiUuid' | 'macs' | 'machineId'> => ({
+const hardwareOf = (
+  parts: MachineParts,
+): Pick<MachineRecord, 'cloudId' | 'dmiUuid' | 'macs' | 'machineId'> => ({
   cloudId: parts.cloudId.slice(0, textLimit),
   dmiUuid: usableUuid(parts.dmiUuid),
   macs: [...new Set(parts.macs.map((mac) => mac.toLowerCase()))].sort().slice(0, macsLimit),
@@ -32,9 +37,12 @@ const hardwareOf = (parts: MachineParts): Pick<MachineRecord, 'cloudId' | 'dmiUu
 });
 
 /**
- * Whether this is still the machine of the record, and what is to be recorded now. It is another one where the cloud's id, the DMI uuid, or all hardware
- * addresses differ; a part that is missing on either side says nothing. A machine without any such part is known by its machine id, which a copy of the disk
- * has too. Without a record (a release of before, a new host) it has the id of its parts, under which its claims were made.
+ * Whether this is still the machine of the record, and what is to be recorded now. It is another
+ * one where the cloud's id, the DMI uuid, or all hardware
+ * addresses differ; a part that is missing on either side says nothing. A machine without any such
+ * part is known by its machine id, which a copy of the disk
+ * has too. Without a record (a release of before, a new host) it has the id of its parts, under
+ * which its claims were made.
  */
 export const judgeMachine = (before: MachineRecord | null, parts: MachineParts): MachineRecord => {
   const now = hardwareOf(parts);
@@ -49,14 +57,24 @@ export const judgeMachine = (before: MachineRecord | null, parts: MachineParts):
       machineId: now.machineId || before.machineId,
     };
   }
-  const changed = differences.length > 0 ? differences.join(', ') : 'nothing by which it is known is left';
+  const changed =
+    differences.length > 0 ? differences.join(', ') : 'nothing by which it is known is left';
   return { format: 1, instanceId: otherId(before, parts), ...now, changed };
 };
 
-const differencesOf = (before: MachineRecord, now: Pick<MachineRecord, 'cloudId' | 'dmiUuid' | 'macs' | 'machineId'>): string[] => {
-  const told = (what: string, a: string, b: string): string[] => (a !== '' && b !== '' && a !== b ? [`${what} ${a} is now ${b}`] : []);
-  const areOthers = before.macs.length > 0 && now.macs.length > 0 && !now.macs.some((mac) => before.macs.includes(mac));
-  const isNameless = [before, now].every(({ cloudId, dmiUuid, macs }) => cloudId === '' && dmiUuid === '' && macs.length === 0);
+const differencesOf = (
+  before: MachineRecord,
+  now: Pick<MachineRecord, 'cloudId' | 'dmiUuid' | 'macs' | 'machineId'>,
+): string[] => {
+  const told = (what: string, a: string, b: string): string[] =>
+    a !== '' && b !== '' && a !== b ? [`${what} ${a} is now ${b}`] : [];
+  const areOthers =
+    before.macs.length > 0 &&
+    now.macs.length > 0 &&
+    !now.macs.some((mac) => before.macs.includes(mac));
+  const isNameless = [before, now].every(
+    ({ cloudId, dmiUuid, macs }) => cloudId === '' && dmiUuid === '' && macs.length === 0,
+  );
   return [
     ...told("the cloud's id", before.cloudId, now.cloudId),
     ...told('the DMI uuid', before.dmiUuid, now.dmiUuid),
@@ -67,7 +85,10 @@ const differencesOf = (before: MachineRecord, now: Pick<MachineRecord, 'cloudId'
 
 const listed = (macs: readonly string[]): string => macs.slice(0, 3).join(' ');
 
-const isKnownAgain = (before: MachineRecord, now: Pick<MachineRecord, 'cloudId' | 'dmiUuid' | 'macs' | 'machineId'>): boolean => {
+const isKnownAgain = (
+  before: MachineRecord,
+  now: Pick<MachineRecord, 'cloudId' | 'dmiUuid' | 'macs' | 'machineId'>,
+): boolean => {
   const isSame = (a: string, b: string): boolean => a !== '' && a === b;
   if (isSame(before.cloudId, now.cloudId) || isSame(before.dmiUuid, now.dmiUuid)) return true;
   if (now.macs.some((mac) => before.macs.includes(mac))) return true;
@@ -81,13 +102,19 @@ const isKnownAgain = (before: MachineRecord, now: Pick<MachineRecord, 'cloudId' 
   );
 };
 
-/** Never the one of the record: a clone may have the cloud's id and the DMI uuid of its original. */
+/**
+ * Never the one of the record: a clone may have the cloud's id and the DMI uuid of its original.
+ */
 const otherId = (before: MachineRecord, parts: MachineParts): string => {
   const id = instanceIdFrom(parts);
   if (id !== before.instanceId) return id;
   const { cloudId, dmiUuid, macs, machineId } = hardwareOf(parts);
   return createHash('sha256')
-    .update(['fleet instance v2', before.instanceId, cloudId, dmiUuid, macs.join(','), machineId].join('\0'))
+    .update(
+      ['fleet instance v2', before.instanceId, cloudId, dmiUuid, macs.join(','), machineId].join(
+        '\0',
+      ),
+    )
     .digest('hex')
     .slice(0, 32);
 };
@@ -106,15 +133,20 @@ const readMachine = (places: Places): MachineRecord | null => {
     machineId: shape.text('machineId', textLimit),
     ...(shape.has('changed') ? { changed: shape.text('changed', 1024) } : {}),
   };
-  const isSound = shape.fault === null && shape.value('format') === 1 && macs.every((mac) => typeof mac === 'string' && mac.length <= 17);
+  const isSound =
+    shape.fault === null &&
+    shape.value('format') === 1 &&
+    macs.every((mac) => typeof mac === 'string' && mac.length <= 17);
   return isSound ? record : null;
 };
 
 /** The machine as it is now, held against the record. Needs root. */
-export const lookAtMachine = (places: Places): MachineRecord => judgeMachine(readMachine(places), readMachineParts(places.root));
+export const lookAtMachine = (places: Places): MachineRecord =>
+  judgeMachine(readMachine(places), readMachineParts(places.root));
 
 /**
- * Keeps what {@link lookAtMachine} found, for later boots. Best effort: what is not kept is found again. Not where the machine is another one than at its boot
+ * Keeps what {@link lookAtMachine} found, for later boots. Best effort: what is not kept is found
+ * again. Not where the machine is another one than at its boot
  * (a resumed copy): that is for the next boot to judge. One caller at a time.
  */
 export const keepMachine = (places: Places, machine: MachineRecord): void => {

@@ -16,10 +16,15 @@ export interface LockWish {
 const conflict = 9;
 
 /**
- * Takes the locks in order and waits for each at most `waitMs`; null: somebody else holds one. Node cannot lock files, so a child
- * (`flock`) does, and lives only as long as its standard input: when this process dies in any way, the locks are free.
+ * Takes the locks in order and waits for each at most `waitMs`; null: somebody else holds one. Node
+ * cannot lock files, so a child
+ * (`flock`) does, and lives only as long as its standard input: when this process dies in any way,
+ * the locks are free.
  */
-export const takeLocks = async (wishes: readonly LockWish[], waitMs: number): Promise<HeldLock | null> => {
+export const takeLocks = async (
+  wishes: readonly LockWish[],
+  waitMs: number,
+): Promise<HeldLock | null> => {
   for (const { path } of wishes) touch(path, 0o600);
   const wait = String(Math.max(0, waitMs) / 1000);
   const argv = wishes.flatMap(({ path, shared }) => [
@@ -39,7 +44,10 @@ export const takeLocks = async (wishes: readonly LockWish[], waitMs: number): Pr
     child.once('exit', (code) => resolve(code));
     child.once('error', reject);
   });
-  const first = await Promise.race([once(child.stdout, 'data').then(() => 'locked' as const), ended]);
+  const first = await Promise.race([
+    once(child.stdout, 'data').then(() => 'locked' as const),
+    ended,
+  ]);
   if (first === conflict) return null;
   if (first !== 'locked') throw new Error(`flock ended with status ${String(first)}`);
   const release = async (): Promise<void> => {
@@ -49,10 +57,17 @@ export const takeLocks = async (wishes: readonly LockWish[], waitMs: number): Pr
   return { release };
 };
 
-/** Makes sure that an empty file exists with exactly this mode, whatever mask the helper was started with. */
+/**
+ * Makes sure that an empty file exists with exactly this mode, whatever mask the helper was started
+ * with.
+ */
 export const touch = (path: string, mode: number): void => {
   mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW, mode);
+  const descriptor = openSync(
+    path,
+    constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW,
+    mode,
+  );
   try {
     if ((fstatSync(descriptor).mode & 0o777) !== mode) fchmodSync(descriptor, mode);
   } finally {

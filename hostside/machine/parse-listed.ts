@@ -10,4 +10,7 @@ export const parseListed = (entry: Shape): RosterClaim => ({
 });
 
 /** A host that another one remembers. */
-export const parseFleetHost = (shape: Shape): FleetHost => ({ name: shape.text('name', 128), instanceId: shape.text('instanceId', 128) });
+export const parseFleetHost = (shape: Shape): FleetHost => ({
+  name: shape.text('name', 128),
+  instanceId: shape.text('instanceId', 128),
+});

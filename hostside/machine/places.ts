@@ -1,7 +1,10 @@
 import { dirname, join } from 'node:path';
 import { hostPaths } from '../protocol/paths.ts';
 
-/** {@link hostPaths} and what only the host's side needs, all below a root directory (`/` on a host, a scratch directory in tests). */
+/**
+ * {@link hostPaths} and what only the host's side needs, all below a root directory (`/` on a host,
+ * a scratch directory in tests).
+ */
 export interface Places {
   readonly root: string;
   readonly current: string;
@@ -31,7 +34,10 @@ export interface Places {
   readonly reloadNeeded: string;
   /** `KEYID`: why bin/fleet-quota has ended the account; fleet-run refuses while it is there. */
   readonly overQuota: string;
-  /** `KEYID`: users under which the account ran in this boot, one a line, written by its unit as root. Root's alone. */
+  /**
+   * `KEYID`: users under which the account ran in this boot, one a line, written by its unit as
+   * root. Root's alone.
+   */
   readonly usersOfBoot: string;
 }
 
@@ -63,19 +69,27 @@ export const placesBelow = (root: string): Places => {
   };
 };
 
-export const claimPath = (places: Places, keyId: string): string => join(places.claims, `${keyId}.claim`);
+export const claimPath = (places: Places, keyId: string): string =>
+  join(places.claims, `${keyId}.claim`);
 /** What the claim became in this boot; in memory, so that no backup and no disk has it. */
-export const bootMarkPath = (places: Places, keyId: string): string => join(dirname(places.bootVerdict), 'claims', keyId);
+export const bootMarkPath = (places: Places, keyId: string): string =>
+  join(dirname(places.bootVerdict), 'claims', keyId);
 /** Held by a running worker. */
-export const runLockPath = (places: Places, keyId: string): string => join(places.locks, `${keyId}.lock`);
-/** Exists when users were recorded from the beginning of this boot: who is not there has not run. */
+export const runLockPath = (places: Places, keyId: string): string =>
+  join(places.locks, `${keyId}.lock`);
+/**
+ * Exists when users were recorded from the beginning of this boot: who is not there has not run.
+ */
 export const usersCompletePath = (places: Places): string => join(places.usersOfBoot, 'complete');
 export const usersPath = (places: Places, keyId: string): string => join(places.usersOfBoot, keyId);
 /** Held by the helper during an act. */
-export const actLockPath = (places: Places, keyId: string): string => join(places.locks, `${keyId}.act`);
+export const actLockPath = (places: Places, keyId: string): string =>
+  join(places.locks, `${keyId}.act`);
 export const authorityLockPath = (places: Places): string => join(places.locks, 'authority.act');
 /** Held while the contact is written. */
 export const contactLockPath = (places: Places): string => join(places.locks, 'contact.act');
 export const accountPath = (places: Places, keyId: string): string => join(places.accounts, keyId);
-export const behaviourPath = (places: Places, keyId: string): string => join(places.behaviour, `${keyId}.json`);
-export const epochPath = (places: Places, keyId: string, epoch: number): string => join(places.accounts, keyId, 'epochs', String(epoch));
+export const behaviourPath = (places: Places, keyId: string): string =>
+  join(places.behaviour, `${keyId}.json`);
+export const epochPath = (places: Places, keyId: string, epoch: number): string =>
+  join(places.accounts, keyId, 'epochs', String(epoch));

@@ -1,6 +1,8 @@
 /**
- * What an account does once it is online: its script, its groups, its limits. Made from the inventory and a script file by the operator's side, checked there, and
- * read by the worker from `KEYID.json` in `hostPaths.behaviour`, also while it runs. It holds no secret: the model's key is part of the config credential.
+ * What an account does once it is online: its script, its groups, its limits. Made from the
+ * inventory and a script file by the operator's side, checked there, and
+ * read by the worker from `KEYID.json` in `hostPaths.behaviour`, also while it runs. It holds no
+ * secret: the model's key is part of the config credential.
  */
 export interface Behaviour {
   readonly format: 1;
@@ -9,7 +11,10 @@ export interface Behaviour {
   readonly isPaused: boolean;
   /** The allow-list. The account answers nowhere else. */
   readonly chats: readonly ChatPolicy[];
-  /** User ids of all accounts of the fleet, decimal text: they are not answered unless the script says so. */
+  /**
+   * User ids of all accounts of the fleet, decimal text: they are not answered unless the script
+   * says so.
+   */
   readonly fleetUserIds: readonly string[];
   readonly script: Script | null;
   readonly model: ModelSettings | null;
@@ -31,9 +36,15 @@ export interface TestMessage {
 export interface ChatPolicy extends ChatSharing {
   /** Marked form, see chat.ts. */
   readonly id: string;
-  /** What the operator calls it; null: no name. Until Telegram's title is known it stands for `{{group}}`. */
+  /**
+   * What the operator calls it; null: no name. Until Telegram's title is known it stands for
+   * `{{group}}`.
+   */
   readonly name: string | null;
-  /** How messages are shared out that were sent before `untilMs` (ms since the epoch), so that all accounts change over at the same message; absent: as they are from then on. */
+  /**
+   * How messages are shared out that were sent before `untilMs` (ms since the epoch), so that all
+   * accounts change over at the same message; absent: as they are from then on.
+   */
   readonly former?: ChatSharing & { readonly untilMs: number };
 }
 
@@ -41,7 +52,10 @@ export interface ChatPolicy extends ChatSharing {
 export interface ChatSharing {
   /** Length of a time slot where several accounts share the chat, ms. */
   readonly slotMs: number;
-  /** The accounts that share this group, sorted by key id: one of them answers each message. Who is not among them answers none. */
+  /**
+   * The accounts that share this group, sorted by key id: one of them answers each message. Who is
+   * not among them answers none.
+   */
   readonly colleagues: readonly Colleague[];
 }
 
@@ -53,7 +67,10 @@ export interface Colleague {
   readonly username: string | null;
 }
 
-/** Answers at most, each in any 60 minutes; null: switched off by the operator. `ceiling` counts everything that the account says and cannot be switched off, only raised. */
+/**
+ * Answers at most, each in any 60 minutes; null: switched off by the operator. `ceiling` counts
+ * everything that the account says and cannot be switched off, only raised.
+ */
 export interface AnswerLimits {
   readonly perAccount: number | null;
   readonly perChat: number | null;
@@ -78,7 +95,10 @@ export interface Script {
   readonly staleAfterMs: number;
 }
 
-/** A message that is nothing but one of `words` ends all answers to its sender; one of `backWords` brings them back. No words: the operator has switched it off. */
+/**
+ * A message that is nothing but one of `words` ends all answers to its sender; one of `backWords`
+ * brings them back. No words: the operator has switched it off.
+ */
 export interface OptOut {
   readonly words: readonly string[];
   readonly backWords: readonly string[];
@@ -95,7 +115,10 @@ export interface Rule {
 export type Trigger =
   /** Any of the words, as whole words, without regard to case. */
   | { readonly kind: 'keyword'; readonly words: readonly string[] }
-  /** JavaScript with flags `iu`, without look-around and back references, so that matching is bounded: hostside/answering/pattern.ts. */
+  /**
+   * JavaScript with flags `iu`, without look-around and back references, so that matching is
+   * bounded: hostside/answering/pattern.ts.
+   */
   | { readonly kind: 'pattern'; readonly source: string }
   | { readonly kind: 'mention' }
   | { readonly kind: 'reply' }
@@ -117,7 +140,10 @@ export interface Conditions {
 }
 
 export type Answer =
-  /** One of the texts by turns, with variables `{{first_name}}`, `{{username}}`, `{{group}}`, `{{time}}`, `{{account}}`. */
+  /**
+   * One of the texts by turns, with variables `{{first_name}}`, `{{username}}`, `{{group}}`,
+   * `{{time}}`, `{{account}}`.
+   */
   | { readonly kind: 'text'; readonly texts: readonly string[] }
   | { readonly kind: 'model'; readonly instructions: string | null; readonly allowsLinks: boolean }
   /** Silence on purpose. */
@@ -139,7 +165,10 @@ export interface AnswerDelay {
   readonly isTyping: boolean;
 }
 
-/** A person takes over when one of the words stands in a message that is meant for the account: it says `answer` and is silent towards that sender in that chat for `silentMs`. */
+/**
+ * A person takes over when one of the words stands in a message that is meant for the account: it
+ * says `answer` and is silent towards that sender in that chat for `silentMs`.
+ */
 export interface Handover {
   readonly words: readonly string[];
   readonly answer: string;
@@ -151,7 +180,10 @@ export interface ModelSettings {
   readonly baseUrl: string;
   readonly model: string;
   readonly systemPrompt: string;
-  /** Messages of context, 0-100, and tokens of it at most (estimated: hostside/answering/model-request.ts). */
+  /**
+   * Messages of context, 0-100, and tokens of it at most (estimated:
+   * hostside/answering/model-request.ts).
+   */
   readonly contextMessages: number;
   readonly contextTokens: number;
   readonly answerTokens: number;

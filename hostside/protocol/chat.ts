@@ -10,8 +10,10 @@ export interface ChatUser {
 }
 
 /**
- * Something that happened in a group. `chatId` is decimal text in the marked form: `-100...` a supergroup, `-...` a basic group, without a sign a private chat.
- * `messageId` is the same for all members of a supergroup; in a basic group every member counts by itself.
+ * Something that happened in a group. `chatId` is decimal text in the marked form: `-100...` a
+ * supergroup, `-...` a basic group, without a sign a private chat.
+ * `messageId` is the same for all members of a supergroup; in a basic group every member counts by
+ * itself.
  */
 export interface ChatMessage {
   readonly kind: 'message';
@@ -45,7 +47,10 @@ export interface ChatJoin {
 
 export type ChatEvent = ChatMessage | ChatJoin;
 
-/** What an account says. Repeating it with the same `randomId` says it once: Telegram knows it again. */
+/**
+ * What an account says. Repeating it with the same `randomId` says it once: Telegram knows it
+ * again.
+ */
 export interface OutgoingMessage {
   readonly chatId: string;
   /** 1-4096 characters. */

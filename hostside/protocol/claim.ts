@@ -1,7 +1,8 @@
 export type ClaimState = 'active' | 'releasing' | 'released' | 'revoked';
 
 /**
- * The host's own durable record of its right to run an account. Filed by key, not by name. Holds no secret:
+ * The host's own durable record of its right to run an account. Filed by key, not by name. Holds no
+ * secret:
  * the key has 2048 random bits, so its digest tells nothing.
  */
 export interface Claim {
@@ -15,7 +16,10 @@ export interface Claim {
   readonly state: ClaimState;
   /** The move that brought the claim into this state. */
   readonly moveId: string;
-  /** Host name that is to own the account next; set in `releasing` and `released`, otherwise null. `detached`: exported. */
+  /**
+   * Host name that is to own the account next; set in `releasing` and `released`, otherwise null.
+   * `detached`: exported.
+   */
   readonly successor: string | null;
   /** SHA-256 (hex) of the final state at `released`; null elsewhere. */
   readonly stateHash: string | null;
@@ -28,14 +32,23 @@ export interface Claim {
   readonly serial: number;
   /** SHA-256 (hex) of the canonical session in the vault, for `adopt`. */
   readonly vaultHash: string;
-  /** The boot that has held it: it starts nothing in any boot until a grant or a revoke. Absent: not held. */
+  /**
+   * The boot that has held it: it starts nothing in any boot until a grant or a revoke. Absent: not
+   * held.
+   */
   readonly heldSince?: string;
   /** ISO 8601, the host's clock. */
   readonly writtenAt: string;
 }
 
-/** Largest epoch that a host accepts at all; leaves a poisoned counter far away from the end of safe integers. */
+/**
+ * Largest epoch that a host accepts at all; leaves a poisoned counter far away from the end of safe
+ * integers.
+ */
 export const epochLimit = 1_000_000_000;
 
-/** Fencing numbers jump by small steps; further is a mistake, a broken host or an attack on the counter (docs/exclusivity.md, row 29). */
+/**
+ * Fencing numbers jump by small steps; further is a mistake, a broken host or an attack on the
+ * counter (docs/exclusivity.md, row 29).
+ */
 export const epochJumpLimit = 1000;

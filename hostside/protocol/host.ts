@@ -18,7 +18,10 @@ export interface BootVerdict {
   readonly verdict: 'run' | 'hold';
   /** Empty when `run`. */
   readonly reasons: readonly string[];
-  /** The claims that were judged; any other one is held. `run` is said when none of these is held. Absent: written by an earlier release. */
+  /**
+   * The claims that were judged; any other one is held. `run` is said when none of these is held.
+   * Absent: written by an earlier release.
+   */
   readonly claims?: readonly JudgedClaim[];
   readonly decidedAt: string;
 }
@@ -36,13 +39,22 @@ export interface AuthorityRecord {
   readonly id: string;
   readonly serial: number;
   readonly nonce: string;
-  /** Last serial of each authority that was taken over, so that a late take-over by one of them is refused. */
+  /**
+   * Last serial of each authority that was taken over, so that a late take-over by one of them is
+   * refused.
+   */
   readonly former?: Readonly<Record<string, number>>;
-  /** Where this authority's history stood when runs of it were heard, oldest first, a dozen at most. Absent: none told it. */
+  /**
+   * Where this authority's history stood when runs of it were heard, oldest first, a dozen at most.
+   * Absent: none told it.
+   */
   readonly heads?: readonly HistoryHead[];
 }
 
-/** Where a ledger's history stands: how many entries it has, and the hash of the last (SHA-256, hex), which depends on all of them. */
+/**
+ * Where a ledger's history stands: how many entries it has, and the hash of the last (SHA-256,
+ * hex), which depends on all of them.
+ */
 export interface HistoryHead {
   readonly length: number;
   readonly hash: string;
@@ -52,7 +64,8 @@ export interface HistoryHead {
 export const longestAnnouncementMs = 30 * 60_000;
 
 /**
- * `/var/lib/fleet/claims/announcement.json`: the authority has announced a reboot. Serves the first boot after the one in which it was made, until its end
+ * `/var/lib/fleet/claims/announcement.json`: the authority has announced a reboot. Serves the first
+ * boot after the one in which it was made, until its end
  * (hostside/hold/decide-announcement.ts).
  */
 export interface AnnouncementRecord {
@@ -69,7 +82,8 @@ export interface AnnouncementRecord {
 }
 
 /**
- * `/var/lib/fleet/contact.json`: written by the helper for every request of the authority that carries a roster, after the roster's closures. Those of
+ * `/var/lib/fleet/contact.json`: written by the helper for every request of the authority that
+ * carries a roster, after the roster's closures. Those of
  * earlier releases (format 1) name no claims and free none.
  */
 export interface ContactRecord {
@@ -86,7 +100,10 @@ export interface ContactRecord {
   readonly serial: number;
   /** Of the roster, within the serial. */
   readonly revision: number;
-  /** The claims for which it counts: owned by this host or arriving there, and not held in this boot. */
+  /**
+   * The claims for which it counts: owned by this host or arriving there, and not held in this
+   * boot.
+   */
   readonly claims: readonly RosterClaim[];
   /** The fleet's hosts, as the ledger had them. */
   readonly hosts?: readonly FleetHost[];

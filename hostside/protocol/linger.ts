@@ -1,6 +1,8 @@
 /**
- * How long Telegram may count the connection of a worker that is gone as in use. A worker asks for the delay by `ping_delay_disconnect`
- * (core.telegram.org/mtproto/service_messages): without another such ping Telegram closes the connection after it. Until then the same key must be used nowhere.
+ * How long Telegram may count the connection of a worker that is gone as in use. A worker asks for
+ * the delay by `ping_delay_disconnect`
+ * (core.telegram.org/mtproto/service_messages): without another such ping Telegram closes the
+ * connection after it. Until then the same key must be used nowhere.
  */
 
 /** What the bundled worker asks for, in its first encrypted packet and with every ping after it. */
@@ -9,7 +11,10 @@ export const disconnectDelaySeconds = 20;
 const marginMs = 5_000;
 /** After the end of the bundled worker, unless Telegram has confirmed the end of its connection. */
 export const bundledLingerMs = disconnectDelaySeconds * 1_000 + marginMs;
-/** After the end of a custom worker, where the inventory's `worker.linger` does not say what its client asks for. */
+/**
+ * After the end of a custom worker, where the inventory's `worker.linger` does not say what its
+ * client asks for.
+ */
 export const customLingerMs = 300_000;
 /** After a run of a release whose marks do not tell: those workers asked for 75 s. */
 export const formerLingerMs = 80_000;

@@ -1,7 +1,10 @@
 /**
- * A login is a talk between the operator's command and a program on the host that will run the account, in JSON lines over one open connection: the
- * operator sends a {@link LoginRequest}, the host says {@link LoginWord}s, and each question is answered by one {@link LoginAnswer}. Nothing of it is written
- * on the host: a key exists only in the program's memory and, before Telegram is told who it belongs to, in the operator's vault.
+ * A login is a talk between the operator's command and a program on the host that will run the
+ * account, in JSON lines over one open connection: the
+ * operator sends a {@link LoginRequest}, the host says {@link LoginWord}s, and each question is
+ * answered by one {@link LoginAnswer}. Nothing of it is written
+ * on the host: a key exists only in the program's memory and, before Telegram is told who it
+ * belongs to, in the operator's vault.
  */
 
 /** How the owner of an account proves who they are. */
@@ -28,7 +31,10 @@ export interface LoginRequest {
   readonly addresses: readonly string[];
   /** Where a new key is made first. */
   readonly dataCentre: number;
-  /** What an earlier talk left behind: it is gone on with, or taken up where it is logged in already. */
+  /**
+   * What an earlier talk left behind: it is gone on with, or taken up where it is logged in
+   * already.
+   */
   readonly key: LoginKey | null;
   /** Decimal: anybody else is logged out again. Null: whoever it is. */
   readonly expectedUserId: string | null;
@@ -41,7 +47,10 @@ export type LoginWord =
   /** The key has to be in the vault before it is used for anything; answered by `kept`. */
   | { readonly ask: 'keep'; readonly key: LoginKey }
   | { readonly ask: 'phone'; readonly problem: LoginProblem | null }
-  /** `by`: how Telegram has sent it. `nextInS`: `resend` is possible after so many seconds; null: there is no other way. */
+  /**
+   * `by`: how Telegram has sent it. `nextInS`: `resend` is possible after so many seconds; null:
+   * there is no other way.
+   */
   | {
       readonly ask: 'code';
       readonly by: 'app' | 'sms' | 'call' | 'email' | 'fragment';
@@ -55,7 +64,10 @@ export type LoginWord =
   | { readonly show: 'qr'; readonly url: string; readonly forS: number }
   | LoginEnd;
 
-/** The last word. `lingerMs`: for so long Telegram may count the connection that ended, and the key must be used nowhere. */
+/**
+ * The last word. `lingerMs`: for so long Telegram may count the connection that ended, and the key
+ * must be used nowhere.
+ */
 export type LoginEnd =
   | {
       readonly end: 'done';
@@ -94,7 +106,10 @@ export type LoginFailure =
   /** The operator gave no answer in time, or is gone. */
   | 'silent';
 
-export type LoginAnswer = { readonly kept: true } | { readonly text: string } | { readonly resend: true };
+export type LoginAnswer =
+  | { readonly kept: true }
+  | { readonly text: string }
+  | { readonly resend: true };
 
 /** The program's first line: from here on it listens. */
 export const readyLine = '{"ready":true}';

@@ -5,15 +5,20 @@ export interface RosterClaim {
   readonly moveId: string;
 }
 
-/** Every claim on this key at or below this epoch is over: it was moved, failed over, exported or removed. */
+/**
+ * Every claim on this key at or below this epoch is over: it was moved, failed over, exported or
+ * removed.
+ */
 export interface GoneClaim {
   readonly keyId: string;
   readonly epoch: number;
 }
 
 /**
- * What the ledger's journal says about the accounts of ONE host (docs/exclusivity.md). Three values and a rest: a claim that is neither owned nor arriving
- * nor gone keeps running, and is held at the next boot; so an empty roster stops nothing and frees nothing.
+ * What the ledger's journal says about the accounts of ONE host (docs/exclusivity.md). Three values
+ * and a rest: a claim that is neither owned nor arriving
+ * nor gone keeps running, and is held at the next boot; so an empty roster stops nothing and frees
+ * nothing.
  */
 export interface Roster {
   /** Which of several of the same serial is the later one; 1 or more. */
@@ -33,15 +38,23 @@ export interface FleetHost {
   readonly instanceId: string;
 }
 
-/** What makes a stamp a contact: how long it lasts, by whose clock, and for which claims. A stamp without it shortens no hold. */
+/**
+ * What makes a stamp a contact: how long it lasts, by whose clock, and for which claims. A stamp
+ * without it shortens no hold.
+ */
 export interface ContactOffer {
-  /** The operator's clock when it was sent, ms since the epoch; the earlier of both clocks counts. */
+  /**
+   * The operator's clock when it was sent, ms since the epoch; the earlier of both clocks counts.
+   */
   readonly sentAtMs: number;
   /** How long after this contact a boot may start accounts unasked, ms. */
   readonly holdAfterMs: number;
   /** Longest time between the host's last heartbeat and the kernel's start of such a boot, ms. */
   readonly holdGapMs: number;
   readonly roster: Roster;
-  /** Every host that may own accounts, for who loses ledger and inventory (docs/exclusivity.md, row 47). Absent: from an earlier release. */
+  /**
+   * Every host that may own accounts, for who loses ledger and inventory (docs/exclusivity.md, row
+   * 47). Absent: from an earlier release.
+   */
   readonly hosts?: readonly FleetHost[];
 }

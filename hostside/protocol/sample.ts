@@ -2,7 +2,10 @@ import type { ClaimState } from './claim.ts';
 import type { BootVerdict } from './host.ts';
 import type { WorkerStatus } from './worker.ts';
 
-/** Raised when a field changes its meaning or goes away. The operator's side understands this version and the one before. */
+/**
+ * Raised when a field changes its meaning or goes away. The operator's side understands this
+ * version and the one before.
+ */
 export const agentProtocol = 2;
 
 /** Averages over the last 1, 5 and 15 minutes; null until the agent has seen that much time. */
@@ -21,7 +24,10 @@ export interface HostSample {
     readonly version: string;
     readonly release: string;
     readonly startedAtMs: number;
-    /** What its helper understands; absent: nothing with a roster, so nothing with authority is sent to the host. */
+    /**
+     * What its helper understands; absent: nothing with a roster, so nothing with authority is sent
+     * to the host.
+     */
     readonly helperProtocol?: number | undefined;
   };
   readonly host: {
@@ -63,7 +69,10 @@ export interface AccountSample {
     readonly restarts: number;
     /** Exit status of the last process; null while it has never ended. */
     readonly exitStatus: number | null;
-    /** Last status text of the unit, kept by systemd after its end: why the gate refused, why the worker gave up. Agents of protocol 1 have none. */
+    /**
+     * Last status text of the unit, kept by systemd after its end: why the gate refused, why the
+     * worker gave up. Agents of protocol 1 have none.
+     */
     readonly statusText?: string | undefined;
   };
   /** Cores used, averaged. */
@@ -72,6 +81,9 @@ export interface AccountSample {
   readonly status: WorkerStatus | null;
   /** Why `status` is null although there is a file: garbage, too large, unreadable. */
   readonly statusFault: string | null;
-  /** Why bin/fleet-quota has ended it, in its words; the host starts it again at an operator's word or after a boot. Absent: it has not. */
+  /**
+   * Why bin/fleet-quota has ended it, in its words; the host starts it again at an operator's word
+   * or after a boot. Absent: it has not.
+   */
   readonly contained?: string | undefined;
 }

@@ -1,6 +1,8 @@
 /**
- * Why an account says nothing, as a closed list: the label of its counters and what `fleet why-silent` explains. Reasons of the first part come from
- * hostside/answering in the order in which it asks; those of the second part from the worker, which waits, calls and sends.
+ * Why an account says nothing, as a closed list: the label of its counters and what `fleet
+ * why-silent` explains. Reasons of the first part come from
+ * hostside/answering in the order in which it asks; those of the second part from the worker, which
+ * waits, calls and sends.
  */
 export const silenceReasons = {
   paused: 'the operator has paused the account',
@@ -37,7 +39,8 @@ export const silenceReasons = {
   'queue-full': 'too many messages were waiting',
   'model-failed': 'the model did not answer, and there is no fallback text',
   'model-refused':
-    "the model's server refuses the key, the model or the request, which does not end by itself: fleet logs ACCOUNT --level warn says why",
+    "the model's server refuses the key, the model or the request, which does not end by " +
+    'itself: fleet logs ACCOUNT --level warn says why',
   'model-budget': "the day's budget for the model is used up, and there is no fallback text",
   moderated: 'the moderation of the answer said no, and there is no fallback text',
   'send-failed': 'Telegram did not take the answer',
@@ -61,7 +64,10 @@ export interface RecentSilence {
 /** A group of the allow-list that the account is not in. */
 export interface LeftGroup {
   readonly chatId: string;
-  /** Marked id of the supergroup that it was made into; null: the account was removed, has left or was never in it. */
+  /**
+   * Marked id of the supergroup that it was made into; null: the account was removed, has left or
+   * was never in it.
+   */
   readonly movedTo: string | null;
 }
 

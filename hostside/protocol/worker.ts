@@ -1,7 +1,10 @@
 /**
- * Worker contract, for the bundled worker and custom ones alike; docs/custom-workers.md tells it whole. Environment: `FLEET_ACCOUNT` (name),
- * `FLEET_KEY_ID`, `FLEET_STATE_DIR`, `FLEET_RUNTIME_DIR` (status.json goes there), `FLEET_CONFIG` (path of the config credential),
- * `CREDENTIALS_DIRECTORY` with `session` (a string session on one line: GramJS', or what a custom worker's account asks for) and `config` (JSON,
+ * Worker contract, for the bundled worker and custom ones alike; docs/custom-workers.md tells it
+ * whole. Environment: `FLEET_ACCOUNT` (name),
+ * `FLEET_KEY_ID`, `FLEET_STATE_DIR`, `FLEET_RUNTIME_DIR` (status.json goes there), `FLEET_CONFIG`
+ * (path of the config credential),
+ * `CREDENTIALS_DIRECTORY` with `session` (a string session on one line: GramJS', or what a custom
+ * worker's account asks for) and `config` (JSON,
  * {@link WorkerConfig}).
  */
 export type WorkerState =
@@ -17,7 +20,10 @@ export type WorkerState =
   | 'stopping'
   | 'stopped';
 
-/** Exit codes of a worker and of the gate in front of it. systemd does not restart on those marked final. */
+/**
+ * Exit codes of a worker and of the gate in front of it. systemd does not restart on those marked
+ * final.
+ */
 export const workerExit = {
   clean: 0,
   needsLogin: 65, // final
@@ -63,10 +69,16 @@ export interface WorkerConfig {
   readonly modelKey?: string;
 }
 
-/** Limits of the worker's reply time counters, ms: `reply_ms_LIMIT` counts replies above the limit before it, `reply_ms_more` those above all. */
+/**
+ * Limits of the worker's reply time counters, ms: `reply_ms_LIMIT` counts replies above the limit
+ * before it, `reply_ms_more` those above all.
+ */
 export const replyBucketsMs = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const;
 
-/** A custom worker: its absolute path and arguments, separated by one blank each. Nothing that a shell or a unit file would take for more than text. */
+/**
+ * A custom worker: its absolute path and arguments, separated by one blank each. Nothing that a
+ * shell or a unit file would take for more than text.
+ */
 export const workerCommandPattern = /^\/[A-Za-z0-9._/+-]+(?: [A-Za-z0-9._/=:,@+-]+)*$/;
 
 /** Gauge of a worker: 1 while Telegram has frozen its account, 0 once it has written again. */
@@ -77,11 +89,20 @@ export const closedGroupsGauge = 'groups_closed';
 /** Gauge of a worker: groups of its allow-list that the account is not in. */
 export const leftGroupsGauge = 'groups_left';
 
-/** Gauge of a worker: 1 while the model's server refuses what does not pass by itself (key, model, request), 0 once it has answered. */
+/**
+ * Gauge of a worker: 1 while the model's server refuses what does not pass by itself (key, model,
+ * request), 0 once it has answered.
+ */
 export const modelRefusedGauge = 'model_unusable';
 
-/** Counter of a worker that knows Telegram's time: by how many seconds the host's clock is ahead of it; negative: behind. */
+/**
+ * Counter of a worker that knows Telegram's time: by how many seconds the host's clock is ahead of
+ * it; negative: behind.
+ */
 export const clockAheadCounter = 'clock_ahead_seconds';
 
-/** Counter of a worker: time that it was not online between two times online, and before the first one, ms. What still lasts is not in it. */
+/**
+ * Counter of a worker: time that it was not online between two times online, and before the first
+ * one, ms. What still lasts is not in it.
+ */
 export const offlineMsCounter = 'offline_ms';

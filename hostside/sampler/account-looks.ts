@@ -27,16 +27,26 @@ export interface AccountUnit {
 const shown =
   'Id,ActiveState,SubState,NRestarts,ExecMainStatus,ExecMainExitTimestampMonotonic,CPUUsageNSec,MemoryCurrent,ControlGroup,StatusText';
 
-/** An empty map when systemd does not answer, which is said in the journal: the agent still reports the host. */
+/**
+ * An empty map when systemd does not answer, which is said in the journal: the agent still reports
+ * the host.
+ */
 export const readUnits = async (): Promise<ReadonlyMap<string, AccountUnit>> => {
   try {
     const { stdout } = await run('systemctl', ['show', '-p', shown, '--', accountUnit('*')], {
       timeout: 10_000,
       maxBuffer: 8 * 1024 * 1024,
     });
-    return new Map([...parseUnits(stdout)].map(([keyId, unit]) => [keyId, { ...unit, cpuNs: unit.cpuNs ?? readCpuNs(unit.controlGroup) }]));
+    return new Map(
+      [...parseUnits(stdout)].map(([keyId, unit]) => [
+        keyId,
+        { ...unit, cpuNs: unit.cpuNs ?? readCpuNs(unit.controlGroup) },
+      ]),
+    );
   } catch (error) {
-    console.error(`systemd does not answer: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(
+      `systemd does not answer: ${error instanceof Error ? error.message : String(error)}`,
+    );
     return new Map();
   }
 };
@@ -53,7 +63,8 @@ export const parseUnits = (output: string): ReadonlyMap<string, AccountUnit> => 
 const unitFrom = (properties: ReadonlyMap<string, string>): AccountUnit => {
   const text = (name: string): string => properties.get(name) ?? '';
   // "[not set]" and 2^64-1 both mean that systemd does not count it.
-  const counter = (name: string): number | null => (/^\d{1,15}$/.test(text(name)) ? Number(text(name)) : null);
+  const counter = (name: string): number | null =>
+    /^\d{1,15}$/.test(text(name)) ? Number(text(name)) : null;
   const hasEnded = Number(text('ExecMainExitTimestampMonotonic')) > 0;
   return {
     unit: {
@@ -70,21 +81,41 @@ const unitFrom = (properties: ReadonlyMap<string, string>): AccountUnit => {
 };
 
 const noUnit: AccountUnit = {
-  unit: { activeState: 'inactive', subState: 'dead', restarts: 0, exitStatus: null, statusText: '' },
+  unit: {
+    activeState: 'inactive',
+    subState: 'dead',
+    restarts: 0,
+    exitStatus: null,
+    statusText: '',
+  },
   cpuNs: null,
   memoryBytes: null,
   controlGroup: '',
 };
 
-/** Where systemd does not count CPU time (cgroups of both versions side by side), the newer tree still does. */
+/**
+ * Where systemd does not count CPU time (cgroups of both versions side by side), the newer tree
+ * still does.
+ */
 const readCpuNs = (controlGroup: string): number | null => {
-  const file = controlGroup === '' ? null : readSmallFile(join('/sys/fs/cgroup/unified', controlGroup, 'cpu.stat'), 4096);
-  const microseconds = file !== null && 'text' in file ? /^usage_usec (\d+)$/m.exec(file.text)?.[1] : undefined;
+  const file =
+    controlGroup === ''
+      ? null
+      : readSmallFile(join('/sys/fs/cgroup/unified', controlGroup, 'cpu.stat'), 4096);
+  const microseconds =
+    file !== null && 'text' in file ? /^usage_usec (\d+)$/m.exec(file.text)?.[1] : undefined;
   return microseconds === undefined ? null : Number(microseconds) * 1000;
 };
 
-/** One account from its claim, its unit and its status file; never throws, whatever the worker has written. */
-export const lookAtAccount = (places: Places, keyId: string, known: AccountUnit | undefined): Omit<AccountSample, 'cpuCores'> => {
+/**
+ * One account from its claim, its unit and its status file; never throws, whatever the worker has
+ * written.
+ */
+export const lookAtAccount = (
+  places: Places,
+  keyId: string,
+  known: AccountUnit | undefined,
+): Omit<AccountSample, 'cpuCores'> => {
   const { claim } = readClaim(places, keyId);
   const { unit, memoryBytes } = known ?? noUnit;
   const contained = containedWords(places, keyId);
@@ -100,8 +131,10 @@ export const lookAtAccount = (places: Places, keyId: string, known: AccountUnit 
 };
 
 /** Keys with a claim or a unit, sorted. */
-export const accountKeys = (places: Places, units: ReadonlyMap<string, AccountUnit>): readonly string[] =>
-  [...new Set([...claimedKeyIds(places), ...units.keys()])].sort();
+export const accountKeys = (
+  places: Places,
+  units: ReadonlyMap<string, AccountUnit>,
+): readonly string[] => [...new Set([...claimedKeyIds(places), ...units.keys()])].sort();
 
 const statusLimitBytes = 64 * 1024;
 
@@ -111,7 +144,9 @@ export const readStatus = (path: string): Pick<AccountSample, 'status' | 'status
   if (!('text' in file)) return { status: null, statusFault: file.fault };
   const shape = new Shape(parseJson(file.text));
   const status = statusFrom(shape);
-  return shape.fault === null ? { status, statusFault: null } : { status: null, statusFault: `not a worker status: ${shape.fault}` };
+  return shape.fault === null
+    ? { status, statusFault: null }
+    : { status: null, statusFault: `not a worker status: ${shape.fault}` };
 };
 
 const states: readonly [WorkerState, ...WorkerState[]] = [
@@ -137,8 +172,12 @@ const statusFrom = (shape: Shape): WorkerStatus => {
 
 const countersFrom = (shape: Shape): Record<string, number> => {
   const value = shape.value('counters');
-  const entries = Object.entries(typeof value === 'object' && value !== null ? value : { '': Number.NaN });
-  const isSound = entries.length <= 256 && entries.every(([name, count]) => /^[\w.-]{1,64}$/.test(name) && Number.isFinite(count));
+  const entries = Object.entries(
+    typeof value === 'object' && value !== null ? value : { '': Number.NaN },
+  );
+  const isSound =
+    entries.length <= 256 &&
+    entries.every(([name, count]) => /^[\w.-]{1,64}$/.test(name) && Number.isFinite(count));
   if (!isSound) shape.fault ??= 'field "counters" has a wrong value';
   return isSound ? Object.fromEntries(entries) : {};
 };

@@ -17,8 +17,12 @@ export const kernelText = (path: string): string => {
 
 /** null unless all three files are there. */
 export const readPressure = (): HostSample['pressure'] => {
-  const [cpu, memory, io] = ['cpu', 'memory', 'io'].map((name) => parsePressure(kernelText(`/proc/pressure/${name}`)));
-  return typeof cpu === 'number' && typeof memory === 'number' && typeof io === 'number' ? { cpu, memory, io } : null;
+  const [cpu, memory, io] = ['cpu', 'memory', 'io'].map((name) =>
+    parsePressure(kernelText(`/proc/pressure/${name}`)),
+  );
+  return typeof cpu === 'number' && typeof memory === 'number' && typeof io === 'number'
+    ? { cpu, memory, io }
+    : null;
 };
 
 /** Space for an unprivileged user, bytes; zeros when the path is not there. */
@@ -39,9 +43,15 @@ const outputOf = async (command: string, args: readonly string[]): Promise<strin
   }
 };
 
-/** Asks the time service; wakes processes, so ask rarely. chrony answers root only: `fleet doctor` asks it. */
+/**
+ * Asks the time service; wakes processes, so ask rarely. chrony answers root only: `fleet doctor`
+ * asks it.
+ */
 export const readClock = async (): Promise<HostSample['clock']> => {
   const flag = (await outputOf('timedatectl', ['show', '-p', 'NTPSynchronized', '--value'])).trim();
   const synchronized = flag === 'yes' ? true : flag === 'no' ? false : null;
-  return { synchronized, offsetMs: parseTimesyncOffset(await outputOf('timedatectl', ['timesync-status'])) };
+  return {
+    synchronized,
+    offsetMs: parseTimesyncOffset(await outputOf('timedatectl', ['timesync-status'])),
+  };
 };

@@ -27,7 +27,11 @@ const serveForever = async (sampler: Sampler): Promise<void> => {
   tell();
   const timer = setInterval(() => {
     tell();
-    sampler.look().catch((error: unknown) => console.error(error instanceof Error ? error.message : String(error)));
+    sampler
+      .look()
+      .catch((error: unknown) =>
+        console.error(error instanceof Error ? error.message : String(error)),
+      );
   }, lookEveryMs);
   process.once('SIGTERM', () => {
     clearInterval(timer);

@@ -18,17 +18,27 @@ export interface SamplerWorld {
   readonly readClock: () => Promise<HostSample['clock']>;
 }
 
-export const realSamplerWorld = (places: Places): SamplerWorld => ({ places, readUnits, readClock });
+export const realSamplerWorld = (places: Places): SamplerWorld => ({
+  places,
+  readUnits,
+  readClock,
+});
 
 /** Milliseconds between two questions to the time service. */
 const clockAgeMs = 300_000;
 /** Shortest span over which "now" is measured. */
 const nowSpanMs = 1_000;
 
-/** Older than this, systemd is asked again before a sample: else a worker that has just started seems to be dead. */
+/**
+ * Older than this, systemd is asked again before a sample: else a worker that has just started
+ * seems to be dead.
+ */
 const unitsAgeMs = 1_000;
 
-/** Keeps the looks of the last 15 minutes. Call {@link Sampler.look} every 15 s; {@link Sampler.sample} as often as somebody asks. */
+/**
+ * Keeps the looks of the last 15 minutes. Call {@link Sampler.look} every 15 s; {@link
+ * Sampler.sample} as often as somebody asks.
+ */
 export class Sampler {
   readonly #world: SamplerWorld;
   readonly #startedAtMs = Date.now();
@@ -59,7 +69,8 @@ export class Sampler {
       counter.add({ atMs, used: cpuNs, available: atMs * 1e6 });
       this.#accountCpu.set(keyId, counter);
     }
-    for (const keyId of this.#accountCpu.keys()) if (!this.#units.has(keyId)) this.#accountCpu.delete(keyId);
+    for (const keyId of this.#accountCpu.keys())
+      if (!this.#units.has(keyId)) this.#accountCpu.delete(keyId);
     if (atMs - this.#clockReadMs < clockAgeMs) return;
     this.#clockReadMs = atMs;
     this.#clock = await this.#world.readClock();
@@ -72,7 +83,12 @@ export class Sampler {
     return {
       protocol: agentProtocol,
       takenAtMs: Date.now(),
-      agent: { version: agentVersion, release: readRelease(places), startedAtMs: this.#startedAtMs, helperProtocol: protocolVersion },
+      agent: {
+        version: agentVersion,
+        release: readRelease(places),
+        startedAtMs: this.#startedAtMs,
+        helperProtocol: protocolVersion,
+      },
       host: this.#host(),
       cpu: { cores, busyRatio: { ...this.#cpu.windows(), now: this.#nowRatio } },
       memory: parseMemory(kernelText('/proc/meminfo')),

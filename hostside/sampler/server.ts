@@ -11,14 +11,22 @@ import { agentVersion, type Sampler } from './sampler.ts';
 
 /** A request is a few lines: who takes long for them has nothing to ask. */
 const limits = {
-  ...{ headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000, keepAliveTimeout: 5_000 },
+  ...{
+    headersTimeout: 10_000,
+    requestTimeout: 10_000,
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: 5_000,
+  },
   maxHeaderSize: 8_192,
 };
 /** Who does not read an answer is not waited for, ms. */
 const deafMs = 10_000;
 const mostConnections = 64;
 
-/** Everybody on the host may connect, so nobody may fill the house: one more than there is room for puts out the one that has been idle longest, or, where all are busy, the oldest. */
+/**
+ * Everybody on the host may connect, so nobody may fill the house: one more than there is room for
+ * puts out the one that has been idle longest, or, where all are busy, the oldest.
+ */
 const keepRoom = (server: Server): void => {
   const idle = new Set<Socket>();
   const open = new Set<Socket>();
@@ -43,7 +51,8 @@ const keepRoom = (server: Server): void => {
 };
 
 /**
- * HTTP on the unix socket: `GET /sample`, `/health`, `/version`, all JSON, and `/metrics` in the text format of Prometheus. Everybody on the host may ask: a sample holds names,
+ * HTTP on the unix socket: `GET /sample`, `/health`, `/version`, all JSON, and `/metrics` in the
+ * text format of Prometheus. Everybody on the host may ask: a sample holds names,
  * counters and states, no secret, and the operator's login user is in no group of the agent's.
  */
 export const serve = async (places: Places, sampler: Sampler): Promise<Server> => {
@@ -58,20 +67,29 @@ export const serve = async (places: Places, sampler: Sampler): Promise<Server> =
   const answers: Readonly<Record<string, () => unknown>> = {
     '/sample': sample,
     '/health': () => ({ ok: true, protocol: agentProtocol }),
-    '/version': () => ({ protocol: agentProtocol, version: agentVersion, release: readRelease(places) }),
+    '/version': () => ({
+      protocol: agentProtocol,
+      version: agentVersion,
+      release: readRelease(places),
+    }),
   };
-  const metrics = async (): Promise<string> => formatMetrics(readHostConfig(places)?.host ?? hostname(), await sample());
+  const metrics = async (): Promise<string> =>
+    formatMetrics(readHostConfig(places)?.host ?? hostname(), await sample());
   const server = createServer(limits, (request, response) => {
     if (request.method === 'GET' && request.url === '/metrics') {
       void metrics().then(
-        (text) => response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text),
+        (text) =>
+          response
+            .writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+            .end(text),
         () => response.destroy(),
       );
       return;
     }
     const answer = request.method === 'GET' ? answers[request.url ?? ''] : undefined;
     void (async () => {
-      const [status, body] = answer === undefined ? [404, { error: 'unknown path' }] : [200, await answer()];
+      const [status, body] =
+        answer === undefined ? [404, { error: 'unknown path' }] : [200, await answer()];
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     })().catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
   });

@@ -1,10 +1,14 @@
 /**
- * In the programs for hosts this stands in for `@cryptography/aes`, which the `telegram` package asks
+ * In the programs for hosts this stands in for `@cryptography/aes`, which the `telegram` package
+ * asks
  * for AES-256 in IGE mode: that package may only be passed on under the GPL, and fleet is MIT.
  *
- * Node's own cryptography has no IGE, and made of its other modes a message takes five times as long:
- * a cipher object costs more than the few blocks of a message. Tables as in FIPS 197 and in "The design
- * of Rijndael" (Daemen, Rijmen), section 4.2: one word holds a byte's way through SubBytes and MixColumns.
+ * Node's own cryptography has no IGE, and made of its other modes a message takes five times as
+ * long:
+ * a cipher object costs more than the few blocks of a message. Tables as in FIPS 197 and in "The
+ * design
+ * of Rijndael" (Daemen, Rijmen), section 4.2: one word holds a byte's way through SubBytes and
+ * MixColumns.
  *
  * IGE, as https://core.telegram.org/mtproto/description uses it: c[i] = E(p[i] ^ c[i-1]) ^ p[i-1].
  */
@@ -28,7 +32,10 @@ const times = (byte: number, factor: number): number => {
 
 const [substitute, restore] = substitutions();
 
-/** SubBytes and its inverse: the inverse in GF(2^8), found by walking the powers of 3, and the affine map of FIPS 197, 5.1.1. */
+/**
+ * SubBytes and its inverse: the inverse in GF(2^8), found by walking the powers of 3, and the
+ * affine map of FIPS 197, 5.1.1.
+ */
 function substitutions(): readonly [Uint8Array, Uint8Array] {
   const [forward, back] = [new Uint8Array(256), new Uint8Array(256)];
   let [power, inverse] = [1, 1];
@@ -37,14 +44,18 @@ function substitutions(): readonly [Uint8Array, Uint8Array] {
     // 0xf6 is the inverse of 3
     inverse = times(inverse, 0xf6);
     const spread = inverse * 0x0101;
-    forward[power] = (inverse ^ (spread >> 4) ^ (spread >> 5) ^ (spread >> 6) ^ (spread >> 7) ^ 0x63) & 0xff;
+    forward[power] =
+      (inverse ^ (spread >> 4) ^ (spread >> 5) ^ (spread >> 6) ^ (spread >> 7) ^ 0x63) & 0xff;
   } while (power !== 1);
   forward[0] = 0x63;
   for (const [byte, result] of forward.entries()) back[result] = byte;
   return [forward, back];
 }
 
-/** Four tables: a byte's contribution to a column, by the row in which it stands. `factors`: the column of MixColumns. */
+/**
+ * Four tables: a byte's contribution to a column, by the row in which it stands. `factors`: the
+ * column of MixColumns.
+ */
 const columnTables = (bytes: Uint8Array, factors: readonly number[]): readonly Uint32Array[] =>
   [0, 1, 2, 3].map((row) =>
     Uint32Array.from(bytes, (byte) => {
@@ -53,21 +64,37 @@ const columnTables = (bytes: Uint8Array, factors: readonly number[]): readonly U
     }),
   );
 
-/** What one direction needs: its tables, the bytes of the last round, and the order of a block's columns. */
+/**
+ * What one direction needs: its tables, the bytes of the last round, and the order of a block's
+ * columns.
+ */
 interface Direction {
   readonly tables: readonly Uint32Array[];
   readonly bytes: Uint8Array;
   readonly order: readonly [number, number, number, number];
 }
-const forward: Direction = { tables: columnTables(substitute, [2, 1, 1, 3]), bytes: substitute, order: [0, 1, 2, 3] };
+const forward: Direction = {
+  tables: columnTables(substitute, [2, 1, 1, 3]),
+  bytes: substitute,
+  order: [0, 1, 2, 3],
+};
 /** ShiftRows goes the other way round: the same as going forward with the columns in this order. */
-const backward: Direction = { tables: columnTables(restore, [14, 9, 13, 11]), bytes: restore, order: [0, 3, 2, 1] };
+const backward: Direction = {
+  tables: columnTables(restore, [14, 9, 13, 11]),
+  bytes: restore,
+  order: [0, 3, 2, 1],
+};
 
 /** The keys of all rounds. `key`: 32 bytes. */
 function expand(key: Uint8Array): Uint32Array {
   const words = new Uint32Array(keyWords);
   for (let n = 0; n < 8; n += 1)
-    words[n] = ((at(key, 4 * n) << 24) | (at(key, 4 * n + 1) << 16) | (at(key, 4 * n + 2) << 8) | at(key, 4 * n + 3)) >>> 0;
+    words[n] =
+      ((at(key, 4 * n) << 24) |
+        (at(key, 4 * n + 1) << 16) |
+        (at(key, 4 * n + 2) << 8) |
+        at(key, 4 * n + 3)) >>>
+      0;
   let constant = 1;
   for (let n = 8; n < keyWords; n += 1) {
     let word = at(words, n - 1);
@@ -86,7 +113,10 @@ const substituteWord = (word: number): number =>
   (at(substitute, (word >>> 8) & 0xff) << 8) |
   at(substitute, word & 0xff);
 
-/** The same keys for the way back: last round first, InvMixColumns applied to those in between (FIPS 197, 5.3.5). */
+/**
+ * The same keys for the way back: last round first, InvMixColumns applied to those in between (FIPS
+ * 197, 5.3.5).
+ */
 function reversed(keys: Uint32Array): Uint32Array {
   const [t0, t1, t2, t3] = backward.tables as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
   const mixed = (word: number): number =>
@@ -96,7 +126,10 @@ function reversed(keys: Uint32Array): Uint32Array {
     at(t3, at(substitute, word & 0xff));
   return keys.map((_, index) => {
     const round = Math.floor(index / roundWords);
-    const word = at(keys, roundWords * (rounds - round) + (backward.order[index % roundWords] as number));
+    const word = at(
+      keys,
+      roundWords * (rounds - round) + (backward.order[index % roundWords] as number),
+    );
     return round === 0 || round === rounds ? word : mixed(word);
   });
 }
@@ -105,9 +138,16 @@ function reversed(keys: Uint32Array): Uint32Array {
 function cipherBlock(block: Uint32Array, keys: Uint32Array, { tables, bytes }: Direction): void {
   const [t0, t1, t2, t3] = tables as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
   const column = (a: number, b: number, c: number, d: number, key: number): number =>
-    at(t0, a >>> 24) ^ at(t1, (b >>> 16) & 0xff) ^ at(t2, (c >>> 8) & 0xff) ^ at(t3, d & 0xff) ^ at(keys, key);
+    at(t0, a >>> 24) ^
+    at(t1, (b >>> 16) & 0xff) ^
+    at(t2, (c >>> 8) & 0xff) ^
+    at(t3, d & 0xff) ^
+    at(keys, key);
   const last = (a: number, b: number, c: number, d: number, key: number): number =>
-    ((at(bytes, a >>> 24) << 24) | (at(bytes, (b >>> 16) & 0xff) << 16) | (at(bytes, (c >>> 8) & 0xff) << 8) | at(bytes, d & 0xff)) ^
+    ((at(bytes, a >>> 24) << 24) |
+      (at(bytes, (b >>> 16) & 0xff) << 16) |
+      (at(bytes, (c >>> 8) & 0xff) << 8) |
+      at(bytes, d & 0xff)) ^
     at(keys, key);
   let a = at(block, 0) ^ at(keys, 0);
   let b = at(block, 1) ^ at(keys, 1);
@@ -129,14 +169,19 @@ function cipherBlock(block: Uint32Array, keys: Uint32Array, { tables, bytes }: D
   block[3] = last(d, a, b, c, key + 3);
 }
 
-/** Words of which the first byte is the highest: what the `telegram` package turns back into bytes. */
+/**
+ * Words of which the first byte is the highest: what the `telegram` package turns back into bytes.
+ */
 const wordsOf = (bytes: Buffer): Uint32Array => {
   const words = new Uint32Array(bytes.length >>> 2);
   for (let n = 0; n < words.length; n += 1) words[n] = bytes.readUInt32BE(4 * n);
   return words;
 };
 
-/** `key`: 32 bytes; `iv`: 32 bytes, c[0] and p[0]. Each call begins with them. Takes whole blocks of 16 bytes. */
+/**
+ * `key`: 32 bytes; `iv`: 32 bytes, c[0] and p[0]. Each call begins with them. Takes whole blocks of
+ * 16 bytes.
+ */
 export class IGE {
   readonly #keys: Uint32Array;
   readonly #cipherBefore: Uint32Array;
@@ -153,11 +198,19 @@ export class IGE {
   }
 
   decrypt(encrypted: Buffer): Uint32Array {
-    return chain(encrypted, [this.#plainBefore, this.#cipherBefore], reversed(this.#keys), backward);
+    return chain(
+      encrypted,
+      [this.#plainBefore, this.#cipherBefore],
+      reversed(this.#keys),
+      backward,
+    );
   }
 }
 
-/** IGE is the same in both directions: each block is mixed with the result before it, ciphered, and mixed with the input before it. */
+/**
+ * IGE is the same in both directions: each block is mixed with the result before it, ciphered, and
+ * mixed with the input before it.
+ */
 function chain(
   input: Buffer,
   [resultBefore, inputBefore]: readonly [Uint32Array, Uint32Array],

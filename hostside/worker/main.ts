@@ -6,7 +6,13 @@ import { Answering } from './conversation/answering.ts';
 import { readCredentials } from './lifecycle/credentials.ts';
 import { collectGarbage } from './lifecycle/garbage.ts';
 import { Journal } from './lifecycle/journal.ts';
-import { enter, type Lifecycle, lifecycleRules, memoryWarningBytes, startLifecycle } from './lifecycle/lifecycle.ts';
+import {
+  enter,
+  type Lifecycle,
+  lifecycleRules,
+  memoryWarningBytes,
+  startLifecycle,
+} from './lifecycle/lifecycle.ts';
 import { heartbeatMs, notify } from './lifecycle/notify.ts';
 import { runAccount } from './lifecycle/run-account.ts';
 import { statusOf, writeStatus } from './lifecycle/status-file.ts';
@@ -16,7 +22,10 @@ import { TelegramClock } from './telegram/telegram-clock.ts';
 const statusAtLeastMs = 60_000;
 /** Counters that changed are in the status file after this time at most. */
 const countersEveryMs = 5_000;
-/** The contract gives a stopping worker 10 s; a socket that cannot be closed in this time is left to the kernel, as an unclean end. */
+/**
+ * The contract gives a stopping worker 10 s; a socket that cannot be closed in this time is left to
+ * the kernel, as an unclean end.
+ */
 const stopLimitMs = 9_000;
 const settleLimitMs = 3_000;
 /** Not in the worker contract, hence unclean: the gate waits longer before the next start. */
@@ -24,7 +33,10 @@ const exitUnclean = 1;
 
 const journal = new Journal();
 
-/** What the world sees of this process: status.json, systemd's status text and watchdog, and one line in the journal per change. */
+/**
+ * What the world sees of this process: status.json, systemd's status text and watchdog, and one
+ * line in the journal per change.
+ */
 class Face {
   #lifecycle: Lifecycle = startLifecycle(Date.now());
   #isStatusBroken = false;
@@ -43,7 +55,10 @@ class Face {
     this.#lifecycle = lifecycle;
     this.#write();
     if (lifecycle.state === before.state && lifecycle.reason === before.reason) return;
-    journal.say(lifecycle.state === 'online' || lifecycle.state.startsWith('stop') ? 'info' : 'warn', statusText(lifecycle));
+    journal.say(
+      lifecycle.state === 'online' || lifecycle.state.startsWith('stop') ? 'info' : 'warn',
+      statusText(lifecycle),
+    );
     this.tell({ status: statusText(lifecycle) });
   }
 
@@ -67,14 +82,19 @@ class Face {
   }
 
   #write(): void {
-    const status = statusOf(this.#lifecycle, Date.now(), { ...this.#gauges(), memory_bytes: process.memoryUsage.rss() });
+    const status = statusOf(this.#lifecycle, Date.now(), {
+      ...this.#gauges(),
+      memory_bytes: process.memoryUsage.rss(),
+    });
     const isWritten = writeStatus(this.#directory, status);
-    if (!isWritten && !this.#isStatusBroken) journal.say('error', 'status.json could not be written');
+    if (!isWritten && !this.#isStatusBroken)
+      journal.say('error', 'status.json could not be written');
     this.#isStatusBroken = !isWritten;
   }
 }
 
-const statusText = ({ state, reason, userId }: Lifecycle): string => (reason === '' ? `${state}, user ${userId}` : reason);
+const statusText = ({ state, reason, userId }: Lifecycle): string =>
+  reason === '' ? `${state}, user ${userId}` : reason;
 
 const stopSignal = (): AbortSignal => {
   const controller = new AbortController();
@@ -99,7 +119,10 @@ const main = async (): Promise<number> => {
   }
   let answering: Answering | null = null;
   const clock = new TelegramClock();
-  const face = new Face(world.runtimeDirectory, () => ({ ...answering?.tally.counters(), ...clockGauge(clock) }));
+  const face = new Face(world.runtimeDirectory, () => ({
+    ...answering?.tally.counters(),
+    ...clockGauge(clock),
+  }));
   const credentials = readCredentials(process.env.CREDENTIALS_DIRECTORY);
   if ('fault' in credentials) {
     face.show(enter(startLifecycle(Date.now()), 'misconfigured', credentials.fault, Date.now()));
@@ -157,7 +180,10 @@ const main = async (): Promise<number> => {
   return exitCode;
 };
 
-/** How far this machine's clock is ahead, once Telegram has told its own: whole seconds, so that the figure does not flicker. */
+/**
+ * How far this machine's clock is ahead, once Telegram has told its own: whole seconds, so that the
+ * figure does not flicker.
+ */
 const clockGauge = ({ skewMs }: TelegramClock): Readonly<Record<string, number>> =>
   skewMs === null ? {} : { [clockAheadCounter]: Math.round(skewMs / 1000) };
 
@@ -174,7 +200,8 @@ const endWaiting = (): void => process.exit(workerExit.clean);
 
 const watchMemory = (): void => {
   const bytes = process.memoryUsage.rss();
-  if (bytes > memoryWarningBytes) journal.say('warn', `memory in use is ${Math.round(bytes / 1024 ** 2)} MB`);
+  if (bytes > memoryWarningBytes)
+    journal.say('warn', `memory in use is ${Math.round(bytes / 1024 ** 2)} MB`);
 };
 
 /** Class and place of a fault. Not its text, which may be anything that a library had in hand. */
@@ -190,8 +217,11 @@ const fail = (error: unknown): void => {
   process.exit(exitUnclean);
 };
 
-// The client library may leave promises behind that reject after its connection is gone: told, and no reason to end.
-process.on('unhandledRejection', (error) => journal.say('warn', `a promise was left behind: ${describe(error)}`));
+// The client library may leave promises behind that reject after its connection is gone: told, and
+// no reason to end.
+process.on('unhandledRejection', (error) =>
+  journal.say('warn', `a promise was left behind: ${describe(error)}`),
+);
 process.on('uncaughtException', fail);
 // A journal that goes away is no reason to end.
 process.stdout.on('error', () => {});

@@ -1,10 +1,15 @@
 import type { AlertRule, Measure, Severity, SubjectKind } from '../model/alert-policy.ts';
 import type { Reading } from './readings.ts';
 
-/** `pending`: true, not for long enough yet. `firing`: it is told. `resolved`: over, and remembered for a while. */
+/**
+ * `pending`: true, not for long enough yet. `firing`: it is told. `resolved`: over, and remembered
+ * for a while.
+ */
 export type AlertState = 'pending' | 'firing' | 'resolved';
 
-/** One rule about one subject, over sweeps. Times in ms since the epoch, by the operator's clock. */
+/**
+ * One rule about one subject, over sweeps. Times in ms since the epoch, by the operator's clock.
+ */
 export interface Alert {
   readonly key: string;
   readonly rule: string;
@@ -44,8 +49,10 @@ export const cleanSweeps = 2;
 export const flapWindowMs = 3_600_000;
 
 /**
- * The alert after one more sweep; null: there is none. `reading` undefined: nobody knows, so everything stays. Time counts only between sweeps that both found it
- * true, at most `for` at a step: a clock that jumps and a laptop that slept do not make it true for longer than it was seen. `isGone`: rule or subject is no longer
+ * The alert after one more sweep; null: there is none. `reading` undefined: nobody knows, so
+ * everything stays. Time counts only between sweeps that both found it
+ * true, at most `for` at a step: a clock that jumps and a laptop that slept do not make it true for
+ * longer than it was seen. `isGone`: rule or subject is no longer
  * there. Pure.
  */
 export function advance(
@@ -57,7 +64,8 @@ export function advance(
 ): Alert | null {
   if (isGone) return alert === null || alert.told === null ? null : over(alert, nowMs);
   if (reading === undefined || rule === undefined) return alert;
-  if (reading.severity !== null) return { ...raise(alert, reading, reading.severity, rule, nowMs), seenAt: nowMs };
+  if (reading.severity !== null)
+    return { ...raise(alert, reading, reading.severity, rule, nowMs), seenAt: nowMs };
   if (alert === null || alert.state === 'pending') return forget(alert, nowMs);
   if (alert.state === 'resolved') return forgetAfterWindow(alert, nowMs);
   const clean = alert.clean + 1;
@@ -66,20 +74,36 @@ export function advance(
 }
 
 const over = (alert: Alert, nowMs: number): Alert =>
-  alert.state === 'resolved' ? alert : { ...alert, state: 'resolved', resolvedAt: nowMs, overAt: nowMs, clean: 0 };
+  alert.state === 'resolved'
+    ? alert
+    : { ...alert, state: 'resolved', resolvedAt: nowMs, overAt: nowMs, clean: 0 };
 
 /** A pending one that was told before (it flaps) is resolved again, not forgotten. */
-const forget = (alert: Alert | null, nowMs: number): Alert | null => (alert === null || alert.overAt === null ? null : over(alert, nowMs));
+const forget = (alert: Alert | null, nowMs: number): Alert | null =>
+  alert === null || alert.overAt === null ? null : over(alert, nowMs);
 
 const forgetAfterWindow = (alert: Alert, nowMs: number): Alert | null =>
   alert.told === null && Math.abs(nowMs - (alert.overAt ?? 0)) >= flapWindowMs ? null : alert;
 
-function raise(alert: Alert | null, reading: Reading, severity: Severity, rule: AlertRule, nowMs: number): Alert {
+function raise(
+  alert: Alert | null,
+  reading: Reading,
+  severity: Severity,
+  rule: AlertRule,
+  nowMs: number,
+): Alert {
   const { key, rule: name, measure, kind, subject, host, value, reason } = reading;
   const now = { key, rule: name, measure, kind, subject, host, value, reason, severity, clean: 0 };
   if (alert?.state === 'firing') return { ...alert, ...now };
   if (alert === null || alert.state === 'resolved') {
-    const fresh = { since: nowMs, firedAt: null, resolvedAt: null, heldMs: 0, seenAt: nowMs, tellings: 0 };
+    const fresh = {
+      since: nowMs,
+      firedAt: null,
+      resolvedAt: null,
+      heldMs: 0,
+      seenAt: nowMs,
+      tellings: 0,
+    };
     const before = {
       told: alert?.told ?? null,
       toldAt: alert?.toldAt ?? null,

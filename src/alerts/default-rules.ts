@@ -2,7 +2,11 @@ import type { AlertRule, NewsRule } from '../model/alert-policy.ts';
 
 const minutes = (count: number): number => count * 60_000;
 
-const rule = (name: AlertRule['measure'], limits: { readonly warning?: number; readonly critical?: number }, forMs: number): AlertRule => ({
+const rule = (
+  name: AlertRule['measure'],
+  limits: { readonly warning?: number; readonly critical?: number },
+  forMs: number,
+): AlertRule => ({
   name,
   measure: name,
   warning: limits.warning ?? null,
@@ -13,8 +17,10 @@ const rule = (name: AlertRule['measure'], limits: { readonly warning?: number; r
 });
 
 /**
- * The rules that ship. Two are not as they are often asked for, because those could never be true: the memory of an account counts as a share of its own limit
- * (at 4 GB it would have been ended long before), and reply times are the 95th percentile of the last hour's histogram, not of a gauge.
+ * The rules that ship. Two are not as they are often asked for, because those could never be true:
+ * the memory of an account counts as a share of its own limit
+ * (at 4 GB it would have been ended long before), and reply times are the 95th percentile of the
+ * last hour's histogram, not of a gauge.
  */
 export const defaultRules: readonly AlertRule[] = [
   rule('fleet-silent', { critical: 40 }, minutes(3)),

@@ -13,7 +13,10 @@ export interface Judgement {
   readonly items: readonly Item[];
 }
 
-/** One sweep's facts against the rules: what fires, what is over, and what has to be told of it. Pure. */
+/**
+ * One sweep's facts against the rules: what fires, what is over, and what has to be told of it.
+ * Pure.
+ */
 export function judge(
   policy: AlertPolicy,
   known: readonly Alert[],
@@ -23,9 +26,13 @@ export function judge(
   nowMs: number,
 ): Judgement {
   const rules = new Map(policy.rules.map((rule) => [rule.name, rule]));
-  const readings = new Map(readAll(policy.rules, subjects).map((reading) => [reading.key, reading]));
+  const readings = new Map(
+    readAll(policy.rules, subjects).map((reading) => [reading.key, reading]),
+  );
   const before = new Map(known.map((alert) => [alert.key, alert]));
-  const hidden = new Set([...hiddenSubjects(policy.rules, subjects).keys()].map(({ kind, name }) => `${kind}/${name}`));
+  const hidden = new Set(
+    [...hiddenSubjects(policy.rules, subjects).keys()].map(({ kind, name }) => `${kind}/${name}`),
+  );
   const present = new Set(subjects.map(({ kind, name }) => `${kind}/${name}`));
   const alerts: Alert[] = [];
   const items: Item[] = [];
@@ -33,13 +40,20 @@ export function judge(
     const alert = before.get(key) ?? null;
     const reading = readings.get(key);
     const rule = rules.get(alert?.rule ?? reading?.rule ?? '');
-    const isGone = alert !== null && (rule === undefined || !present.has(`${alert.kind}/${alert.subject}`));
+    const isGone =
+      alert !== null && (rule === undefined || !present.has(`${alert.kind}/${alert.subject}`));
     const next = advance(alert, reading, rule, nowMs, isGone);
     if (next === null) continue;
     const isHidden = next.state === 'firing' && hidden.has(`${next.kind}/${next.subject}`);
-    const told = tell(next, policy.repeatMs, nowMs, isHidden || silences.some((silence) => covers(silence, next, nowMs)));
+    const told = tell(
+      next,
+      policy.repeatMs,
+      nowMs,
+      isHidden || silences.some((silence) => covers(silence, next, nowMs)),
+    );
     alerts.push(told.alert);
-    if (told.notice !== null) items.push(itemOfAlert(told.alert, told.notice, rule, policy.language, nowMs));
+    if (told.notice !== null)
+      items.push(itemOfAlert(told.alert, told.notice, rule, policy.language, nowMs));
   }
   for (const each of news) {
     const rule = policy.news.find(({ name }) => name === each.name);

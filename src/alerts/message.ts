@@ -60,14 +60,27 @@ export function valueText(measure: Measure, value: number, language: Language): 
 export function ageText(ms: number, language: Language): string {
   const { units, unitGap } = phrases[language];
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  const parts = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
+  const parts = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+    seconds % 60,
+  ];
   const first = parts.findIndex((part) => part > 0);
   if (first === -1) return `0${unitGap}${units.at(-1)}`;
-  const shown = parts.slice(first, first + 2).map((part, index) => (part === 0 ? '' : `${part}${unitGap}${units[first + index] ?? ''}`));
+  const shown = parts
+    .slice(first, first + 2)
+    .map((part, index) => (part === 0 ? '' : `${part}${unitGap}${units[first + index] ?? ''}`));
   return shown.filter((part) => part !== '').join(' ');
 }
 
-export function itemOfAlert(alert: Alert, status: NoticeKind, rule: AlertRule | undefined, language: Language, nowMs: number): Item {
+export function itemOfAlert(
+  alert: Alert,
+  status: NoticeKind,
+  rule: AlertRule | undefined,
+  language: Language,
+  nowMs: number,
+): Item {
   const measure = rule?.measure ?? null;
   const wording = measure === null ? null : wordings[language][measure];
   const limit = alert.severity === 'critical' ? rule?.critical : rule?.warning;
@@ -75,11 +88,15 @@ export function itemOfAlert(alert: Alert, status: NoticeKind, rule: AlertRule | 
     subject: alert.subject,
     host: alert.host ?? '-',
     value: measure === null ? '' : valueText(measure, alert.value, language),
-    limit: measure === null || limit === null || limit === undefined ? '' : valueText(measure, limit, language),
+    limit:
+      measure === null || limit === null || limit === undefined
+        ? ''
+        : valueText(measure, limit, language),
   };
   const words = phrases[language];
   const sentence = fill(rule?.text ?? wording?.text ?? `${alert.rule}: {subject}`, values);
-  const reason = alert.reason === '' || status === 'over' ? '' : fill(words.reason, { reason: alert.reason });
+  const reason =
+    alert.reason === '' || status === 'over' ? '' : fill(words.reason, { reason: alert.reason });
   const age = ageText((alert.resolvedAt ?? nowMs) - (alert.firedAt ?? alert.since), language);
   return {
     key: alert.key,
@@ -91,16 +108,27 @@ export function itemOfAlert(alert: Alert, status: NoticeKind, rule: AlertRule | 
     host: alert.host,
     since: alert.firedAt ?? alert.since,
     endedAt: status === 'over' ? alert.resolvedAt : null,
-    // A worker's own words may stand in it: nothing of them begins a line or turns one around, wherever it is read.
-    text: visibleLine(`${sentence}${reason}${fill(status === 'over' ? words.ended : words[status], { age })}`),
-    command: status === 'over' ? '' : fill(rule?.remedy ?? wording?.remedy ?? 'fleet status', values),
+    // A worker's own words may stand in it: nothing of them begins a line or turns one around,
+    // wherever it is read.
+    text: visibleLine(
+      `${sentence}${reason}${fill(status === 'over' ? words.ended : words[status], { age })}`,
+    ),
+    command:
+      status === 'over' ? '' : fill(rule?.remedy ?? wording?.remedy ?? 'fleet status', values),
   };
 }
 
-export function itemOfNews(news: News, { severity }: NewsRule, language: Language, nowMs: number): Item {
+export function itemOfNews(
+  news: News,
+  { severity }: NewsRule,
+  language: Language,
+  nowMs: number,
+): Item {
   const wording = newsWordings[language][news.name];
   const values = { account: news.account ?? '-', host: news.host ?? '-', text: news.text };
-  const about = { kind: news.account !== null ? 'account' : news.host !== null ? 'host' : 'fleet' } as const;
+  const about = {
+    kind: news.account !== null ? 'account' : news.host !== null ? 'host' : 'fleet',
+  } as const;
   return {
     key: news.name,
     rule: news.name,
@@ -116,7 +144,14 @@ export function itemOfNews(news: News, { severity }: NewsRule, language: Languag
   };
 }
 
-const rank = (item: Item): number => (item.status === 'over' ? 3 : item.severity === 'critical' ? 0 : item.severity === 'warning' ? 1 : 2);
+const rank = (item: Item): number =>
+  item.status === 'over'
+    ? 3
+    : item.severity === 'critical'
+      ? 0
+      : item.severity === 'warning'
+        ? 1
+        : 2;
 const marks = ['critical', 'warning', 'info', 'over'] as const;
 const counts = ['criticals', 'warnings', 'infos', 'overs'] as const;
 
@@ -124,9 +159,17 @@ const counts = ['criticals', 'warnings', 'infos', 'overs'] as const;
 export const moreNote = ({ language }: Message): string => phrases[language ?? 'en'].more;
 
 /** One message of all items, most severe first. Pure. */
-export function compose(id: string, fleet: string, items: readonly Item[], language: Language, nowMs: number): Message {
+export function compose(
+  id: string,
+  fleet: string,
+  items: readonly Item[],
+  language: Language,
+  nowMs: number,
+): Message {
   const words = phrases[language];
-  const sorted = items.toSorted((a, b) => rank(a) - rank(b) || a.since - b.since || (a.key < b.key ? -1 : 1));
+  const sorted = items.toSorted(
+    (a, b) => rank(a) - rank(b) || a.since - b.since || (a.key < b.key ? -1 : 1),
+  );
   const lines = sorted.map((item) => {
     const mark = words[marks[rank(item)] ?? 'info'];
     return `${mark} ${item.text}${item.command === '' ? '' : `\n  ${words.run}${item.command}`}`;
@@ -135,14 +178,40 @@ export function compose(id: string, fleet: string, items: readonly Item[], langu
     .map((word, index) => ({ word, n: sorted.filter((item) => rank(item) === index).length }))
     .filter(({ n }) => n > 0)
     .map(({ word, n }) => fill(words[word][n === 1 ? 0 : 1], { n: String(n) }));
-  const severity = sorted.every(({ status }) => status === 'over') ? 'info' : (sorted[0]?.severity ?? 'info');
+  const severity = sorted.every(({ status }) => status === 'over')
+    ? 'info'
+    : (sorted[0]?.severity ?? 'info');
   const title = fill(words.title, { fleet, count: count.join(words.separator) });
-  return { format: 1, id, fleet, at: nowMs, language, title, severity, text: lines.join('\n'), items: sorted };
+  return {
+    format: 1,
+    id,
+    fleet,
+    at: nowMs,
+    language,
+    title,
+    severity,
+    text: lines.join('\n'),
+    items: sorted,
+  };
 }
 
 /** What `fleet alerts test` sends. Pure. */
 export function testMessage(id: string, fleet: string, language: Language, nowMs: number): Message {
   const text = phrases[language].test;
-  const about = { key: 'test', rule: 'test', status: 'news', severity: 'info', kind: 'fleet', subject: fleet, host: null } as const;
-  return compose(id, fleet, [{ ...about, since: nowMs, endedAt: null, text, command: 'fleet alerts list' }], language, nowMs);
+  const about = {
+    key: 'test',
+    rule: 'test',
+    status: 'news',
+    severity: 'info',
+    kind: 'fleet',
+    subject: fleet,
+    host: null,
+  } as const;
+  return compose(
+    id,
+    fleet,
+    [{ ...about, since: nowMs, endedAt: null, text, command: 'fleet alerts list' }],
+    language,
+    nowMs,
+  );
 }

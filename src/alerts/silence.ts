@@ -1,4 +1,7 @@
-/** Nothing is told about what it covers; the alerts go on counting, and are told when it ends and they still fire. */
+/**
+ * Nothing is told about what it covers; the alerts go on counting, and are told when it ends and
+ * they still fire.
+ */
 export interface Silence {
   readonly id: number;
   /** Names with `*` for any text. */
@@ -15,7 +18,8 @@ const matches = (pattern: string, text: string): boolean => {
   const parts = pattern.split('*');
   if (parts.length === 1) return pattern === text;
   const [first = '', last = ''] = [parts[0], parts.at(-1)];
-  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last))
+    return false;
   let from = first.length;
   for (const part of parts.slice(1, -1)) {
     const at = text.indexOf(part, from);
@@ -31,4 +35,6 @@ export const covers = (
   about: { readonly rule: string; readonly subject: string; readonly host: string | null },
   nowMs: number,
 ): boolean =>
-  nowMs < until && matches(rule, about.rule) && (matches(subject, about.subject) || (about.host !== null && matches(subject, about.host)));
+  nowMs < until &&
+  matches(rule, about.rule) &&
+  (matches(subject, about.subject) || (about.host !== null && matches(subject, about.host)));

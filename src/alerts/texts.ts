@@ -1,6 +1,9 @@
 import type { Language, Measure, NewsName } from '../model/alert-policy.ts';
 
-/** One sentence and the command that helps. `{subject}`, `{host}`, `{value}` (with its unit) and `{limit}` are replaced. */
+/**
+ * One sentence and the command that helps. `{subject}`, `{host}`, `{value}` (with its unit) and
+ * `{limit}` are replaced.
+ */
 export interface Wording {
   readonly text: string;
   readonly remedy: string;
@@ -8,35 +11,68 @@ export interface Wording {
 
 const english: Readonly<Record<Measure, Wording>> = {
   'fleet-silent': {
-    text: '{value} of the hosts do not answer: look at the network of the machine that runs fleet first',
+    text:
+      '{value} of the hosts do not answer: look at the network of the machine that runs ' +
+      'fleet first',
     remedy: 'fleet status --live',
   },
-  'host-down': { text: '{subject} does not answer; its accounts may go on running', remedy: 'fleet failover {subject} --dry-run' },
+  'host-down': {
+    text: '{subject} does not answer; its accounts may go on running',
+    remedy: 'fleet failover {subject} --dry-run',
+  },
   'host-held': { text: '{subject} holds its accounts since it booted', remedy: 'fleet sweep' },
-  'host-cpu': { text: 'the processors of {subject} are {value} busy (limit {limit})', remedy: 'fleet rebalance --dry-run' },
-  'host-memory': { text: 'the memory of {subject} is {value} full (limit {limit})', remedy: 'fleet rebalance --dry-run' },
+  'host-cpu': {
+    text: 'the processors of {subject} are {value} busy (limit {limit})',
+    remedy: 'fleet rebalance --dry-run',
+  },
+  'host-memory': {
+    text: 'the memory of {subject} is {value} full (limit {limit})',
+    remedy: 'fleet rebalance --dry-run',
+  },
   'host-disk': {
     text: 'the disk of {subject} is {value} full (limit {limit})',
     remedy: "fleet exec {subject} --root -- 'du -xm / | sort -n | tail'",
   },
   'host-clock': {
     text: 'the clock of {subject} is off by {value}',
-    remedy: 'fleet exec {subject} --root -- "timedatectl set-ntp true || apt-get -y install systemd-timesyncd"',
+    remedy:
+      'fleet exec {subject} --root -- "timedatectl set-ntp true || apt-get -y install ' +
+      'systemd-timesyncd"',
   },
   'account-offline': { text: '{subject} on {host} is not online', remedy: 'fleet logs {subject}' },
-  'account-ended': { text: '{subject} on {host} does not come back by itself', remedy: 'fleet status' },
+  'account-ended': {
+    text: '{subject} on {host} does not come back by itself',
+    remedy: 'fleet status',
+  },
   'account-unplaced': { text: '{subject} is on no host', remedy: 'fleet allocate --dry-run' },
   'account-frozen': {
     text: 'Telegram has frozen {subject}: its owner has to appeal in an official app',
     remedy: 'fleet why-silent {subject}',
   },
-  'account-left-groups': { text: '{subject} is not in {value} of its groups', remedy: 'fleet why-silent {subject}' },
-  'account-closed-groups': { text: '{subject} may not write in {value} of its groups', remedy: 'fleet why-silent {subject}' },
-  'account-memory': { text: '{subject} on {host} uses {value} of its memory limit (alert above {limit})', remedy: 'fleet logs {subject}' },
-  'account-memory-mb': { text: '{subject} on {host} uses {value} (limit {limit})', remedy: 'fleet logs {subject}' },
-  'account-restarts': { text: '{subject} on {host} was restarted {value}', remedy: 'fleet logs {subject}' },
+  'account-left-groups': {
+    text: '{subject} is not in {value} of its groups',
+    remedy: 'fleet why-silent {subject}',
+  },
+  'account-closed-groups': {
+    text: '{subject} may not write in {value} of its groups',
+    remedy: 'fleet why-silent {subject}',
+  },
+  'account-memory': {
+    text: '{subject} on {host} uses {value} of its memory limit (alert above {limit})',
+    remedy: 'fleet logs {subject}',
+  },
+  'account-memory-mb': {
+    text: '{subject} on {host} uses {value} (limit {limit})',
+    remedy: 'fleet logs {subject}',
+  },
+  'account-restarts': {
+    text: '{subject} on {host} was restarted {value}',
+    remedy: 'fleet logs {subject}',
+  },
   'account-reply-time': {
-    text: '{subject} on {host} needs {value} for a reply (19 of 20 are faster; without the model and delays)',
+    text:
+      '{subject} on {host} needs {value} for a reply (19 of 20 are faster; without the ' +
+      'model and delays)',
     remedy: 'fleet why-silent {subject}',
   },
   'account-flood-waits': {
@@ -48,25 +84,63 @@ const english: Readonly<Record<Measure, Wording>> = {
     remedy: 'fleet logs {subject} --level warn',
   },
   'account-model-unusable': {
-    text: 'the server of the model refuses what {subject} asks: its key, the name of the model, or the request',
+    text:
+      'the server of the model refuses what {subject} asks: its key, the name of the model, ' +
+      'or the request',
     remedy: 'fleet logs {subject} --level warn',
   },
 };
 
 const chinese: Readonly<Record<Measure, Wording>> = {
-  'fleet-silent': { text: '{value} 的主机没有响应：请先检查运行 fleet 的这台机器的网络', remedy: english['fleet-silent'].remedy },
-  'host-down': { text: '主机 {subject} 没有响应；它上面的账号可能仍在运行', remedy: english['host-down'].remedy },
+  'fleet-silent': {
+    text: '{value} 的主机没有响应：请先检查运行 fleet 的这台机器的网络',
+    remedy: english['fleet-silent'].remedy,
+  },
+  'host-down': {
+    text: '主机 {subject} 没有响应；它上面的账号可能仍在运行',
+    remedy: english['host-down'].remedy,
+  },
   'host-held': { text: '主机 {subject} 重启后尚未启动其账号', remedy: english['host-held'].remedy },
-  'host-cpu': { text: '主机 {subject} 的 CPU 使用率为 {value}（阈值 {limit}）', remedy: english['host-cpu'].remedy },
-  'host-memory': { text: '主机 {subject} 的内存使用率为 {value}（阈值 {limit}）', remedy: english['host-memory'].remedy },
-  'host-disk': { text: '主机 {subject} 的磁盘使用率为 {value}（阈值 {limit}）', remedy: english['host-disk'].remedy },
-  'host-clock': { text: '主机 {subject} 的时钟偏差为 {value}', remedy: english['host-clock'].remedy },
-  'account-offline': { text: '账号 {subject}（主机 {host}）不在线', remedy: english['account-offline'].remedy },
-  'account-ended': { text: '账号 {subject}（主机 {host}）不会自行恢复', remedy: english['account-ended'].remedy },
-  'account-unplaced': { text: '账号 {subject} 没有分配到任何主机', remedy: english['account-unplaced'].remedy },
-  'account-frozen': { text: 'Telegram 已冻结账号 {subject}：须由其所有者在官方客户端申诉', remedy: english['account-frozen'].remedy },
-  'account-left-groups': { text: '账号 {subject} 不在其 {value} 个群组中', remedy: english['account-left-groups'].remedy },
-  'account-closed-groups': { text: '账号 {subject} 在 {value} 个群组中没有发言权限', remedy: english['account-closed-groups'].remedy },
+  'host-cpu': {
+    text: '主机 {subject} 的 CPU 使用率为 {value}（阈值 {limit}）',
+    remedy: english['host-cpu'].remedy,
+  },
+  'host-memory': {
+    text: '主机 {subject} 的内存使用率为 {value}（阈值 {limit}）',
+    remedy: english['host-memory'].remedy,
+  },
+  'host-disk': {
+    text: '主机 {subject} 的磁盘使用率为 {value}（阈值 {limit}）',
+    remedy: english['host-disk'].remedy,
+  },
+  'host-clock': {
+    text: '主机 {subject} 的时钟偏差为 {value}',
+    remedy: english['host-clock'].remedy,
+  },
+  'account-offline': {
+    text: '账号 {subject}（主机 {host}）不在线',
+    remedy: english['account-offline'].remedy,
+  },
+  'account-ended': {
+    text: '账号 {subject}（主机 {host}）不会自行恢复',
+    remedy: english['account-ended'].remedy,
+  },
+  'account-unplaced': {
+    text: '账号 {subject} 没有分配到任何主机',
+    remedy: english['account-unplaced'].remedy,
+  },
+  'account-frozen': {
+    text: 'Telegram 已冻结账号 {subject}：须由其所有者在官方客户端申诉',
+    remedy: english['account-frozen'].remedy,
+  },
+  'account-left-groups': {
+    text: '账号 {subject} 不在其 {value} 个群组中',
+    remedy: english['account-left-groups'].remedy,
+  },
+  'account-closed-groups': {
+    text: '账号 {subject} 在 {value} 个群组中没有发言权限',
+    remedy: english['account-closed-groups'].remedy,
+  },
   'account-memory': {
     text: '账号 {subject}（主机 {host}）已使用其内存上限的 {value}（阈值 {limit}）',
     remedy: english['account-memory'].remedy,
@@ -75,7 +149,10 @@ const chinese: Readonly<Record<Measure, Wording>> = {
     text: '账号 {subject}（主机 {host}）使用内存 {value}（阈值 {limit}）',
     remedy: english['account-memory-mb'].remedy,
   },
-  'account-restarts': { text: '账号 {subject}（主机 {host}）重启次数：{value}', remedy: english['account-restarts'].remedy },
+  'account-restarts': {
+    text: '账号 {subject}（主机 {host}）重启次数：{value}',
+    remedy: english['account-restarts'].remedy,
+  },
   'account-reply-time': {
     text: '账号 {subject}（主机 {host}）的回复耗时为 {value}（P95，不含模型耗时和设定的延迟）',
     remedy: english['account-reply-time'].remedy,
@@ -84,31 +161,61 @@ const chinese: Readonly<Record<Measure, Wording>> = {
     text: 'Telegram 要求账号 {subject} 暂停：{value}；请调低它的回复上限',
     remedy: english['account-flood-waits'].remedy,
   },
-  'account-model-failures': { text: '账号 {subject} 的提问中有 {value} 未得到模型回答', remedy: english['account-model-failures'].remedy },
+  'account-model-failures': {
+    text: '账号 {subject} 的提问中有 {value} 未得到模型回答',
+    remedy: english['account-model-failures'].remedy,
+  },
   'account-model-unusable': {
     text: '模型服务拒绝账号 {subject} 的请求：请检查密钥、模型名称或请求内容',
     remedy: english['account-model-unusable'].remedy,
   },
 };
 
-export const wordings: Readonly<Record<Language, Readonly<Record<Measure, Wording>>>> = { en: english, zh: chinese };
+export const wordings: Readonly<Record<Language, Readonly<Record<Measure, Wording>>>> = {
+  en: english,
+  zh: chinese,
+};
 
 export const newsWordings: Readonly<Record<Language, Readonly<Record<NewsName, Wording>>>> = {
   en: {
-    'allocation-failed': { text: '{account} could not be placed: {text}', remedy: 'fleet allocate --dry-run' },
+    'allocation-failed': {
+      text: '{account} could not be placed: {text}',
+      remedy: 'fleet allocate --dry-run',
+    },
     rebalanced: { text: 'rebalanced: {text}', remedy: 'fleet history' },
     'failed-over': { text: 'failed over: {text}', remedy: 'fleet status' },
-    'ran-twice': { text: '{account} was running on {host} although it belongs elsewhere; it was stopped', remedy: 'fleet status' },
-    'destroyed-host-answers': { text: '{host} was declared destroyed and answers: {text}', remedy: 'fleet doctor' },
-    'clock-stepped': { text: 'the clock of the machine that runs fleet has jumped: {text}', remedy: 'timedatectl status' },
+    'ran-twice': {
+      text: '{account} was running on {host} although it belongs elsewhere; it was stopped',
+      remedy: 'fleet status',
+    },
+    'destroyed-host-answers': {
+      text: '{host} was declared destroyed and answers: {text}',
+      remedy: 'fleet doctor',
+    },
+    'clock-stepped': {
+      text: 'the clock of the machine that runs fleet has jumped: {text}',
+      remedy: 'timedatectl status',
+    },
   },
   zh: {
-    'allocation-failed': { text: '账号 {account} 无法分配：{text}', remedy: 'fleet allocate --dry-run' },
+    'allocation-failed': {
+      text: '账号 {account} 无法分配：{text}',
+      remedy: 'fleet allocate --dry-run',
+    },
     rebalanced: { text: '已重新平衡：{text}', remedy: 'fleet history' },
     'failed-over': { text: '已完成故障转移：{text}', remedy: 'fleet status' },
-    'ran-twice': { text: '账号 {account} 曾在主机 {host} 上运行，但它不属于该主机；已在那里停止', remedy: 'fleet status' },
-    'destroyed-host-answers': { text: '主机 {host} 已被声明为销毁，现在却有响应：{text}', remedy: 'fleet doctor' },
-    'clock-stepped': { text: '运行 fleet 的这台机器的时钟发生跳变：{text}', remedy: 'timedatectl status' },
+    'ran-twice': {
+      text: '账号 {account} 曾在主机 {host} 上运行，但它不属于该主机；已在那里停止',
+      remedy: 'fleet status',
+    },
+    'destroyed-host-answers': {
+      text: '主机 {host} 已被声明为销毁，现在却有响应：{text}',
+      remedy: 'fleet doctor',
+    },
+    'clock-stepped': {
+      text: '运行 fleet 的这台机器的时钟发生跳变：{text}',
+      remedy: 'timedatectl status',
+    },
   },
 };
 
@@ -164,4 +271,6 @@ export const phrases = {
     perHour: '一小时内 {n} 次',
     separator: '、',
   },
-} as const satisfies Readonly<Record<Language, Readonly<Record<string, string | readonly string[]>>>>;
+} as const satisfies Readonly<
+  Record<Language, Readonly<Record<string, string | readonly string[]>>>
+>;

@@ -6,7 +6,8 @@ import type { SecretReference } from '../model/secret-reference.ts';
 /** What takes messages. */
 export interface Channel {
   /**
-   * Resolves when the other side has taken it: with null, or with why not everybody there hears of it. Errors: `channel` where it was not taken, `secret`.
+   * Resolves when the other side has taken it: with null, or with why not everybody there hears of
+   * it. Errors: `channel` where it was not taken, `secret`.
    */
   send(message: Message): Promise<ChannelRefusal | null>;
 }
@@ -27,7 +28,10 @@ export interface ChannelWorld {
   readonly limitMs: number;
 }
 
-/** The other side did not take a message. It has no cause: errors of libraries carry what they were given, and that may be a secret. */
+/**
+ * The other side did not take a message. It has no cause: errors of libraries carry what they were
+ * given, and that may be a secret.
+ */
 export class ChannelRefusal extends FleetError {
   /** It wants to be left alone for so long, ms; null: it does not say. */
   readonly retryAfterMs: number | null;
@@ -47,7 +51,10 @@ export function channelWorldOf(world: Omit<ChannelWorld, 'mask' | 'keepSecret'>)
   return {
     ...world,
     keepSecret,
-    mask: (text) => [...secrets].toSorted((a, b) => b.length - a.length).reduce((left, secret) => left.replaceAll(secret, '***'), text),
+    mask: (text) =>
+      [...secrets]
+        .toSorted((a, b) => b.length - a.length)
+        .reduce((left, secret) => left.replaceAll(secret, '***'), text),
     readSecret: async (reference) => {
       const text = await world.readSecret(reference);
       keepSecret(text);
@@ -58,7 +65,8 @@ export function channelWorldOf(world: Omit<ChannelWorld, 'mask' | 'keepSecret'>)
 
 /** What is shorter would be found everywhere: words of a path, and others. */
 const [shortestPart, shortestSecret] = [8, 6];
-const atLeast = (length: number, parts: readonly string[]): string[] => parts.filter((part) => part.length >= length);
+const atLeast = (length: number, parts: readonly string[]): string[] =>
+  parts.filter((part) => part.length >= length);
 
 /** A secret as others may repeat it: whole, its parts, coded. The host of an address is none. */
 function formsOf(secret: string): string[] {
@@ -67,10 +75,24 @@ function formsOf(secret: string): string[] {
     url === null || url.host === ''
       ? atLeast(shortestSecret, [secret, ...secret.split(/[\s,:=]+/)])
       : [
-          ...atLeast(shortestPart, [url.href, ...url.pathname.split(/[/:;=]/), ...url.searchParams.values()]),
-          ...atLeast(shortestSecret, [url.username, url.password, url.hash.slice(1), `${url.username}:${url.password}`]),
+          ...atLeast(shortestPart, [
+            url.href,
+            ...url.pathname.split(/[/:;=]/),
+            ...url.searchParams.values(),
+          ]),
+          ...atLeast(shortestSecret, [
+            url.username,
+            url.password,
+            url.hash.slice(1),
+            `${url.username}:${url.password}`,
+          ]),
         ];
-  return parts.flatMap((part) => [part, decoded(part), encodeURIComponent(part), Buffer.from(decoded(part)).toString('base64')]);
+  return parts.flatMap((part) => [
+    part,
+    decoded(part),
+    encodeURIComponent(part),
+    Buffer.from(decoded(part)).toString('base64'),
+  ]);
 }
 
 const decoded = (part: string): string => {
@@ -82,16 +104,25 @@ const decoded = (part: string): string => {
 };
 
 /** Where a server is not who it says, or nobody known says who it is. */
-export const certificateHint = 'mend its certificate, or name the file of its own authority: NODE_EXTRA_CA_CERTS=FILE';
+export const certificateHint =
+  'mend its certificate, or name the file of its own authority: NODE_EXTRA_CA_CERTS=FILE';
 
 /** Characters of what others say in a message. */
 const quotedLength = 200;
 
 /** What the other side says, on one line, bounded, without secrets. */
-export const quoted = (text: string, { mask }: ChannelWorld): string => mask(text).replace(/\s+/g, ' ').trim().slice(0, quotedLength);
+export const quoted = (text: string, { mask }: ChannelWorld): string =>
+  mask(text).replace(/\s+/g, ' ').trim().slice(0, quotedLength);
 
-/** An address, or what its reference holds. Errors: `secret`; `channel` where that is no http address. */
-export async function readUrl(channel: string, address: Address, { readSecret, keepSecret }: ChannelWorld): Promise<URL> {
+/**
+ * An address, or what its reference holds. Errors: `secret`; `channel` where that is no http
+ * address.
+ */
+export async function readUrl(
+  channel: string,
+  address: Address,
+  { readSecret, keepSecret }: ChannelWorld,
+): Promise<URL> {
   const text = typeof address === 'string' ? address : (await readSecret(address)).trim();
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) {
@@ -100,5 +131,9 @@ export async function readUrl(channel: string, address: Address, { readSecret, k
     return url;
   }
   // Never the text itself: it may be the secret.
-  throw new ChannelRefusal(channel, 'its address is no http or https address', 'correct the address, or what its secret reference holds');
+  throw new ChannelRefusal(
+    channel,
+    'its address is no http or https address',
+    'correct the address, or what its secret reference holds',
+  );
 }

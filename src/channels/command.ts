@@ -4,16 +4,28 @@ import type { CommandChannel } from '../model/alert-policy.ts';
 import { requireOwnPrograms } from '../surroundings/foreign-programs.ts';
 import { type Channel, ChannelRefusal, type ChannelWorld, quoted } from './channel.ts';
 
-/** A program of this machine: the message is JSON on its standard input, 0 means taken. No shell. It ends with everything it started when its time is up. */
-export const commandChannel = (name: string, { argv }: CommandChannel, world: ChannelWorld): Channel => ({
+/**
+ * A program of this machine: the message is JSON on its standard input, 0 means taken. No shell. It
+ * ends with everything it started when its time is up.
+ */
+export const commandChannel = (
+  name: string,
+  { argv }: CommandChannel,
+  world: ChannelWorld,
+): Channel => ({
   send: async (message: Message): Promise<null> => {
     requireOwnPrograms(`channel ${name}`);
     return new Promise<null>((resolve, reject) => {
       const [program = '', ...args] = argv;
       // A program may have to ask somebody else.
       const limitMs = 3 * world.limitMs;
-      const fail = (what: string, hint: string): void => reject(new ChannelRefusal(name, `${program} ${what}`, hint));
-      const child = spawn(program, args, { cwd: world.folder, stdio: ['pipe', 'ignore', 'pipe'], detached: true });
+      const fail = (what: string, hint: string): void =>
+        reject(new ChannelRefusal(name, `${program} ${what}`, hint));
+      const child = spawn(program, args, {
+        cwd: world.folder,
+        stdio: ['pipe', 'ignore', 'pipe'],
+        detached: true,
+      });
       let said = '';
       let isLate = false;
       const end = (): void => {
@@ -46,7 +58,11 @@ export const commandChannel = (name: string, { argv }: CommandChannel, world: Ch
       child.on('close', (code) => {
         settle();
         if (code === 0) return resolve(null);
-        if (isLate) return fail(`did not end within ${limitMs / 1000} s`, 'it was ended; run it by hand to see what it waits for');
+        if (isLate)
+          return fail(
+            `did not end within ${limitMs / 1000} s`,
+            'it was ended; run it by hand to see what it waits for',
+          );
         const line = quoted(said.trim().split('\n').at(-1) ?? '', world);
         return fail(
           `ended with ${code ?? 'a signal'}${line === '' ? '' : `: ${line}`}`,

@@ -15,7 +15,8 @@ export interface Post {
 }
 
 /**
- * One request, without following redirects: a message with names of accounts goes where the operator said. The address is named by its origin only, because a webhook's path is its
+ * One request, without following redirects: a message with names of accounts goes where the
+ * operator said. The address is named by its origin only, because a webhook's path is its
  * secret. Errors: `channel` when there is no answer in time or its
  * status is none of 2xx.
  */
@@ -25,7 +26,11 @@ export async function request(
   { method = 'POST', headers = {}, body }: Post,
   world: ChannelWorld,
 ): Promise<Reply> {
-  const own = { method, headers: headersOf(channel, url, headers), ...(body === undefined ? {} : { body }) };
+  const own = {
+    method,
+    headers: headersOf(channel, url, headers),
+    ...(body === undefined ? {} : { body }),
+  };
   const reply = await ask(channel, url, own, world);
   if (reply.status >= 200 && reply.status < 300) return reply;
   const { origin } = url;
@@ -45,10 +50,15 @@ export async function request(
 }
 
 /**
- * Headers as HTTP takes them: text beyond ASCII as UTF-8, line ends and other control characters of a filled template as blanks. Errors: `channel` for a secret
+ * Headers as HTTP takes them: text beyond ASCII as UTF-8, line ends and other control characters of
+ * a filled template as blanks. Errors: `channel` for a secret
  * that is none; Node's own error would have it in its text.
  */
-function headersOf(channel: string, url: URL, headers: Readonly<Record<string, string>>): Record<string, string> {
+function headersOf(
+  channel: string,
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+): Record<string, string> {
   const { authorization = '', ...others } = headers;
   if (/[^\x20-\x7e]/.test(authorization))
     throw new ChannelRefusal(
@@ -56,14 +66,19 @@ function headersOf(channel: string, url: URL, headers: Readonly<Record<string, s
       `${url.origin} was not asked: what authorization refers to is no header`,
       'it has to be one line such as "Bearer TOKEN"',
     );
-  const asHeader = (text: string): string => Buffer.from(text.replace(/\p{Cc}+/gu, ' '), 'utf8').toString('latin1');
-  const own = Object.fromEntries(Object.entries(others).map(([key, value]) => [key, asHeader(value)]));
+  const asHeader = (text: string): string =>
+    Buffer.from(text.replace(/\p{Cc}+/gu, ' '), 'utf8').toString('latin1');
+  const own = Object.fromEntries(
+    Object.entries(others).map(([key, value]) => [key, asHeader(value)]),
+  );
   return { ...own, ...(authorization === '' ? {} : { authorization }), ...authorizationOf(url) };
 }
 
 const hintFor = (status: number): string => {
-  if (status === 401 || status === 403) return 'its address or token is refused: make a new one there';
-  if (status === 404 || status === 410) return 'the address is not known there: it was mistyped or revoked';
+  if (status === 401 || status === 403)
+    return 'its address or token is refused: make a new one there';
+  if (status === 404 || status === 410)
+    return 'the address is not known there: it was mistyped or revoked';
   if (status === 429) return 'it is asked less often from now on';
   return status >= 500
     ? 'it is tried again by the next sweeps'
@@ -85,10 +100,16 @@ async function ask(
       signal: limited,
     });
     const seconds = Number(response.headers.get('retry-after'));
-    const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? Math.min(86_400, seconds) * 1000 : null;
+    const retryAfterMs =
+      Number.isFinite(seconds) && seconds > 0 ? Math.min(86_400, seconds) * 1000 : null;
     return { status: response.status, text: await readSome(response), retryAfterMs };
   } catch (cause) {
-    if (signal.aborted) throw new ChannelRefusal(channel, `${origin} was not asked to the end`, 'the next sweep asks again');
+    if (signal.aborted)
+      throw new ChannelRefusal(
+        channel,
+        `${origin} was not asked to the end`,
+        'the next sweep asks again',
+      );
     const isLate = cause instanceof Error && cause.name === 'TimeoutError';
     if (/CERT|ALTNAME/.test(reasonOf(cause)))
       throw new ChannelRefusal(
@@ -96,8 +117,14 @@ async function ask(
         `${origin} has a certificate that this machine does not trust (${reasonOf(cause)})`,
         certificateHint,
       );
-    const what = isLate ? `did not answer within ${limitMs / 1000} s` : `cannot be reached (${reasonOf(cause)})`;
-    throw new ChannelRefusal(channel, `${origin} ${what}`, 'is the service up, and may this machine connect to it?');
+    const what = isLate
+      ? `did not answer within ${limitMs / 1000} s`
+      : `cannot be reached (${reasonOf(cause)})`;
+    throw new ChannelRefusal(
+      channel,
+      `${origin} ${what}`,
+      'is the service up, and may this machine connect to it?',
+    );
   }
 }
 

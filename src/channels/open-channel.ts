@@ -18,6 +18,9 @@ export function openChannel(name: string, spec: ChannelSpec, world: ChannelWorld
       return alertmanagerChannel(name, spec, world);
     case 'mail':
       // A library that most sweeps never need.
-      return { send: async (message) => (await import('./mail.ts')).mailChannel(name, spec, world).send(message) };
+      return {
+        send: async (message) =>
+          (await import('./mail.ts')).mailChannel(name, spec, world).send(message),
+      };
   }
 }

@@ -16,13 +16,27 @@ interface PostableAlert {
   readonly endsAt: string;
 }
 
-/** What an Alertmanager is told: all that fires, and what has ended. It knows repetitions by their labels. Pure. */
-export function postableAlerts(alerts: readonly Alert[], policy: AlertPolicy, fleet: string, nowMs: number): PostableAlert[] {
+/**
+ * What an Alertmanager is told: all that fires, and what has ended. It knows repetitions by their
+ * labels. Pure.
+ */
+export function postableAlerts(
+  alerts: readonly Alert[],
+  policy: AlertPolicy,
+  fleet: string,
+  nowMs: number,
+): PostableAlert[] {
   const rules = new Map(policy.rules.map((rule) => [rule.name, rule]));
   return alerts
     .filter(({ state }) => state !== 'pending')
     .map((alert) => {
-      const item = itemOfAlert(alert, alert.state === 'firing' ? 'firing' : 'over', rules.get(alert.rule), policy.language, nowMs);
+      const item = itemOfAlert(
+        alert,
+        alert.state === 'firing' ? 'firing' : 'over',
+        rules.get(alert.rule),
+        policy.language,
+        nowMs,
+      );
       const about: Readonly<Record<string, string>> = {
         ...(alert.kind === 'account' ? { account: alert.subject } : {}),
         ...(alert.kind === 'host' ? { host: alert.subject } : {}),
@@ -30,15 +44,26 @@ export function postableAlerts(alerts: readonly Alert[], policy: AlertPolicy, fl
       };
       return {
         labels: { alertname: alert.rule, severity: alert.severity, fleet, ...about },
-        annotations: { summary: item.text, ...(item.command === '' ? {} : { command: item.command }) },
+        annotations: {
+          summary: item.text,
+          ...(item.command === '' ? {} : { command: item.command }),
+        },
         startsAt: new Date(alert.firedAt ?? alert.since).toISOString(),
-        endsAt: new Date(alert.state === 'firing' ? nowMs + livesMs : (alert.resolvedAt ?? nowMs)).toISOString(),
+        endsAt: new Date(
+          alert.state === 'firing' ? nowMs + livesMs : (alert.resolvedAt ?? nowMs),
+        ).toISOString(),
       };
     });
 }
 
-/** Messages are no alerts there, but a test shows whether it listens, and news end after an hour. */
-export const alertmanagerChannel = (name: string, spec: AlertmanagerChannel, world: ChannelWorld): Channel => ({
+/**
+ * Messages are no alerts there, but a test shows whether it listens, and news end after an hour.
+ */
+export const alertmanagerChannel = (
+  name: string,
+  spec: AlertmanagerChannel,
+  world: ChannelWorld,
+): Channel => ({
   send: async (message: Message): Promise<null> => {
     const nowMs = world.now();
     const alerts = message.items.map(
@@ -49,7 +74,10 @@ export const alertmanagerChannel = (name: string, spec: AlertmanagerChannel, wor
           fleet: message.fleet,
           ...(item.subject === '' ? {} : { subject: item.subject }),
         },
-        annotations: { summary: item.text, ...(item.command === '' ? {} : { command: item.command }) },
+        annotations: {
+          summary: item.text,
+          ...(item.command === '' ? {} : { command: item.command }),
+        },
         startsAt: new Date(Math.min(item.since, nowMs)).toISOString(),
         endsAt: new Date(item.endedAt ?? nowMs + livesMs).toISOString(),
       }),
@@ -79,7 +107,9 @@ async function post(
   const base = await readUrl(name, url, world);
   const headers = {
     'content-type': 'application/json',
-    ...(authorization === null ? {} : { authorization: (await world.readSecret(authorization)).trim() }),
+    ...(authorization === null
+      ? {}
+      : { authorization: (await world.readSecret(authorization)).trim() }),
   };
   const path = `${base.pathname.replace(/\/$/, '')}/api/v2/alerts`;
   await request(name, new URL(path, base), { headers, body: JSON.stringify(alerts) }, world);

@@ -7,8 +7,17 @@ export const bytesOf: SizeOf = (text) => Buffer.byteLength(text);
 
 const letters = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** The text in at most `limit`, with `note` at its end where something is missing: cut between lines, and within a line that is too long by itself, between what people read as one letter. Pure. */
-export function shorten(text: string, limit: number, note: string, sizeOf: SizeOf = unitsOf): string {
+/**
+ * The text in at most `limit`, with `note` at its end where something is missing: cut between
+ * lines, and within a line that is too long by itself, between what people read as one letter.
+ * Pure.
+ */
+export function shorten(
+  text: string,
+  limit: number,
+  note: string,
+  sizeOf: SizeOf = unitsOf,
+): string {
   if (sizeOf(text) <= limit) return text;
   const end = `\n${note}`;
   const room = limit - sizeOf(end);

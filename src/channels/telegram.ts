@@ -7,12 +7,23 @@ import { shorten } from './shorten.ts';
 /** Characters of one message (https://core.telegram.org/bots/api#sendmessage). */
 const textLimit = 4_096;
 
-/** A bot that writes into a chat. One message each, cut where it is too long: two would be told twice when the first is sent again. */
-export const telegramChannel = (name: string, spec: TelegramChannel, world: ChannelWorld): Channel => ({
+/**
+ * A bot that writes into a chat. One message each, cut where it is too long: two would be told
+ * twice when the first is sent again.
+ */
+export const telegramChannel = (
+  name: string,
+  spec: TelegramChannel,
+  world: ChannelWorld,
+): Channel => ({
   send: async (message: Message): Promise<null> => {
     const token = (await world.readSecret(spec.token)).trim();
     if (!/^\d{1,20}:[\w-]{10,100}$/.test(token))
-      throw new ChannelRefusal(name, 'its token is no bot token', 'a bot token looks like 123456:ABC-DEF, from @BotFather');
+      throw new ChannelRefusal(
+        name,
+        'its token is no bot token',
+        'a bot token looks like 123456:ABC-DEF, from @BotFather',
+      );
     const url = new URL(`${spec.server}/bot${token}/sendMessage`);
     const body = JSON.stringify({
       chat_id: spec.chat,
@@ -37,12 +48,19 @@ function explained(name: string, error: ChannelRefusal): ChannelRefusal {
   const description = /"description":\s*"([^"]{1,200})"/.exec(said ?? '')?.[1];
   if (description === undefined) return error;
   const hints: readonly (readonly [RegExp, string])[] = [
-    [/Unauthorized|Not Found/, 'the token was revoked or is mistyped: get a new one from @BotFather'],
+    [
+      /Unauthorized|Not Found/,
+      'the token was revoked or is mistyped: get a new one from @BotFather',
+    ],
     [/chat not found/, 'add the bot to that chat first, and check its id'],
-    [/kicked|blocked|not a member|rights/, 'the bot may not write there: add it again, with the right to send'],
+    [
+      /kicked|blocked|not a member|rights/,
+      'the bot may not write there: add it again, with the right to send',
+    ],
     [/Too Many/, 'Telegram asks the bot to pause; the message is sent afterwards'],
   ];
   const hint = hints.find(([pattern]) => pattern.test(description))?.[1] ?? error.hint;
-  const retryMs = Number.isFinite(seconds) && seconds > 0 ? Math.min(86_400, seconds) * 1000 : error.retryAfterMs;
+  const retryMs =
+    Number.isFinite(seconds) && seconds > 0 ? Math.min(86_400, seconds) * 1000 : error.retryAfterMs;
   return new ChannelRefusal(name, `Telegram answered: ${description}`, hint, retryMs);
 }

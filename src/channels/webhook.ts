@@ -5,18 +5,33 @@ import { request } from './http.ts';
 import { type Filled, fillTemplate, readTemplate, refusedBy } from './template.ts';
 
 /** One POST a message. The same message carries the same Idempotency-Key each time it is sent. */
-export const webhookChannel = (name: string, spec: WebhookChannel, world: ChannelWorld): Channel => ({
+export const webhookChannel = (
+  name: string,
+  spec: WebhookChannel,
+  world: ChannelWorld,
+): Channel => ({
   send: async (message: Message): Promise<null> => {
     const url = await readUrl(name, spec.url, world);
-    const template = spec.body === 'fleet' || spec.body === 'alertmanager' ? null : await readTemplate(name, spec.body, world.folder);
+    const template =
+      spec.body === 'fleet' || spec.body === 'alertmanager'
+        ? null
+        : await readTemplate(name, spec.body, world.folder);
     const signKey = spec.signKey === null ? null : (await world.readSecret(spec.signKey)).trim();
     const filled =
       template === null
         ? asJson(spec.body === 'fleet' ? message : alertmanagerBody(message))
         : fillTemplate(template, message, signKey, world.now());
-    const authorization = spec.authorization === null ? {} : { authorization: (await world.readSecret(spec.authorization)).trim() };
+    const authorization =
+      spec.authorization === null
+        ? {}
+        : { authorization: (await world.readSecret(spec.authorization)).trim() };
     for (const [key, value] of Object.entries(filled.query)) url.searchParams.set(key, value);
-    const headers = { 'user-agent': 'fleet', 'idempotency-key': message.id, ...filled.headers, ...authorization };
+    const headers = {
+      'user-agent': 'fleet',
+      'idempotency-key': message.id,
+      ...filled.headers,
+      ...authorization,
+    };
     const reply = await request(name, url, { headers, body: filled.body }, world);
     const refusal = template === null ? null : refusedBy(template, reply.text);
     if (refusal !== null)
@@ -35,7 +50,10 @@ const asJson = (value: unknown): Filled => ({
   body: JSON.stringify(value),
 });
 
-/** What Alertmanager would send to a webhook (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config), version 4. Pure. */
+/**
+ * What Alertmanager would send to a webhook
+ * (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config), version 4. Pure.
+ */
 export function alertmanagerBody(message: Message): Readonly<Record<string, unknown>> {
   const never = '0001-01-01T00:00:00Z';
   const alerts = message.items.map((item: Item) => ({

@@ -5,7 +5,10 @@ import { canAsk, confirm, passphrasePrompt } from './prompts/confirm.ts';
 import { showDisplayNames } from './render/account-names.ts';
 import { isOutputPlain, printErr, printOut, printRaw } from './terminal.ts';
 
-/** A terminal, or what stands in its place, as the desk of a verb. `propose`: the plan for people; empty: it is not shown. */
+/**
+ * A terminal, or what stands in its place, as the desk of a verb. `propose`: the plan for people;
+ * empty: it is not shown.
+ */
 export function deskFor(
   options: GlobalOptions,
   propose: (proposal: Proposal, isAsked: boolean) => string = () => '',
@@ -26,9 +29,13 @@ export function deskFor(
       if (text !== '') printErr(text);
       if (question !== null) await confirm(question, options);
     },
-    openNewQuestions: async () => (await import('./prompts/new-questions.ts')).newQuestions(options.signal),
-    openLoginPrompts: async (given, readSecret) => (await import('./prompts/login-prompts.ts')).loginPrompts(given, options, readSecret),
-    line: options.json ? null : (text, isRaw) => (isRaw || isOutputPlain() ? printRaw : printOut)(text),
+    openNewQuestions: async () =>
+      (await import('./prompts/new-questions.ts')).newQuestions(options.signal),
+    openLoginPrompts: async (given, readSecret) =>
+      (await import('./prompts/login-prompts.ts')).loginPrompts(given, options, readSecret),
+    line: options.json
+      ? null
+      : (text, isRaw) => (isRaw || isOutputPlain() ? printRaw : printOut)(text),
     watch,
   };
 }

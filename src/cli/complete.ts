@@ -1,4 +1,7 @@
-/** `fleet __complete WORD...`: what the last word may become. Asks no host; what cannot be read gives no candidates. */
+/**
+ * `fleet __complete WORD...`: what the last word may become. Asks no host; what cannot be read
+ * gives no candidates.
+ */
 import type { Command, Option } from 'commander';
 import type { Field } from '../verbs/input.ts';
 import { readKnownAccounts, readKnownHosts, readNamedAccounts } from '../verbs/known-names.ts';
@@ -35,7 +38,9 @@ function placeOf(program: Command, words: readonly string[]): Place {
       option = named?.required === true ? named : undefined;
       if (word.startsWith('--inventory=')) inventory = word.slice('--inventory='.length);
     } else {
-      const next = command.commands.find((each) => each.name() === word || each.aliases().includes(word));
+      const next = command.commands.find(
+        (each) => each.name() === word || each.aliases().includes(word),
+      );
       if (next === undefined) before += 1;
       else command = next;
     }
@@ -56,7 +61,10 @@ function fieldAt({ command, before, option }: Place): Field | undefined {
 type Wanted = Pick<Field, 'of' | 'among' | 'isMany' | 'isExact'>;
 
 /** Names, and patterns over them where several may be named. */
-async function withPatterns(names: readonly string[], { isMany, isExact }: Wanted): Promise<readonly string[]> {
+async function withPatterns(
+  names: readonly string[],
+  { isMany, isExact }: Wanted,
+): Promise<readonly string[]> {
   if (isMany !== true || isExact === true) return names;
   const { patternsOver } = await import('../inventory/name-pattern.ts');
   return [...names, ...patternsOver(names)];
@@ -67,8 +75,12 @@ async function valuesOf(field: Wanted, inventory: string | undefined): Promise<r
   const desk = { inventory };
   const load = () => loadInventoryOf({ ...desk, note: () => undefined });
   const accounts = async (): Promise<readonly string[]> =>
-    field.among === 'inventory' ? readNamedAccounts(desk) : (await readKnownAccounts(desk)).map(({ name }) => name);
-  const groups = async (): Promise<readonly string[]> => [...new Set((await load()).hosts.flatMap((host) => host.groups.map(String)))];
+    field.among === 'inventory'
+      ? readNamedAccounts(desk)
+      : (await readKnownAccounts(desk)).map(({ name }) => name);
+  const groups = async (): Promise<readonly string[]> => [
+    ...new Set((await load()).hosts.flatMap((host) => host.groups.map(String))),
+  ];
   switch (field.of) {
     case 'host':
       return withPatterns(await readKnownHosts(desk), field);
@@ -84,7 +96,10 @@ async function valuesOf(field: Wanted, inventory: string | undefined): Promise<r
       return Object.keys((await load()).alerts?.channels ?? {});
     case 'script': {
       const { listAllScripts } = await import('../workflows/answers/test-script.ts');
-      return [...(await listAllScripts(await load().catch(() => null))).map(({ name }) => name), files];
+      return [
+        ...(await listAllScripts(await load().catch(() => null))).map(({ name }) => name),
+        files,
+      ];
     }
     case 'file':
     case 'folder':
@@ -95,7 +110,10 @@ async function valuesOf(field: Wanted, inventory: string | undefined): Promise<r
 }
 
 /** Every candidate, also those that the last word does not begin. */
-async function candidatesOf(program: Command, words: readonly string[]): Promise<readonly string[]> {
+async function candidatesOf(
+  program: Command,
+  words: readonly string[],
+): Promise<readonly string[]> {
   const typed = words.at(-1) ?? '';
   const place = placeOf(program, words.slice(0, -1));
   const { command, option, inventory } = place;
@@ -104,7 +122,9 @@ async function candidatesOf(program: Command, words: readonly string[]): Promise
   }
   if (option?.long === '--limit') return valuesOf({ of: 'pattern' }, inventory);
   if (option?.long === '--inventory') return [files];
-  const choices = option?.argChoices ?? (option === undefined ? command.registeredArguments[place.before]?.argChoices : undefined);
+  const choices =
+    option?.argChoices ??
+    (option === undefined ? command.registeredArguments[place.before]?.argChoices : undefined);
   if (choices !== undefined) return choices;
   const field = fieldAt(place);
   if (field !== undefined) return valuesOf(field, inventory);

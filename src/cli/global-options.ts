@@ -26,17 +26,27 @@ export interface GlobalOptions {
 
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
-const parseWait = durationOption('--wait', { min: 0, max: 7 * 24 * 3_600_000, words: 'of at most 7 days' }, '30s');
+const parseWait = durationOption(
+  '--wait',
+  { min: 0, max: 7 * 24 * 3_600_000, words: 'of at most 7 days' },
+  '30s',
+);
 
 /** Declares the global options on the program; commands read them with {@link globalOptions}. */
 export function declareGlobalOptions(program: Command): void {
   program
     .option(
       '-i, --inventory <file>',
-      'the inventory; default: the variable FLEET_INVENTORY, else inventory.yaml here or in a folder above',
+      'the inventory; default: the variable FLEET_INVENTORY, else inventory.yaml here or ' +
+        'in a folder above',
       process.env.FLEET_INVENTORY || undefined,
     )
-    .option('-l, --limit <pattern>', 'only these hosts: names, globs, groups, label=value, !exclusion (repeatable)', collect, [])
+    .option(
+      '-l, --limit <pattern>',
+      'only these hosts: names, globs, groups, label=value, !exclusion (repeatable)',
+      collect,
+      [],
+    )
     .option('--json', 'print one JSON document instead of text', false)
     .option('--events', 'progress as JSON lines on standard error, for programs', false)
     .option('--wide', 'never shorten tables, also on a narrow terminal', false)
@@ -45,7 +55,13 @@ export function declareGlobalOptions(program: Command): void {
     .option('-q, --quiet', 'no progress: only results, questions and errors', false)
     .option('--verbose', 'progress as a log, with every act', false)
     .option('-y, --yes', 'do not ask before acting', false)
-    .option('--wait <duration>', 'wait this long for another fleet command to end: 30, 30s, 10m', parseWait, 0);
+    .option(
+      '--wait <duration>',
+      'wait this long for another fleet command to end: 30, 30s, 10m',
+      parseWait,
+      0,
+    );
 }
 
-export const globalOptions = (command: Command): Omit<GlobalOptions, 'signal'> => command.optsWithGlobals<Omit<GlobalOptions, 'signal'>>();
+export const globalOptions = (command: Command): Omit<GlobalOptions, 'signal'> =>
+  command.optsWithGlobals<Omit<GlobalOptions, 'signal'>>();

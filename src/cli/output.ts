@@ -4,11 +4,15 @@ import { exitCode, exitCodeOf } from '../verbs/exit-codes.ts';
 import { formatError, formatErrors } from './render/error.ts';
 import { annotateError, printErr, printJson, printOut, printPaged, printRaw } from './terminal.ts';
 
-/** Version of every JSON document that fleet prints; raised when a field changes its meaning or goes away. */
+/**
+ * Version of every JSON document that fleet prints; raised when a field changes its meaning or goes
+ * away.
+ */
 export const jsonVersion = 1;
 
 /**
- * What a command has to say at its end: `data` is the JSON form, `text` the same for people, `errors` what failed for some hosts or accounts.
+ * What a command has to say at its end: `data` is the JSON form, `text` the same for people,
+ * `errors` what failed for some hosts or accounts.
  * The exit code follows from them unless it is given.
  */
 export interface CommandResult {
@@ -18,7 +22,9 @@ export interface CommandResult {
   readonly exitCode?: number;
   /** The text is a host's output and goes to no terminal: as it is. */
   readonly isRaw?: boolean;
-  /** The whole text of a look that has ended: where it is long, a terminal shows it through a pager. */
+  /**
+   * The whole text of a look that has ended: where it is long, a terminal shows it through a pager.
+   */
   readonly isPaged?: boolean;
   /** It has been printed already; Ctrl-C ended it. */
   readonly isShown?: boolean;
@@ -26,7 +32,14 @@ export interface CommandResult {
   readonly endsBySignal?: boolean;
 }
 
-const errorData = ({ code, message, hint, host, account, problems }: FleetError): Record<string, unknown> => ({
+const errorData = ({
+  code,
+  message,
+  hint,
+  host,
+  account,
+  problems,
+}: FleetError): Record<string, unknown> => ({
   code,
   message,
   hint,
@@ -41,16 +54,32 @@ interface PrintOptions {
   readonly pager: boolean;
 }
 
-/** Prints a command's result and sets the exit code. Results go to standard output, errors and progress to standard error. */
-export function printResult(command: string, { json, pager }: PrintOptions, result: CommandResult): void {
+/**
+ * Prints a command's result and sets the exit code. Results go to standard output, errors and
+ * progress to standard error.
+ */
+export function printResult(
+  command: string,
+  { json, pager }: PrintOptions,
+  result: CommandResult,
+): void {
   const errors = result.errors ?? [];
   process.exitCode = result.exitCode ?? (errors.length > 0 ? exitCode.failed : exitCode.ok);
   if (json) {
-    const document = { version: jsonVersion, command, ok: process.exitCode === exitCode.ok, ...result.data, errors: errors.map(errorData) };
+    const document = {
+      version: jsonVersion,
+      command,
+      ok: process.exitCode === exitCode.ok,
+      ...result.data,
+      errors: errors.map(errorData),
+    };
     printJson(document);
     return;
   }
-  if (result.text !== '') (result.isRaw === true ? printRaw : pager && result.isPaged === true ? printPaged : printOut)(result.text);
+  if (result.text !== '')
+    (result.isRaw === true ? printRaw : pager && result.isPaged === true ? printPaged : printOut)(
+      result.text,
+    );
   for (const text of formatErrors(errors)) printErr(text);
   for (const { message } of errors) annotateError(message);
 }
@@ -70,6 +99,12 @@ export function printFailure(command: string, json: boolean, thrown: unknown): v
     return;
   }
   const details = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  if (json) printJson({ version: jsonVersion, command, ok: false, errors: [{ code: 'bug', message: details }] });
+  if (json)
+    printJson({
+      version: jsonVersion,
+      command,
+      ok: false,
+      errors: [{ code: 'bug', message: details }],
+    });
   else printErr(`This is a bug in fleet, please report it:\n${details}`);
 }

@@ -9,12 +9,16 @@ import { guardOutput, printErr, printOut, printRaw } from './terminal.ts';
 import { isPrinted, usageError } from './usage-error.ts';
 import { addVerb } from './verb-command.ts';
 
-/** The version in package.json, which lies two folders above this file in a checkout and one above the built one. */
+/**
+ * The version in package.json, which lies two folders above this file in a checkout and one above
+ * the built one.
+ */
 function readVersion(): string {
   for (const path of ['../package.json', '../../package.json']) {
     try {
       const manifest: unknown = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
-      if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version);
+      if (typeof manifest === 'object' && manifest !== null && 'version' in manifest)
+        return String(manifest.version);
     } catch {
       // Not this one.
     }
@@ -24,10 +28,15 @@ function readVersion(): string {
 
 /** As commander says it, without defaults that say nothing. */
 function optionDescription(option: Option): string {
-  const isPlain = option.defaultValue === undefined || option.defaultValue === false || Array.isArray(option.defaultValue);
+  const isPlain =
+    option.defaultValue === undefined ||
+    option.defaultValue === false ||
+    Array.isArray(option.defaultValue);
   const notes = [
     ...(option.argChoices === undefined ? [] : [`choices: ${option.argChoices.join(', ')}`]),
-    ...(isPlain || option.defaultValue === 0 ? [] : [`default: ${String(option.defaultValueDescription ?? option.defaultValue)}`]),
+    ...(isPlain || option.defaultValue === 0
+      ? []
+      : [`default: ${String(option.defaultValueDescription ?? option.defaultValue)}`]),
   ];
   return notes.length === 0 ? option.description : `${option.description} (${notes.join('; ')})`;
 }
@@ -35,9 +44,17 @@ function optionDescription(option: Option): string {
 /** The whole command line, with every command in it. */
 export function buildProgram(): Command {
   const program = new Command('fleet')
-    .description('Runs session-bound workers, first of all Telegram account workers, on many small servers over SSH.')
+    .description(
+      'Runs session-bound workers, first of all Telegram account workers, on many small ' +
+        'servers over SSH.',
+    )
     .version(readVersion())
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: false, minWidthToWrap: 16, optionDescription })
+    .configureHelp({
+      sortSubcommands: false,
+      showGlobalOptions: false,
+      minWidthToWrap: 16,
+      optionDescription,
+    })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => printOut(text.trimEnd()),
@@ -56,7 +73,10 @@ const wantsJson = (): boolean => {
   return process.argv.slice(2, end === -1 ? undefined : end).includes('--json');
 };
 
-/** Parses this process's arguments and runs the command that they name. Sets the exit code; never rejects for a mistake of the operator. */
+/**
+ * Parses this process's arguments and runs the command that they name. Sets the exit code; never
+ * rejects for a mistake of the operator.
+ */
 export async function runProgram(): Promise<void> {
   guardOutput();
   try {
@@ -69,6 +89,11 @@ export async function runProgram(): Promise<void> {
     await buildProgram().parseAsync();
   } catch (error) {
     if (isPrinted(error)) process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.input;
-    else printFailure('', wantsJson(), error instanceof CommanderError ? usageError(error, null) : error);
+    else
+      printFailure(
+        '',
+        wantsJson(),
+        error instanceof CommanderError ? usageError(error, null) : error,
+      );
   }
 }

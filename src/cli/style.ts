@@ -2,8 +2,10 @@ import colours from 'chalk';
 import { visible } from '../model/visible.ts';
 
 /**
- * Colours as chalk would set them, but sealed: the sink (terminal.ts) makes an escape sequence only of what bears the token of this process. A host that sends
- * escape sequences of its own does not know it. It is made by the first colour: a start without colours does not load node:crypto, which takes 4 ms.
+ * Colours as chalk would set them, but sealed: the sink (terminal.ts) makes an escape sequence only
+ * of what bears the token of this process. A host that sends
+ * escape sequences of its own does not know it. It is made by the first colour: a start without
+ * colours does not load node:crypto, which takes 4 ms.
  */
 let seal: { readonly token: string; readonly marks: RegExp } | undefined;
 
@@ -26,8 +28,13 @@ function painter(open: number, close: number): Painter {
   return (text) => {
     if (colours.level === 0 || text === '') return text;
     const [before, after] = [mark(open), mark(close)];
-    // What ends an inner colour begins this one again, and a line never bears its colour into the next.
-    return before + text.replaceAll(after, after + before).replaceAll('\n', `${after}\n${before}`) + after;
+    // What ends an inner colour begins this one again, and a line never bears its colour into the
+    // next.
+    return (
+      before +
+      text.replaceAll(after, after + before).replaceAll('\n', `${after}\n${before}`) +
+      after
+    );
   };
 }
 
@@ -47,13 +54,20 @@ export const withColours = (text: string, keep: (part: string) => string): strin
     .map((part, index) => (index % 2 === 1 ? `\u001b[${part}m` : keep(part)))
     .join('');
 
-/** A part of a text that has one colour: the codes that are open in it, in the order in which they were opened. */
+/**
+ * A part of a text that has one colour: the codes that are open in it, in the order in which they
+ * were opened.
+ */
 export interface Run {
   readonly codes: readonly number[];
   readonly text: string;
 }
 
-const closes: Readonly<Record<number, readonly number[]>> = { 22: [1, 2], 39: [31, 32, 33, 97], 49: [40] };
+const closes: Readonly<Record<number, readonly number[]>> = {
+  22: [1, 2],
+  39: [31, 32, 33, 97],
+  49: [40],
+};
 const closeOf = (code: number): number => (code < 3 ? 22 : code === 40 ? 49 : 39);
 
 /** The text in parts of one colour each. */

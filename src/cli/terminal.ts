@@ -4,11 +4,13 @@ import { exitCode } from '../verbs/exit-codes.ts';
 import { withColours } from './style.ts';
 
 /**
- * The only place that writes to this process's output (held by a test): whatever came from a host, a worker, a file or a server passes {@link visible} here.
+ * The only place that writes to this process's output (held by a test): whatever came from a host,
+ * a worker, a file or a server passes {@link visible} here.
  */
 
 /** Logs of these obey what looks like a command in them. */
-const isObeyed = (): boolean => ['GITHUB_ACTIONS', 'TF_BUILD', 'TEAMCITY_VERSION'].some((name) => process.env[name]);
+const isObeyed = (): boolean =>
+  ['GITHUB_ACTIONS', 'TF_BUILD', 'TEAMCITY_VERSION'].some((name) => process.env[name]);
 
 const shown = (text: string): string => {
   const safe = withColours(text, visible);
@@ -22,13 +24,20 @@ export const printOut = (text: string): void => console.log(shown(text));
 function pagerHere(): string | null {
   const pager = (process.env.PAGER ?? 'less').trim();
   const { isTTY } = process.stdout;
-  const isUnattended = !isTTY || !process.stdin.isTTY || process.env.CI !== undefined || process.env.TERM === 'dumb';
-  // A pager runs what its user types, and PAGER what it holds, with the rights that were lent for fleet alone.
-  const isLent = ['SUDO_UID', 'DOAS_USER', 'PKEXEC_UID'].some((name) => process.env[name] !== undefined);
+  const isUnattended =
+    !isTTY || !process.stdin.isTTY || process.env.CI !== undefined || process.env.TERM === 'dumb';
+  // A pager runs what its user types, and PAGER what it holds, with the rights that were lent for
+  // fleet alone.
+  const isLent = ['SUDO_UID', 'DOAS_USER', 'PKEXEC_UID'].some(
+    (name) => process.env[name] !== undefined,
+  );
   return isLent || isUnattended || pager === '' || pager === 'cat' ? null : pager;
 }
 
-/** The same; where it is longer than the terminal, through PAGER (default: less). Without a pager it is printed. */
+/**
+ * The same; where it is longer than the terminal, through PAGER (default: less). Without a pager it
+ * is printed.
+ */
 export function printPaged(text: string): void {
   const pager = pagerHere();
   if (pager === null || shown(text).split('\n').length < (process.stdout.rows || 24)) {
@@ -54,25 +63,43 @@ export function printPaged(text: string): void {
 export const printErr = (text: string): void => console.error(shown(text));
 
 const toJson = (value: unknown): string =>
-  visibleJson(JSON.stringify(value, (_, field: unknown) => (typeof field === 'bigint' ? field.toString() : field)));
+  visibleJson(
+    JSON.stringify(value, (_, field: unknown) =>
+      typeof field === 'bigint' ? field.toString() : field,
+    ),
+  );
 
 let liveNote: ((text: string) => void) | null = null;
 
-/** While a display redraws its lines on standard error, which keeps back what others write there until it ends: where notes are shown instead; null: it has ended. */
+/**
+ * While a display redraws its lines on standard error, which keeps back what others write there
+ * until it ends: where notes are shown instead; null: it has ended.
+ */
 export function showNotesIn(show: ((text: string) => void) | null): void {
   liveNote = show;
 }
 
 /** A line that has to be seen now, whatever is drawn. */
-export const printNote = (text: string): void => (liveNote === null ? printErr(text) : liveNote(shown(text)));
+export const printNote = (text: string): void =>
+  liveNote === null ? printErr(text) : liveNote(shown(text));
 
-/** One JSON document on one line. BigInt becomes decimal text; what a terminal or a log would obey is `\uXXXX`. */
-export const printJson = (value: unknown, to: 'out' | 'err' = 'out'): void => console[to === 'out' ? 'log' : 'error'](toJson(value));
+/**
+ * One JSON document on one line. BigInt becomes decimal text; what a terminal or a log would obey
+ * is `\uXXXX`.
+ */
+export const printJson = (value: unknown, to: 'out' | 'err' = 'out'): void =>
+  console[to === 'out' ? 'log' : 'error'](toJson(value));
 
-/** What a host printed, byte for byte as far as it is text: only where no terminal and no log reads it, or where the operator asks for it. */
+/**
+ * What a host printed, byte for byte as far as it is text: only where no terminal and no log reads
+ * it, or where the operator asks for it.
+ */
 export const printRaw = (text: string): void => console.log(withColours(text, (part) => part));
 
-/** Whether standard output goes into a file or another program, so that a host's output may stay as it is. In a pipeline a pipe is its log. */
+/**
+ * Whether standard output goes into a file or another program, so that a host's output may stay as
+ * it is. In a pipeline a pipe is its log.
+ */
 export function isOutputPlain(): boolean {
   if (process.stdout.isTTY) return false;
   if (!isObeyed() && !process.env.CI) return true;
@@ -84,15 +111,18 @@ export function isOutputPlain(): boolean {
 }
 
 /** What a command of GitHub's log may not contain literally. */
-const commandData = (text: string): string => visible(text).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+const commandData = (text: string): string =>
+  visible(text).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 
 /** The lines of GitHub's log that are commands. Only these, and only from here. Pure. */
 export const githubCommand = {
   error: (message: string): string => `::error::${commandData(message)}`,
   fold: (title: string, lines: readonly string[]): string =>
-    [`::group::${commandData(visibleLine(title))}`, ...lines.map((line) => disarmed(withColours(line, visible))), '::endgroup::'].join(
-      '\n',
-    ),
+    [
+      `::group::${commandData(visibleLine(title))}`,
+      ...lines.map((line) => disarmed(withColours(line, visible))),
+      '::endgroup::',
+    ].join('\n'),
 };
 
 /** An annotation of the run; GitHub shows it on the summary page. Nothing elsewhere. */
@@ -101,25 +131,33 @@ export function annotateError(message: string): void {
 }
 
 /** One fold of GitHub's log. */
-export const printFold = (title: string, lines: readonly string[]): void => console.error(githubCommand.fold(title, lines));
+export const printFold = (title: string, lines: readonly string[]): void =>
+  console.error(githubCommand.fold(title, lines));
 
 /** The terminal's second screen, so that what was there before is there again after `leave`. */
 export const screen = {
   enter: (): unknown => process.stdout.write('\u001b[?1049h\u001b[?25l'),
-  /** Each line is cleared behind its end instead of the whole screen before, which would flicker. */
-  draw: (text: string): unknown => process.stdout.write(`\u001b[H${shown(text).replaceAll('\n', '\u001b[K\n')}\u001b[K\u001b[J`),
+  /**
+   * Each line is cleared behind its end instead of the whole screen before, which would flicker.
+   */
+  draw: (text: string): unknown =>
+    process.stdout.write(`\u001b[H${shown(text).replaceAll('\n', '\u001b[K\n')}\u001b[K\u001b[J`),
   leave: (): unknown => process.stdout.write('\u001b[?25h\u001b[?1049l'),
   rows: (): number => process.stdout.rows,
 } as const;
 
-/** Columns and lines that a progress display on standard error may take: a mark is put in front, and a question or an error may come below. */
+/**
+ * Columns and lines that a progress display on standard error may take: a mark is put in front, and
+ * a question or an error may come below.
+ */
 export const progressArea = (): { readonly columns: number; readonly rows: number } => ({
   columns: Math.max(20, (process.stderr.columns || 80) - 4),
   rows: Math.max(4, Math.min(40, (process.stderr.rows || 24) - 3)),
 });
 
 /**
- * Shows the cursor again and ends colours: what a progress display or a question may have left when a command leaves at once. Past the stream, whose writes a
+ * Shows the cursor again and ends colours: what a progress display or a question may have left when
+ * a command leaves at once. Past the stream, whose writes a
  * progress display keeps to itself while it draws.
  */
 export function restoreTerminal(): void {
@@ -134,8 +172,10 @@ export function restoreTerminal(): void {
 let isGuarded = false;
 
 /**
- * A reader that has gone away (`fleet status | head`, a closed terminal) ends nothing: what is under way goes on, what it prints is
- * dropped. Output that cannot be written for another reason, such as a full disk, is said on standard error and fails the command.
+ * A reader that has gone away (`fleet status | head`, a closed terminal) ends nothing: what is
+ * under way goes on, what it prints is
+ * dropped. Output that cannot be written for another reason, such as a full disk, is said on
+ * standard error and fails the command.
  */
 export function guardOutput(): void {
   if (isGuarded) return;
@@ -160,4 +200,6 @@ export function widenTables(): void {
 
 /** Columns that a table on standard output may take; without a terminal as many as it wants. */
 export const tableWidth = (): number =>
-  isWide || !process.stdout.isTTY ? Number.POSITIVE_INFINITY : Math.max(40, process.stdout.columns || 80);
+  isWide || !process.stdout.isTTY
+    ? Number.POSITIVE_INFINITY
+    : Math.max(40, process.stdout.columns || 80);

@@ -2,7 +2,9 @@ import type { Verb, VerbGroup } from '../verbs/verb.ts';
 import type { VerbText } from './verb-text.ts';
 
 /** The texts of a group's verbs, by the verbs' names. Loaded by the verb that is called. */
-const files: Readonly<Partial<Record<VerbGroup, () => Promise<{ readonly texts: Readonly<Record<string, VerbText>> }>>>> = {
+const files: Readonly<
+  Partial<Record<VerbGroup, () => Promise<{ readonly texts: Readonly<Record<string, VerbText>> }>>>
+> = {
   setup: () => import('./texts/setup.ts'),
   accounts: () => import('./texts/accounts.ts'),
   talk: () => import('./texts/talk.ts'),

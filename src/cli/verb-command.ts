@@ -21,7 +21,11 @@ interface CommandOptions {
   readonly watch?: number;
 }
 
-function textIn(text: VerbText, { plan, result, isPlanOnly }: Outcome, about: TextCircumstances<Input>): string | Promise<string> {
+function textIn(
+  text: VerbText,
+  { plan, result, isPlanOnly }: Outcome,
+  about: TextCircumstances<Input>,
+): string | Promise<string> {
   if ('result' in text) return text.result(result, about);
   return isPlanOnly ? (text.plan?.(plan, about) ?? '') : text.done(result, plan, about);
 }
@@ -47,7 +51,9 @@ class Call {
       this.#input,
       deskFor(this.#options, (proposal, isAsked) => this.#propose(proposal, isAsked), watch),
     );
-    return watch === null ? this.#resultOf(outcome) : { data: {}, text: '', endsBySignal: true, isShown: true };
+    return watch === null
+      ? this.#resultOf(outcome)
+      : { data: {}, text: '', endsBySignal: true, isShown: true };
   }
 
   #about(input: Input, lines = Number.POSITIVE_INFINITY): TextCircumstances<Input> {
@@ -65,11 +71,19 @@ class Call {
     const { data, errors, exitCode, input } = outcome;
     const text = this.#text;
     return {
-      ...{ data, errors, text: this.#options.json ? '' : await textIn(text, outcome, this.#about(input)) },
+      ...{
+        data,
+        errors,
+        text: this.#options.json ? '' : await textIn(text, outcome, this.#about(input)),
+      },
       ...{ isPaged: this.#verb.kind === 'look' || this.#verb.effects === 'nothing' },
       ...(exitCode === undefined ? {} : { exitCode }),
-      ...('result' in text && text.isRaw !== undefined ? { isRaw: text.isRaw(this.#input) || isOutputPlain() } : {}),
-      ...('result' in text && text.endsBySignal?.(this.#input) === true ? { endsBySignal: true } : {}),
+      ...('result' in text && text.isRaw !== undefined
+        ? { isRaw: text.isRaw(this.#input) || isOutputPlain() }
+        : {}),
+      ...('result' in text && text.endsBySignal?.(this.#input) === true
+        ? { endsBySignal: true }
+        : {}),
     };
   }
 
@@ -83,7 +97,9 @@ class Call {
     if (intervalMs === null) return null;
     if (process.stdout.isTTY && !json) {
       return (look) =>
-        watchOnTerminal(intervalMs, look, async (outcome, lines) => textIn(text, outcome, this.#about(outcome.input, lines)));
+        watchOnTerminal(intervalMs, look, async (outcome, lines) =>
+          textIn(text, outcome, this.#about(outcome.input, lines)),
+        );
     }
     if (watch === undefined) return null;
     const print = async (outcome: Outcome): Promise<void> =>
@@ -93,27 +109,39 @@ class Call {
 }
 
 const watchOption = new Option('--watch [duration]', 'repeat until Ctrl-C; default: every 2s')
-  .argParser(durationOption('--watch', { min: 500, max: 3_600_000, words: 'from 0.5 s to 1 hour' }, '5s'))
+  .argParser(
+    durationOption('--watch', { min: 500, max: 3_600_000, words: 'from 0.5 s to 1 hour' }, '5s'),
+  )
   .preset('2s');
 
 /** The command of the verb, with its parents. */
-export function addVerb(program: Command, verb: Verb, parents: Readonly<Record<string, string>>): void {
+export function addVerb(
+  program: Command,
+  verb: Verb,
+  parents: Readonly<Record<string, string>>,
+): void {
   const words = verb.name.split(' ');
   const name = words.pop() ?? '';
   const parent = words.reduce((command, word) => {
     const known = command.commands.find((each) => each.name() === word);
     return known ?? command.command(word).description(parents[word] ?? '');
   }, program);
-  const command = parent.command(name, { isDefault: verb.isDefault === true }).description(verb.summary);
+  const command = parent
+    .command(name, { isDefault: verb.isDefault === true })
+    .description(verb.summary);
   const alias = verb.alias ?? (name === 'list' ? 'ls' : undefined);
   if (alias !== undefined) command.alias(alias);
-  for (const [key, field] of fieldsAt(verb, 'argument')) command.addArgument(argumentOf(key, field));
+  for (const [key, field] of fieldsAt(verb, 'argument'))
+    command.addArgument(argumentOf(key, field));
   for (const [key, field] of fieldsAt(verb, 'option')) command.addOption(optionOf(key, field));
-  if ('dryRun' in verb.input) command.addOption(new Option('--check', 'the same as --dry-run').hideHelp());
+  if ('dryRun' in verb.input)
+    command.addOption(new Option('--check', 'the same as --dry-run').hideHelp());
   if (verb.isWatchable === true) command.addOption(watchOption);
   command.exitOverride((error) => {
     throw isPrinted(error) ? error : usageError(error, verb);
   });
   describe(command, verb);
-  setAction<CommandOptions>(command, async (invocation) => new Call(verb, await textOf(verb), invocation).run());
+  setAction<CommandOptions>(command, async (invocation) =>
+    new Call(verb, await textOf(verb), invocation).run(),
+  );
 }

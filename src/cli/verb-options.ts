@@ -9,7 +9,8 @@ import type { Invocation } from './run-command.ts';
 export type Input = InputOf<Fields>;
 
 /** The option of a field: `dryRun` is `--dry-run`. */
-export const longFlag = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+export const longFlag = (name: string): string =>
+  `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** Reads one value of an option; undefined: it is a text. */
 function readerOf(long: string, field: Field): ((text: string) => unknown) | undefined {
@@ -17,7 +18,8 @@ function readerOf(long: string, field: Field): ((text: string) => unknown) | und
   if (choices !== undefined) return choiceOption(long, choices, field.example);
   if (of === 'count') return countOption(long, range, example);
   if (of === 'number') return numberOption(long, range, example);
-  if (of === 'duration') return durationOption(long, { ...range, words: range.words ?? '' }, example);
+  if (of === 'duration')
+    return durationOption(long, { ...range, words: range.words ?? '' }, example);
   return undefined;
 }
 
@@ -25,13 +27,21 @@ function readerOf(long: string, field: Field): ((text: string) => unknown) | und
 export function optionOf(name: string, field: Field): Option {
   const long = longFlag(name);
   const words = field.isMany && field.many === 'words' ? `<${field.shown}...>` : `<${field.shown}>`;
-  const flags = [field.short === undefined ? '' : `-${field.short}, `, long, field.of === 'flag' ? '' : ` ${words}`].join('');
+  const flags = [
+    field.short === undefined ? '' : `-${field.short}, `,
+    long,
+    field.of === 'flag' ? '' : ` ${words}`,
+  ].join('');
   const option = new Option(flags, field.words);
   if (field.choices !== undefined) option.choices(field.choices);
   const read = readerOf(long, field);
   if (field.isMany && field.many !== 'words') {
-    const split = (value: string): unknown[] => (field.many === 'commas' ? value.split(',') : [value]).map(read ?? String);
-    option.argParser((value: string, before: readonly unknown[] | undefined) => [...(before ?? []), ...split(value)]);
+    const split = (value: string): unknown[] =>
+      (field.many === 'commas' ? value.split(',') : [value]).map(read ?? String);
+    option.argParser((value: string, before: readonly unknown[] | undefined) => [
+      ...(before ?? []),
+      ...split(value),
+    ]);
   } else if (read !== undefined) option.argParser(read);
   if (field.isMany) option.default([]);
   if (field.start !== undefined) option.default(field.start, field.startWords);
@@ -40,10 +50,15 @@ export function optionOf(name: string, field: Field): Option {
 }
 
 /** The argument of a field. */
-export function argumentOf(name: string, { shown = name, isMany, isOptional, words = '', choices, example }: Field): Argument {
+export function argumentOf(
+  name: string,
+  { shown = name, isMany, isOptional, words = '', choices, example }: Field,
+): Argument {
   const dots = isMany === true ? '...' : '';
   const argument = new Argument(isOptional ? `[${shown}${dots}]` : `<${shown}${dots}>`, words);
-  return choices === undefined ? argument : argument.choices(choices).argParser(choiceOption(shown.toUpperCase(), choices, example));
+  return choices === undefined
+    ? argument
+    : argument.choices(choices).argParser(choiceOption(shown.toUpperCase(), choices, example));
 }
 
 /** The verb's arguments, or its options, in their order. */
@@ -52,7 +67,10 @@ export const fieldsAt = (verb: Verb, place: Field['place']): [string, Field][] =
 
 /** What the verb gets: arguments by their places, options by their names. */
 export function inputOf(verb: Verb, { args, options }: Invocation<object>): Input {
-  const places = fieldsAt(verb, 'argument').map(([name, { isMany }], place) => [name, isMany ? args.slice(place) : args[place]]);
+  const places = fieldsAt(verb, 'argument').map(([name, { isMany }], place) => [
+    name,
+    isMany ? args.slice(place) : args[place],
+  ]);
   const named = fieldsAt(verb, 'option').map(([name, { of }]) => {
     const value: unknown = Reflect.get(options, name);
     // `--check` says what `--dry-run` says.

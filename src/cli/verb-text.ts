@@ -37,7 +37,9 @@ export interface ChangeText<I, P, D> {
 }
 
 // Members are written as methods, so that the text of every verb is one of these.
-export type VerbText = ResultText<InputOf<Fields>, unknown> | ChangeText<InputOf<Fields>, unknown, unknown>;
+export type VerbText =
+  | ResultText<InputOf<Fields>, unknown>
+  | ChangeText<InputOf<Fields>, unknown, unknown>;
 
 /** The text that goes with a verb. */
 export type TextOf<V> =

@@ -1,4 +1,7 @@
-/** Looks that are repeated: on a terminal's second screen, so that what was there before is there again afterwards; elsewhere one after the other. */
+/**
+ * Looks that are repeated: on a terminal's second screen, so that what was there before is there
+ * again afterwards; elsewhere one after the other.
+ */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../verbs/outcome.ts';
@@ -10,7 +13,14 @@ const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 type Look = () => Promise<Outcome>;
 
 /** Ctrl-C came before the first look had ended. */
-const nothing: Outcome = { input: { limit: [] }, plan: null, result: null, isPlanOnly: false, data: {}, errors: [] };
+const nothing: Outcome = {
+  input: { limit: [] },
+  plan: null,
+  result: null,
+  isPlanOnly: false,
+  data: {},
+  errors: [],
+};
 
 /** At most so many lines; what does not fit is counted. */
 function fitted(text: string, height: number): string {
@@ -20,7 +30,10 @@ function fitted(text: string, height: number): string {
   return [...shown, chalk.dim(`... and ${lines.length - shown.length} more lines`)].join('\n');
 }
 
-/** Until Ctrl-C, which is how it ends and no failure; a terminal that is gone ends it, too. Returns the last outcome. */
+/**
+ * Until Ctrl-C, which is how it ends and no failure; a terminal that is gone ends it, too. Returns
+ * the last outcome.
+ */
 export async function watchOnTerminal(
   intervalMs: number,
   look: Look,
@@ -56,7 +69,10 @@ export async function watchOnTerminal(
   return last;
 }
 
-/** Without a terminal: each look is printed after the one before, until Ctrl-C; one that it cuts off is not. Returns the last outcome. */
+/**
+ * Without a terminal: each look is printed after the one before, until Ctrl-C; one that it cuts off
+ * is not. Returns the last outcome.
+ */
 export async function watchInLines(
   intervalMs: number,
   signal: AbortSignal,

@@ -4,7 +4,11 @@ import { FleetError } from '../model/errors.ts';
 import { bootVerdictSchema, claimState, words } from './protocol-schemas.ts';
 
 const count = z.number().int().nonnegative();
-const windows = z.object({ m1: z.number().nullable(), m5: z.number().nullable(), m15: z.number().nullable() });
+const windows = z.object({
+  m1: z.number().nullable(),
+  m5: z.number().nullable(),
+  m15: z.number().nullable(),
+});
 
 const workerStatus = z.object({
   format: z.literal(1),
@@ -35,7 +39,9 @@ const workerStatus = z.object({
     .optional(),
   until: z.string().max(64).nullable(),
   latencyMs: z.number().nonnegative().nullable(),
-  counters: z.record(z.string().regex(/^[\w.-]{1,64}$/), z.number()).refine((counters) => Object.keys(counters).length <= 256),
+  counters: z
+    .record(z.string().regex(/^[\w.-]{1,64}$/), z.number())
+    .refine((counters) => Object.keys(counters).length <= 256),
 });
 
 const accountFields = z.object({
@@ -56,7 +62,10 @@ const accountFields = z.object({
   contained: words(300).optional(),
 });
 
-/** A status is the worker's own: one that is none is a fault of this account, and no reason to know nothing of its host. */
+/**
+ * A status is the worker's own: one that is none is a fault of this account, and no reason to know
+ * nothing of its host.
+ */
 const accountSample = accountFields.transform(({ status, ...account }) => {
   const parsed = workerStatus.nullable().safeParse(status);
   if (parsed.success) return { ...account, status: parsed.data };
@@ -80,7 +89,10 @@ const common = {
     kernel: z.string().max(200),
     arch: z.string().max(32),
   }),
-  cpu: z.object({ cores: count.min(1), busyRatio: windows.extend({ now: z.number().min(0).max(1.01) }) }),
+  cpu: z.object({
+    cores: count.min(1),
+    busyRatio: windows.extend({ now: z.number().min(0).max(1.01) }),
+  }),
   memory: z.object({
     totalBytes: z.number().positive(),
     availableBytes: z.number().nonnegative(),
@@ -106,16 +118,19 @@ const previous = z.object({ protocol: z.literal(agentProtocol - 1), ...common })
 const anyVersion = z.object({ protocol: z.number().int() });
 
 /**
- * Bytes of a sample or of its metrics at most: 28 KiB are the longest that an account can be told in, and besides the accounts that a host may own
+ * Bytes of a sample or of its metrics at most: 28 KiB are the longest that an account can be told
+ * in, and besides the accounts that a host may own
  * it may still name those that it gave away. Pure.
  */
-export const sampleLimitBytes = (maxAccounts: number): number => (64 + 28 * (2 * maxAccounts + 16)) * 1024;
+export const sampleLimitBytes = (maxAccounts: number): number =>
+  (64 + 28 * (2 * maxAccounts + 16)) * 1024;
 
 /** The unix socket's path of the agent's sample. */
 export const samplePath = '/sample';
 
 /**
- * An agent's reply as a sample. Understands this protocol and the one before, whose missing fields become null. Errors: `agent-reply`, naming the
+ * An agent's reply as a sample. Understands this protocol and the one before, whose missing fields
+ * become null. Errors: `agent-reply`, naming the
  * host and the field.
  */
 export function parseHostSample(host: string, reply: Uint8Array): HostSample {
@@ -125,12 +140,20 @@ export function parseHostSample(host: string, reply: Uint8Array): HostSample {
   try {
     value = JSON.parse(new TextDecoder().decode(reply));
   } catch (cause) {
-    throw refuse('is not JSON', `look at it with: fleet exec ${host} -- journalctl -u fleet-agent -n 20`, cause);
+    throw refuse(
+      'is not JSON',
+      `look at it with: fleet exec ${host} -- journalctl -u fleet-agent -n 20`,
+      cause,
+    );
   }
   const version = anyVersion.safeParse(value);
-  if (!version.success) throw refuse('names no protocol', `bring the agent up to date: fleet init --limit ${host}`);
+  if (!version.success)
+    throw refuse('names no protocol', `bring the agent up to date: fleet init --limit ${host}`);
   if (version.data.protocol > agentProtocol) {
-    throw refuse(`speaks protocol ${version.data.protocol}, newer than ${agentProtocol}`, 'update fleet on this machine');
+    throw refuse(
+      `speaks protocol ${version.data.protocol}, newer than ${agentProtocol}`,
+      'update fleet on this machine',
+    );
   }
   if (version.data.protocol < agentProtocol - 1) {
     throw refuse(

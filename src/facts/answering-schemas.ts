@@ -1,6 +1,10 @@
 import * as z from 'zod';
 import type { Behaviour } from '../../hostside/protocol/behaviour.ts';
-import { type RecentSilences, type SilenceReason, silenceReasons } from '../../hostside/protocol/silence.ts';
+import {
+  type RecentSilences,
+  type SilenceReason,
+  silenceReasons,
+} from '../../hostside/protocol/silence.ts';
 import { words } from './protocol-schemas.ts';
 
 const text = z.string().max(256);
@@ -48,16 +52,27 @@ const sharing = z.object({
     .max(10_000),
 });
 
-/** What the operator's side itself reads of a behaviour, checked; the rest is only compared with what it should be. */
+/**
+ * What the operator's side itself reads of a behaviour, checked; the rest is only compared with
+ * what it should be.
+ */
 const behaviourSchema = z.looseObject({
   format: z.literal(1),
   account: text,
   isPaused: z.boolean(),
   chats: z
-    .array(sharing.extend({ id: digits, name: text.nullable(), former: sharing.extend({ untilMs: z.number() }).optional() }))
+    .array(
+      sharing.extend({
+        id: digits,
+        name: text.nullable(),
+        former: sharing.extend({ untilMs: z.number() }).optional(),
+      }),
+    )
     .max(10_000),
   fleetUserIds: z.array(digits).max(100_000),
-  script: z.looseObject({ name: text, rules: z.array(z.looseObject({ name: text })).max(10_000) }).nullable(),
+  script: z
+    .looseObject({ name: text, rules: z.array(z.looseObject({ name: text })).max(10_000) })
+    .nullable(),
   model: z.looseObject({ model: text }).nullable(),
 });
 
@@ -69,7 +84,10 @@ export function parseSilences(content: string): RecentSilences | null {
   return left === undefined ? rest : { ...rest, left };
 }
 
-/** One line of a host's behaviours, its fields in the order in which they stand there, since it is compared as JSON; null: it is none. Pure. */
+/**
+ * One line of a host's behaviours, its fields in the order in which they stand there, since it is
+ * compared as JSON; null: it is none. Pure.
+ */
 export function parseBehaviour(line: string): Behaviour | null {
   const value = jsonIn(line);
   return behaviourSchema.safeParse(value).success ? (value as Behaviour) : null;

@@ -2,7 +2,10 @@ import * as z from 'zod';
 
 const short = z.string().max(512);
 
-/** The first line of the host program (`facts` in templates/host-program/gather.sh). Texts are empty where the host does not tell. */
+/**
+ * The first line of the host program (`facts` in templates/host-program/gather.sh). Texts are empty
+ * where the host does not tell.
+ */
 export const hostFactsSchema = z.object({
   /** The host's clock, ms since the epoch. */
   timeMs: z.int(),

@@ -12,12 +12,20 @@ const wordSchema = z.union([
   z.object({ ask: z.literal('keep'), key }),
   z.object({ ask: z.literal('phone'), problem }),
   z.object({
-    ...{ ask: z.literal('code'), by: z.enum(['app', 'sms', 'call', 'email', 'fragment']), length: z.int().min(1).max(64).nullable() },
+    ...{
+      ask: z.literal('code'),
+      by: z.enum(['app', 'sms', 'call', 'email', 'fragment']),
+      length: z.int().min(1).max(64).nullable(),
+    },
     ...{ nextInS: seconds.nullable(), problem },
   }),
   z.object({ ask: z.literal('password'), hint: words(128), problem }),
   z.object({ ask: z.literal('token'), problem }),
-  z.object({ show: z.literal('qr'), url: z.string().regex(/^tg:\/\/login\?token=[A-Za-z0-9_-]{1,200}$/), forS: z.int().min(1).max(600) }),
+  z.object({
+    show: z.literal('qr'),
+    url: z.string().regex(/^tg:\/\/login\?token=[A-Za-z0-9_-]{1,200}$/),
+    forS: z.int().min(1).max(600),
+  }),
   z.object({
     ...{ end: z.literal('done'), key, userId: z.string().regex(/^[1-9]\d{0,18}$/) },
     ...{
@@ -32,11 +40,24 @@ const wordSchema = z.union([
   z.object({ end: z.literal('out'), lingerMs }),
   z.object({
     ...{ end: z.literal('failed'), message: words(600), seconds: seconds.nullable(), lingerMs },
-    why: z.enum(['request', 'network', 'flood-wait', 'proof', 'banned', 'unoccupied', 'other-user', 'refused', 'silent']),
+    why: z.enum([
+      'request',
+      'network',
+      'flood-wait',
+      'proof',
+      'banned',
+      'unoccupied',
+      'other-user',
+      'refused',
+      'silent',
+    ]),
   }),
 ]);
 
-/** One line of the login program. Its text may hold a key: no part of it is in the error. Errors: `agent-reply`. */
+/**
+ * One line of the login program. Its text may hold a key: no part of it is in the error. Errors:
+ * `agent-reply`.
+ */
 export function parseLoginWord(host: string, line: string): LoginWord {
   let value: unknown;
   try {

@@ -1,6 +1,9 @@
 import { askedAgainAt } from '../remote/shared/login-pause.ts';
 
-/** What the ledger has recorded of a host's refused logins, in a row. `refused_at`: the last one, ms since the epoch; null: it lets fleet in. */
+/**
+ * What the ledger has recorded of a host's refused logins, in a row. `refused_at`: the last one, ms
+ * since the epoch; null: it lets fleet in.
+ */
 interface RecordedRefusals {
   readonly refused_at: number | null;
   readonly refusals: number;

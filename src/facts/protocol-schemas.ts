@@ -5,8 +5,12 @@ export const claimState = z.enum(['active', 'releasing', 'released', 'revoked'])
 
 const epoch = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const text = z.string().max(256);
-/** Somebody's own words, in one line. They are cut, not refused: one worker that talks much must not silence the others of its host. */
-export const words = (most: number) => z.string().transform((said) => said.replace(/[\r\n]+\s*/g, ' ').slice(0, most));
+/**
+ * Somebody's own words, in one line. They are cut, not refused: one worker that talks much must not
+ * silence the others of its host.
+ */
+export const words = (most: number) =>
+  z.string().transform((said) => said.replace(/[\r\n]+\s*/g, ' ').slice(0, most));
 
 export const claimSchema = z.object({
   format: z.union([z.literal(1), z.literal(2)]),
@@ -72,11 +76,15 @@ const resultSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('contact'),
     knew: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
-    closed: z.array(z.object({ keyId: text, account: text, epoch, wasRunning: z.boolean() })).max(20_000),
+    closed: z
+      .array(z.object({ keyId: text, account: text, epoch, wasRunning: z.boolean() }))
+      .max(20_000),
   }),
   z.object({
     kind: z.literal('awaited'),
-    accounts: z.array(z.object({ keyId: text, settled: z.boolean(), state: text, reason: words(2000) })).max(1000),
+    accounts: z
+      .array(z.object({ keyId: text, settled: z.boolean(), state: text, reason: words(2000) }))
+      .max(1000),
   }),
   z.object({
     kind: z.literal('state-size'),
@@ -107,7 +115,20 @@ export const replySchema = z.object({
   ok: z.boolean(),
   result: resultSchema.optional(),
   refusal: z
-    .enum(['authority', 'deadline', 'busy', 'epoch', 'move', 'state', 'instance', 'not-staged', 'not-stopped', 'space', 'io', 'request'])
+    .enum([
+      'authority',
+      'deadline',
+      'busy',
+      'epoch',
+      'move',
+      'state',
+      'instance',
+      'not-staged',
+      'not-stopped',
+      'space',
+      'io',
+      'request',
+    ])
     .optional(),
   message: words(2000).optional(),
   claim: claimSchema.nullable().optional(),

@@ -14,8 +14,10 @@ interface SeenAccount {
 }
 
 /**
- * How long Telegram may count a connection of the account, by a host's last sample (its JSON in the ledger), ms: a worker of a release before asked for longer,
- * does not tell Telegram's time, and runs on after an upgrade. Where nothing shows that the worker is of today's release it counts as one of before. 0: it is
+ * How long Telegram may count a connection of the account, by a host's last sample (its JSON in the
+ * ledger), ms: a worker of a release before asked for longer,
+ * does not tell Telegram's time, and runs on after an upgrade. Where nothing shows that the worker
+ * is of today's release it counts as one of before. 0: it is
  * of today's, or had not been started there yet and is by programs of today.
  */
 export function seenLingerMs(sampleJson: string | null, keyId: string): number {
@@ -23,6 +25,7 @@ export function seenLingerMs(sampleJson: string | null, keyId: string): number {
   const { agent, accounts = [] } = JSON.parse(sampleJson) as SeenSample;
   if ((agent?.helperProtocol ?? 1) < protocolVersion) return formerLingerMs;
   const account = accounts.find((each) => each.keyId === keyId);
-  const isDown = account === undefined || ['inactive', 'failed'].includes(account.unit?.activeState ?? '');
+  const isDown =
+    account === undefined || ['inactive', 'failed'].includes(account.unit?.activeState ?? '');
   return isDown || account.status?.counters[clockAheadCounter] !== undefined ? 0 : formerLingerMs;
 }

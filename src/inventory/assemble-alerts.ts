@@ -1,13 +1,24 @@
 import { defaultNews, defaultRules } from '../alerts/default-rules.ts';
-import { type AlertPolicy, type AlertRule, type ChannelSpec, isMeasure, type NewsRule } from '../model/alert-policy.ts';
+import {
+  type AlertPolicy,
+  type AlertRule,
+  type ChannelSpec,
+  isMeasure,
+  type NewsRule,
+} from '../model/alert-policy.ts';
 import type { AlertsYaml, ChannelYaml } from './schema/alert-schema.ts';
 
 type RuleYaml = NonNullable<AlertsYaml['rules']>[string];
 
-/** The policy with all defaults applied; null: fleet tells nobody anything. Expects that alert-rules.ts found nothing. */
+/**
+ * The policy with all defaults applied; null: fleet tells nobody anything. Expects that
+ * alert-rules.ts found nothing.
+ */
 export function alertsFrom(yaml: AlertsYaml | undefined): AlertPolicy | null {
   if (yaml === undefined) return null;
-  const channels = Object.fromEntries(Object.entries(yaml.channels ?? {}).map(([name, channel]) => [name, channelFrom(channel)]));
+  const channels = Object.fromEntries(
+    Object.entries(yaml.channels ?? {}).map(([name, channel]) => [name, channelFrom(channel)]),
+  );
   return {
     language: yaml.language ?? 'en',
     repeatMs: yaml.repeat ?? 4 * 3_600_000,
@@ -19,10 +30,19 @@ export function alertsFrom(yaml: AlertsYaml | undefined): AlertPolicy | null {
   };
 }
 
-/** Without `send:` one route through all channels in the order in which they are written. An Alertmanager is told by itself, and takes no messages. */
-function routesFrom(send: AlertsYaml['send'], channels: Readonly<Record<string, ChannelSpec>>): readonly (readonly string[])[] {
+/**
+ * Without `send:` one route through all channels in the order in which they are written. An
+ * Alertmanager is told by itself, and takes no messages.
+ */
+function routesFrom(
+  send: AlertsYaml['send'],
+  channels: Readonly<Record<string, ChannelSpec>>,
+): readonly (readonly string[])[] {
   const takesMessages = (name: string): boolean => channels[name]?.kind !== 'alertmanager';
-  const all = send === undefined ? [Object.keys(channels)] : send.map((entry) => (typeof entry === 'string' ? [entry] : entry));
+  const all =
+    send === undefined
+      ? [Object.keys(channels)]
+      : send.map((entry) => (typeof entry === 'string' ? [entry] : entry));
   return all.map((route) => route.filter(takesMessages)).filter((route) => route.length > 0);
 }
 
@@ -34,8 +54,22 @@ function rulesFrom(yaml: Readonly<Record<string, RuleYaml>>): readonly AlertRule
   });
   const names = new Set<string>(defaultRules.map(({ name }) => name));
   const added = Object.entries(yaml).flatMap(([name, own]): readonly AlertRule[] => {
-    if (names.has(name) || own === 'off' || own.measure === undefined || !isMeasure(own.measure)) return [];
-    return [merged({ name, measure: own.measure, warning: null, critical: null, forMs: 0, text: null, remedy: null }, own)];
+    if (names.has(name) || own === 'off' || own.measure === undefined || !isMeasure(own.measure))
+      return [];
+    return [
+      merged(
+        {
+          name,
+          measure: own.measure,
+          warning: null,
+          critical: null,
+          forMs: 0,
+          text: null,
+          remedy: null,
+        },
+        own,
+      ),
+    ];
   });
   return [...shipped, ...added];
 }
@@ -69,7 +103,13 @@ function channelFrom(yaml: ChannelYaml): ChannelSpec {
   const authorization = yaml.authorization ?? null;
   switch (yaml.kind) {
     case 'webhook':
-      return { kind: 'webhook', url: yaml.url ?? never('url'), body: yaml.body ?? 'fleet', authorization, signKey: yaml.sign_key ?? null };
+      return {
+        kind: 'webhook',
+        url: yaml.url ?? never('url'),
+        body: yaml.body ?? 'fleet',
+        authorization,
+        signKey: yaml.sign_key ?? null,
+      };
     case 'telegram':
       return {
         kind: 'telegram',

@@ -23,7 +23,13 @@ import { resolvePath } from './resolve-path.ts';
 import { findPlace } from './rules/places.ts';
 import { expandEgress } from './schema/egress.ts';
 import { boundedLimits, given, partialLimits, standardLimits } from './schema/limits.ts';
-import { type AccountYaml, bundledWorker, type GroupYaml, type HostYaml, type InventoryYaml } from './schema/schema.ts';
+import {
+  type AccountYaml,
+  bundledWorker,
+  type GroupYaml,
+  type HostYaml,
+  type InventoryYaml,
+} from './schema/schema.ts';
 
 type SshYaml = NonNullable<HostYaml['ssh']>;
 type TelegramYaml = InventoryYaml['telegram'];
@@ -43,10 +49,17 @@ const locationFrom = (yaml: HostYaml['location']): Location | null => {
 };
 
 /** The last layer that says something wins. */
-const last = <Layer, Value>(layers: readonly Layer[], pick: (layer: Layer) => Value | undefined): Value | undefined =>
+const last = <Layer, Value>(
+  layers: readonly Layer[],
+  pick: (layer: Layer) => Value | undefined,
+): Value | undefined =>
   layers.reduce<Value | undefined>((value, layer) => pick(layer) ?? value, undefined);
 
-const sshFrom = (host: HostYaml, layers: readonly SshYaml[], absolute: (path: string) => string): SshSettings => ({
+const sshFrom = (
+  host: HostYaml,
+  layers: readonly SshYaml[],
+  absolute: (path: string) => string,
+): SshSettings => ({
   address: host.address ?? null,
   user: last(layers, (layer) => layer.user) ?? null,
   port: last(layers, (layer) => layer.port) ?? null,
@@ -64,7 +77,11 @@ const sshFrom = (host: HostYaml, layers: readonly SshYaml[], absolute: (path: st
 type Groups = NonNullable<InventoryYaml['groups']>;
 
 /** Groups in the order in which they apply: what a group belongs to comes before it; each once. */
-const appliedGroups = (names: readonly string[], groups: Groups, applied: Set<string> = new Set()): Set<string> => {
+const appliedGroups = (
+  names: readonly string[],
+  groups: Groups,
+  applied: Set<string> = new Set(),
+): Set<string> => {
   for (const name of names) {
     if (applied.has(name)) continue;
     appliedGroups(groups[name]?.groups ?? [], groups, applied);
@@ -74,9 +91,16 @@ const appliedGroups = (names: readonly string[], groups: Groups, applied: Set<st
 };
 
 const fenceFrom = (yaml: HostLayer['fence']): FencePolicy | null =>
-  yaml === undefined ? null : { off: yaml.off, verify: yaml.verify, timeoutMs: yaml.timeout ?? 60_000 };
+  yaml === undefined
+    ? null
+    : { off: yaml.off, verify: yaml.verify, timeoutMs: yaml.timeout ?? 60_000 };
 
-const hostFrom = (name: string, host: HostYaml, yaml: InventoryYaml, absolute: (path: string) => string): HostSpec => {
+const hostFrom = (
+  name: string,
+  host: HostYaml,
+  yaml: InventoryYaml,
+  absolute: (path: string) => string,
+): HostSpec => {
   const groups = [...appliedGroups(host.groups ?? [], yaml.groups ?? {})];
   const members = groups.map((group): HostLayer => yaml.groups?.[group] ?? {});
   const layers: readonly HostLayer[] = [yaml.defaults ?? {}, ...members, host];
@@ -92,13 +116,22 @@ const hostFrom = (name: string, host: HostYaml, yaml: InventoryYaml, absolute: (
     profile: last(layers, (layer) => layer.profile) ?? 'account-host',
     maxAccounts: last(layers, (layer) => layer.max_accounts) ?? 5,
     cordoned: last(layers, (layer) => layer.cordoned) ?? false,
-    limits: boundedLimits(Object.assign({}, standardLimits, ...layers.map((layer) => partialLimits(layer.limits ?? {})))),
+    limits: boundedLimits(
+      Object.assign(
+        {},
+        standardLimits,
+        ...layers.map((layer) => partialLimits(layer.limits ?? {})),
+      ),
+    ),
     timeZone: last(layers, (layer) => layer.time_zone) ?? 'Etc/UTC',
     allowUnsupportedOs: last(layers, (layer) => layer.allow_unsupported_os) ?? false,
   };
 };
 
-const telegramFrom = (base: TelegramYaml, own: NonNullable<AccountYaml['telegram']>): TelegramSettings => ({
+const telegramFrom = (
+  base: TelegramYaml,
+  own: NonNullable<AccountYaml['telegram']>,
+): TelegramSettings => ({
   apiId: own.api_id ?? base.api_id,
   apiHash: own.api_hash ?? base.api_hash,
   deviceModel: own.device_model ?? base.device_model ?? 'fleet worker',
@@ -119,14 +152,21 @@ const ownTelegramFrom = (own: NonNullable<AccountYaml['telegram']>): Partial<Tel
 const workerFrom = (yaml: AccountYaml['worker']): CustomWorker | null =>
   yaml === undefined || yaml === bundledWorker
     ? null
-    : { command: yaml.command, sessionFormat: yaml.session_format ?? 'gramjs-string', lingerMs: yaml.linger ?? customLingerMs };
+    : {
+        command: yaml.command,
+        sessionFormat: yaml.session_format ?? 'gramjs-string',
+        lingerMs: yaml.linger ?? customLingerMs,
+      };
 
 const chatsFrom = (yaml: AccountYaml['chats']): readonly ChatSpec[] => {
-  const named = Array.isArray(yaml) ? yaml.map((id) => [null, id] as const) : Object.entries(yaml ?? {});
+  const named = Array.isArray(yaml)
+    ? yaml.map((id) => [null, id] as const)
+    : Object.entries(yaml ?? {});
   return named.map(([name, id]) => ({ id, name }));
 };
 
-const offOr = (limit: number | 'off' | undefined): number | null | undefined => (limit === 'off' ? null : limit);
+const offOr = (limit: number | 'off' | undefined): number | null | undefined =>
+  limit === 'off' ? null : limit;
 
 const answerLimitsFrom = (yaml: NonNullable<AccountYaml['answer_limits']>): AnswerLimitsSpec => ({
   ...given('perAccount', offOr(yaml.per_account)),
@@ -170,7 +210,10 @@ const accountFrom = (own: AccountYaml, yaml: InventoryYaml): AccountDefaults => 
     strategy: last(layers, (layer) => layer.strategy) ?? null,
     limits: Object.assign({}, ...layers.map((layer) => partialLimits(layer.limits ?? {}))),
     chats: chatsFrom(last(layers, (layer) => layer.chats)),
-    answerLimits: Object.assign({}, ...layers.map((layer) => answerLimitsFrom(layer.answer_limits ?? {}))),
+    answerLimits: Object.assign(
+      {},
+      ...layers.map((layer) => answerLimitsFrom(layer.answer_limits ?? {})),
+    ),
     telegram: telegramFrom(yaml.telegram, own.telegram ?? {}),
     ownTelegram: ownTelegramFrom(own.telegram ?? {}),
     worker: workerFrom(last(layers, (layer) => layer.worker)),
@@ -180,7 +223,10 @@ const accountFrom = (own: AccountYaml, yaml: InventoryYaml): AccountDefaults => 
 
 const placementFrom = (yaml: NonNullable<InventoryYaml['placement']>): PlacementPolicy => ({
   strategy: yaml.strategy ?? 'load',
-  strategyByLabel: Object.entries(yaml.strategy_by_label ?? {}).map(([label, strategy]) => ({ label, strategy })),
+  strategyByLabel: Object.entries(yaml.strategy_by_label ?? {}).map(([label, strategy]) => ({
+    label,
+    strategy,
+  })),
   weights: {
     cpu: yaml.weights?.cpu ?? 0.3,
     memory: yaml.weights?.memory ?? 0.3,
@@ -210,13 +256,20 @@ const holdFrom = (yaml: NonNullable<InventoryYaml['hold']>): HoldPolicy => ({
   settleUncleanMs: Math.max(yaml.settle_unclean ?? 30_000, bundledLingerMs),
 });
 
-/** Floors below the time for which Telegram may count a lost connection: another use of the session within it may destroy it. */
+/**
+ * Floors below the time for which Telegram may count a lost connection: another use of the session
+ * within it may destroy it.
+ */
 const raisedFloors = ({ hold, failover }: InventoryYaml): readonly string[] => {
-  const floors = { 'hold.settle_unclean': hold?.settle_unclean, 'failover.settle': failover?.settle };
+  const floors = {
+    'hold.settle_unclean': hold?.settle_unclean,
+    'failover.settle': failover?.settle,
+  };
   const low = Object.entries(floors).filter(([, ms]) => ms !== undefined && ms < bundledLingerMs);
   return low.map(
     ([key, ms = 0]) =>
-      `${key} is ${ms / 1000} s, but Telegram may count a lost connection for ${bundledLingerMs / 1000} s: that is what counts instead`,
+      `${key} is ${ms / 1000} s, but Telegram may count a lost connection for ` +
+      `${bundledLingerMs / 1000} s: that is what counts instead`,
   );
 };
 
@@ -226,8 +279,10 @@ const sweepFrom = (yaml: NonNullable<InventoryYaml['sweep']>): SweepPolicy => ({
 });
 
 /**
- * The inventory with all defaults applied. For hosts, `defaults` < groups in the order listed (what a group belongs to before it) < the host;
- * labels and limits are joined key by key, everything else is replaced. Expects that {@link referenceProblems} found nothing.
+ * The inventory with all defaults applied. For hosts, `defaults` < groups in the order listed (what
+ * a group belongs to before it) < the host;
+ * labels and limits are joined key by key, everything else is replaced. Expects that {@link
+ * referenceProblems} found nothing.
  */
 export const assembleInventory = (yaml: InventoryYaml, path: string, home: string): Inventory => {
   const file = resolve(path);
@@ -244,7 +299,10 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
     vaultKey: yaml.vault.key,
     concurrency: yaml.concurrency ?? 32,
     placement: placementFrom(yaml.placement ?? {}),
-    failover: { maxHosts: yaml.failover?.max_hosts ?? 1, settleMs: Math.max(yaml.failover?.settle ?? 0, bundledLingerMs) },
+    failover: {
+      maxHosts: yaml.failover?.max_hosts ?? 1,
+      settleMs: Math.max(yaml.failover?.settle ?? 0, bundledLingerMs),
+    },
     rebalance: rebalanceFrom(yaml.rebalance ?? {}),
     hold: holdFrom(yaml.hold ?? {}),
     sweep: sweepFrom(yaml.sweep ?? {}),
@@ -252,8 +310,13 @@ export const assembleInventory = (yaml: InventoryYaml, path: string, home: strin
     answerSlotMs: yaml.answer_slot ?? 20_000,
     egress: expandEgress(yaml.egress?.allow, yaml.model?.base_url ?? null),
     alerts: alertsFrom(yaml.alerts),
-    hosts: Object.entries(yaml.hosts).map(([name, host]) => hostFrom(name, host ?? {}, yaml, absolute)),
-    accounts: Object.entries(yaml.accounts ?? {}).map(([name, own]) => ({ name: name as AccountName, ...accountFrom(own ?? {}, yaml) })),
+    hosts: Object.entries(yaml.hosts).map(([name, host]) =>
+      hostFrom(name, host ?? {}, yaml, absolute),
+    ),
+    accounts: Object.entries(yaml.accounts ?? {}).map(([name, own]) => ({
+      name: name as AccountName,
+      ...accountFrom(own ?? {}, yaml),
+    })),
     accountDefaults: accountFrom({}, yaml),
     runtimeMirror: yaml.runtime_mirror ?? null,
     raised: raisedFloors(yaml),

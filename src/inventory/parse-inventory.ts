@@ -10,7 +10,10 @@ import { type InventoryYaml, inventorySchema } from './schema/schema.ts';
 
 const hint = 'Correct them; inventory.example.yaml documents every key.';
 
-const validated = (text: string, path: string): { readonly data: InventoryYaml; readonly document: YamlDocument } => {
+const validated = (
+  text: string,
+  path: string,
+): { readonly data: InventoryYaml; readonly document: YamlDocument } => {
   const document = parseYamlDocument(text);
   // Without data there is nothing more to say than what is wrong with the YAML.
   if (document.value === undefined) throw rejected(document.problems, path, hint);
@@ -30,9 +33,12 @@ const validated = (text: string, path: string): { readonly data: InventoryYaml; 
 };
 
 /**
- * The inventory that `text` describes: validated, defaults applied, paths absolute. Reads nothing but `text`.
- * `path` names the file in messages and is where relative paths start; `home` is what `~` stands for (default: the user's home folder).
- * Throws `inventory` with every mistake at once in `problems`, in the order of the file, as `path:line:column key.path: what is wrong`.
+ * The inventory that `text` describes: validated, defaults applied, paths absolute. Reads nothing
+ * but `text`.
+ * `path` names the file in messages and is where relative paths start; `home` is what `~` stands
+ * for (default: the user's home folder).
+ * Throws `inventory` with every mistake at once in `problems`, in the order of the file, as
+ * `path:line:column key.path: what is wrong`.
  */
 export const parseInventory = (
   text: string,
@@ -42,8 +48,14 @@ export const parseInventory = (
   const inventory = assembleInventory(data, path, home);
   const problems = sameAddresses(inventory.hosts).map(({ host, first }): Problem => {
     const at = ['hosts', host.name, ...(host.ssh.address === null ? [] : ['address'])];
-    const text = `this is the address of ${first.name}, too: one machine has one name; take one of the two out, or correct an address`;
-    return { position: document.locate(at, host.ssh.address === null ? 'key' : 'value'), path: at, text };
+    const text =
+      `this is the address of ${first.name}, too: one machine has one name; take one of the ` +
+      'two out, or correct an address';
+    return {
+      position: document.locate(at, host.ssh.address === null ? 'key' : 'value'),
+      path: at,
+      text,
+    };
   });
   if (problems.length > 0) throw rejected(problems, path, hint);
   return inventory;

@@ -20,14 +20,33 @@ export interface SecretSurroundings {
 
 const maxSecretBytes = 65_536;
 
-const refused = (reference: SecretReference, what: string, hint: string, cause?: unknown): FleetError =>
-  new FleetError('secret', `The secret ${formatSecretReference(reference)} cannot be read: ${what}`, { hint, cause });
+const refused = (
+  reference: SecretReference,
+  what: string,
+  hint: string,
+  cause?: unknown,
+): FleetError =>
+  new FleetError(
+    'secret',
+    `The secret ${formatSecretReference(reference)} cannot be read: ${what}`,
+    { hint, cause },
+  );
 
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown error');
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 
-const readOpened = async (reference: SecretReference, path: string, file: FileHandle): Promise<string> => {
+const readOpened = async (
+  reference: SecretReference,
+  path: string,
+  file: FileHandle,
+): Promise<string> => {
   const stats = await file.stat();
-  if (!stats.isFile()) throw refused(reference, `${path} is not a regular file`, 'Name a file that holds nothing but the secret.');
+  if (!stats.isFile())
+    throw refused(
+      reference,
+      `${path} is not a regular file`,
+      'Name a file that holds nothing but the secret.',
+    );
   // The handle is checked, not the path: the file that is judged is the file that is read.
   if ((stats.mode & 0o007) !== 0)
     throw refused(
@@ -39,7 +58,8 @@ const readOpened = async (reference: SecretReference, path: string, file: FileHa
   if (isForeign || isWritable)
     throw refused(
       reference,
-      `${path} ${isForeign ? 'belongs to another user of this machine' : `may be changed by others (mode ${octal(stats.mode)})`}`,
+      `${path} ` +
+        `${isForeign ? 'belongs to another user of this machine' : `may be changed by others (mode ${octal(stats.mode)})`}`,
       isForeign ? `Make it your own: sudo chown $USER '${path}'` : `Run: chmod go-w '${path}'`,
     );
   if (stats.size > maxSecretBytes)
@@ -51,7 +71,11 @@ const readOpened = async (reference: SecretReference, path: string, file: FileHa
   return (await readAtMost(file, maxSecretBytes)).toString('utf8');
 };
 
-const readSecretFile = async (reference: SecretReference, cwd: string, home: string): Promise<string> => {
+const readSecretFile = async (
+  reference: SecretReference,
+  cwd: string,
+  home: string,
+): Promise<string> => {
   const path = resolvePath(reference.target, cwd, home);
   let file: FileHandle | undefined;
   try {
@@ -76,11 +100,15 @@ type CommandEnd =
   | { readonly kind: 'timeout' | 'too-long' }
   | { readonly kind: 'error'; readonly cause: unknown };
 
-const runShell = (command: string, surroundings: SecretSurroundings): Promise<{ readonly end: CommandEnd; readonly output: Buffer }> =>
+const runShell = (
+  command: string,
+  surroundings: SecretSurroundings,
+): Promise<{ readonly end: CommandEnd; readonly output: Buffer }> =>
   new Promise((settle) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    // A process group of its own, so that a pipeline ends as a whole. Its stderr could carry the secret: nobody sees it.
+    // A process group of its own, so that a pipeline ends as a whole. Its stderr could carry the
+    // secret: nobody sees it.
     const child = spawn('sh', ['-c', command], {
       cwd: surroundings.cwd,
       env: { ...surroundings.env },
@@ -112,63 +140,101 @@ const endGroup = (pid: number | undefined): void => {
   }
 };
 
-const runSecretCommand = async (reference: SecretReference, surroundings: SecretSurroundings): Promise<string> => {
+const runSecretCommand = async (
+  reference: SecretReference,
+  surroundings: SecretSurroundings,
+): Promise<string> => {
   const { end, output } = await runShell(reference.target, surroundings);
-  const hint = 'Run the command by hand in the folder of the inventory: it must print the secret, and nothing else, without asking.';
+  const hint =
+    'Run the command by hand in the folder of the inventory: it must print the secret, ' +
+    'and nothing else, without asking.';
   switch (end.kind) {
     case 'timeout':
-      throw refused(reference, `the command did not end within ${(surroundings.timeoutMs ?? 10_000) / 1_000} s`, hint);
+      throw refused(
+        reference,
+        `the command did not end within ${(surroundings.timeoutMs ?? 10_000) / 1_000} s`,
+        hint,
+      );
     case 'too-long':
       throw refused(reference, `the command printed more than ${maxSecretBytes} bytes`, hint);
     case 'error':
       throw refused(reference, `sh could not be started: ${codeOf(end.cause)}`, hint, end.cause);
     case 'exit':
       if (end.code !== 0)
-        throw refused(reference, `the command ended with ${end.code === null ? 'a signal' : `exit code ${end.code}`}`, hint);
+        throw refused(
+          reference,
+          `the command ended with ${end.code === null ? 'a signal' : `exit code ${end.code}`}`,
+          hint,
+        );
       return output.toString('utf8');
   }
 };
 
 /**
- * The secret behind a reference, without one trailing line break. Read anew at every call, never cached.
- * A file that every user of the machine may open is refused, and so are empty secrets and more than 64 KiB.
- * `FLEET_SECRETS` in the environment says which kinds of references may be read: `all`, `no-exec` (no commands) or `none`.
+ * The secret behind a reference, without one trailing line break. Read anew at every call, never
+ * cached.
+ * A file that every user of the machine may open is refused, and so are empty secrets and more than
+ * 64 KiB.
+ * `FLEET_SECRETS` in the environment says which kinds of references may be read: `all`, `no-exec`
+ * (no commands) or `none`.
  * Rejects with `secret`; the error names the reference, never the value.
  */
-export const readSecret = async (reference: SecretReference, surroundings: SecretSurroundings): Promise<string> => {
+export const readSecret = async (
+  reference: SecretReference,
+  surroundings: SecretSurroundings,
+): Promise<string> => {
   refuseByMode(reference, surroundings.env);
   const value = await readRaw(reference, surroundings);
   const secret = value.replace(/\r?\n$/, '');
-  if (secret === '') throw refused(reference, 'it is empty', 'Put the secret where the reference points to.');
+  if (secret === '')
+    throw refused(reference, 'it is empty', 'Put the secret where the reference points to.');
   return secret;
 };
 
-/** Kinds of references that may be read in each mode of FLEET_SECRETS. Whoever can change the inventory chooses what stands behind one. */
+/**
+ * Kinds of references that may be read in each mode of FLEET_SECRETS. Whoever can change the
+ * inventory chooses what stands behind one.
+ */
 const secretModes: Readonly<Record<string, readonly SecretReference['kind'][]>> = {
   all: ['env', 'file', 'exec'],
   'no-exec': ['env', 'file'],
   none: [],
 };
 
-/** Refuses a kind that this surrounding does not allow, before anything of the reference is touched. */
+/**
+ * Refuses a kind that this surrounding does not allow, before anything of the reference is touched.
+ */
 const refuseByMode = (reference: SecretReference, env: SecretSurroundings['env']): void => {
   const mode = env.FLEET_SECRETS || 'all';
   const allowed = Object.hasOwn(secretModes, mode) ? secretModes[mode] : undefined;
   if (allowed === undefined)
-    throw refused(reference, `FLEET_SECRETS is "${mode}"`, `It may be ${Object.keys(secretModes).join(', ')}, or not be set.`);
+    throw refused(
+      reference,
+      `FLEET_SECRETS is "${mode}"`,
+      `It may be ${Object.keys(secretModes).join(', ')}, or not be set.`,
+    );
   if (!allowed.includes(reference.kind))
     throw refused(
       reference,
       `FLEET_SECRETS=${mode} allows no ${reference.kind}: references here`,
-      'Whoever set it does not trust what the inventory names: read the secret elsewhere, or name it in a form that is allowed.',
+      'Whoever set it does not trust what the inventory names: read the secret elsewhere, ' +
+        'or name it in a form that is allowed.',
     );
 };
 
-const readRaw = async (reference: SecretReference, surroundings: SecretSurroundings): Promise<string> => {
+const readRaw = async (
+  reference: SecretReference,
+  surroundings: SecretSurroundings,
+): Promise<string> => {
   switch (reference.kind) {
     case 'env': {
       const value = surroundings.env[reference.target];
-      if (value === undefined) throw refused(reference, 'the variable is not set', `Set it: export ${reference.target}=...`);
+      if (value === undefined)
+        throw refused(
+          reference,
+          'the variable is not set',
+          `Set it: export ${reference.target}=...`,
+        );
       return value;
     }
     case 'file':

@@ -22,14 +22,19 @@ const partsOf = (pattern: string): readonly string[] => {
 };
 
 const glob = (pattern: string): ((text: string) => boolean) =>
-  pattern === '' ? () => false : picomatch(pattern, { dot: true, nonegate: true, noextglob: true, bash: true });
+  pattern === ''
+    ? () => false
+    : picomatch(pattern, { dot: true, nonegate: true, noextglob: true, bash: true });
 
 const labelTest = (key: string, value: string): HostTest => {
   const matches = glob(value);
   return (host) => Object.hasOwn(host.labels, key) && matches(host.labels[key] ?? '');
 };
 
-/** What one pattern without `!` selects: `@group`, `label=value`, `all`, a name, a group, or a glob over names. */
+/**
+ * What one pattern without `!` selects: `@group`, `label=value`, `all`, a name, a group, or a glob
+ * over names.
+ */
 const testOf = (pattern: string): HostTest => {
   if (pattern.startsWith('@')) {
     const matches = glob(pattern.slice(1));
@@ -62,31 +67,43 @@ const matchesNothing = (pattern: string, hosts: readonly HostSpec[]): FleetError
   return new FleetError('usage', `No host matches "${pattern}"`, {
     hint:
       near === null
-        ? 'A pattern is a host, a glob such as eu-*, a group (@eu), label=value, or one of these after !.'
+        ? 'A pattern is a host, a glob such as eu-*, a group (@eu), label=value, or one of ' +
+          'these after !.'
         : `Did you mean "${near}"?`,
   });
 };
 
 /**
- * The hosts that `patterns` select, in the order of the inventory; all hosts when there is no pattern. Each pattern may hold several, parted by
- * commas: a name, a glob over names (`eu-*`, `web-{1,2}`), a group (`@eu` or `eu`), a label (`tier=small`, `tier=*`), `all`. `!` before any of them takes hosts away,
- * wherever it stands; exclusions alone start from all hosts. Throws `usage` when a pattern matches no host or nothing is left.
+ * The hosts that `patterns` select, in the order of the inventory; all hosts when there is no
+ * pattern. Each pattern may hold several, parted by
+ * commas: a name, a glob over names (`eu-*`, `web-{1,2}`), a group (`@eu` or `eu`), a label
+ * (`tier=small`, `tier=*`), `all`. `!` before any of them takes hosts away,
+ * wherever it stands; exclusions alone start from all hosts. Throws `usage` when a pattern matches
+ * no host or nothing is left.
  */
-export const selectHosts = (inventory: Inventory, patterns: readonly string[]): readonly HostSpec[] => {
+export const selectHosts = (
+  inventory: Inventory,
+  patterns: readonly string[],
+): readonly HostSpec[] => {
   const parts = patterns.flatMap(partsOf);
   if (patterns.length > 0 && parts.length === 0)
-    throw new FleetError('usage', 'The pattern for hosts is empty', { hint: 'Name hosts, or leave the option out to mean all of them.' });
+    throw new FleetError('usage', 'The pattern for hosts is empty', {
+      hint: 'Name hosts, or leave the option out to mean all of them.',
+    });
   const tests = parts.map((part) => {
     const excludes = part.startsWith('!');
     const pattern = excludes ? part.slice(1).trim() : part;
     const test = testOf(pattern);
-    if (pattern === '' || !inventory.hosts.some(test)) throw matchesNothing(pattern, inventory.hosts);
+    if (pattern === '' || !inventory.hosts.some(test))
+      throw matchesNothing(pattern, inventory.hosts);
     return { excludes, test };
   });
   const included = tests.filter(({ excludes }) => !excludes);
   const excluded = tests.filter(({ excludes }) => excludes);
   const selected = inventory.hosts.filter(
-    (host) => (included.length === 0 || included.some(({ test }) => test(host))) && !excluded.some(({ test }) => test(host)),
+    (host) =>
+      (included.length === 0 || included.some(({ test }) => test(host))) &&
+      !excluded.some(({ test }) => test(host)),
   );
   if (selected.length === 0 && parts.length > 0)
     throw new FleetError('usage', `No host is left by "${patterns.join(',')}"`, {

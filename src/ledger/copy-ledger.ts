@@ -12,7 +12,10 @@ export interface CarriedFile {
   readonly content: Uint8Array;
 }
 
-/** A consistent copy of the ledger as a new file in a scratch folder, while others may go on writing. Errors: `ledger-*`, `this-machine`. */
+/**
+ * A consistent copy of the ledger as a new file in a scratch folder, while others may go on
+ * writing. Errors: `ledger-*`, `this-machine`.
+ */
 export async function copyLedger({ db, path }: Ledger, to: string): Promise<void> {
   try {
     await sql`VACUUM INTO ${to}`.execute(db);
@@ -26,10 +29,14 @@ function roomError(to: string, error: unknown): FleetError | null {
   const isFull = error instanceof Error && 'code' in error && String(error.code) === 'SQLITE_FULL';
   if (!isFull) return null;
   const where = dirname(dirname(to));
-  return new FleetError('this-machine', `${where}: no space left for a copy of the ledger, the disk is full`, {
-    hint: 'free some space there, or name another folder',
-    cause: error,
-  });
+  return new FleetError(
+    'this-machine',
+    `${where}: no space left for a copy of the ledger, the disk is full`,
+    {
+      hint: 'free some space there, or name another folder',
+      cause: error,
+    },
+  );
 }
 
 /** Puts files into the copy at `path`, one at a time. */
@@ -47,7 +54,8 @@ export async function carryFiles(path: string, files: AsyncIterable<CarriedFile>
 }
 
 /**
- * The files that the copy at `path` carries, after a check of the whole copy. Errors: `ledger-corrupt` when it is damaged or no copy of a ledger.
+ * The files that the copy at `path` carries, after a check of the whole copy. Errors:
+ * `ledger-corrupt` when it is damaged or no copy of a ledger.
  */
 export function carriedFiles(path: string): CarriedFile[] {
   try {
@@ -55,7 +63,9 @@ export function carriedFiles(path: string): CarriedFile[] {
     try {
       const state = database.pragma('integrity_check', { simple: true });
       if (state !== 'ok') throw Object.assign(new Error(String(state)), { code: 'SQLITE_CORRUPT' });
-      return database.prepare<[], CarriedFile>('SELECT path, content FROM carried_files ORDER BY path').all();
+      return database
+        .prepare<[], CarriedFile>('SELECT path, content FROM carried_files ORDER BY path')
+        .all();
     } finally {
       database.close();
     }
@@ -78,7 +88,8 @@ export function unloadCopy(path: string): void {
 }
 
 /**
- * Puts the ledger at `from` in the place of the one at `path`, which stays as `aside`. There is a whole ledger at `path` at every moment. Errors:
+ * Puts the ledger at `from` in the place of the one at `path`, which stays as `aside`. There is a
+ * whole ledger at `path` at every moment. Errors:
  * `ledger-locked` when somebody has the old one open.
  */
 export async function replaceLedger(path: string, from: string, aside: string): Promise<void> {
@@ -98,8 +109,10 @@ async function setAside(path: string, aside: string): Promise<void> {
     await link(path, aside);
   } catch (error) {
     const known = ledgerError(path, error);
-    if (!(known instanceof Error && 'code' in known && known.code === 'ledger-corrupt')) throw known;
-    for (const suffix of ['', '-wal', '-shm']) if (existsSync(path + suffix)) await rename(path + suffix, aside + suffix);
+    if (!(known instanceof Error && 'code' in known && known.code === 'ledger-corrupt'))
+      throw known;
+    for (const suffix of ['', '-wal', '-shm'])
+      if (existsSync(path + suffix)) await rename(path + suffix, aside + suffix);
   }
   for (const suffix of ['-wal', '-shm']) await rm(path + suffix, { force: true });
 }

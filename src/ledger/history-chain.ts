@@ -1,14 +1,20 @@
 import { createHash } from 'node:crypto';
 import { type QueryExecutorProvider, sql } from 'kysely';
 
-/** Where the chain stands: how many entries it has, and the hash of the last, which depends on all of them. */
+/**
+ * Where the chain stands: how many entries it has, and the hash of the last, which depends on all
+ * of them.
+ */
 export interface ChainHead {
   readonly length: number;
   /** SHA-256, hex; of an empty chain 64 zeros. */
   readonly hash: string;
 }
 
-/** The name in SQL of {@link chainHash}; every connection that writes to a ledger has it, so nothing is recorded past the chain. */
+/**
+ * The name in SQL of {@link chainHash}; every connection that writes to a ledger has it, so nothing
+ * is recorded past the chain.
+ */
 export const chainFunction = 'fleet_chain';
 
 const emptyHash = '0'.repeat(64);
@@ -19,11 +25,18 @@ export const chainHash = (before: unknown, content: unknown): string =>
     .update(`${typeof before === 'string' ? before : emptyHash}\n${String(content)}`)
     .digest('hex');
 
-/** An entry's content as SQL computes it, in the trigger (`NEW.`) and afterwards. Scores as whole millionths: how a real number is printed differs between versions. */
+/**
+ * An entry's content as SQL computes it, in the trigger (`NEW.`) and afterwards. Scores as whole
+ * millionths: how a real number is printed differs between versions.
+ */
 export const contentOf = {
   history: (row: string): string =>
-    `json_array('history', ${row}.id, ${row}.at, ${row}.account, ${row}.host, ${row}.from_host, ${row}.type, CAST(round(${row}.score * 1000000) AS INTEGER), ${row}.strategy, ${row}.reason, ${row}.move_id, ${row}.decision_json)`,
-  events: (row: string): string => `json_array('events', ${row}.id, ${row}.at, ${row}.kind, ${row}.host, ${row}.account, ${row}.text)`,
+    `json_array('history', ${row}.id, ${row}.at, ${row}.account, ${row}.host, ` +
+    `${row}.from_host, ${row}.type, CAST(round(${row}.score * 1000000) AS INTEGER), ` +
+    `${row}.strategy, ${row}.reason, ${row}.move_id, ${row}.decision_json)`,
+  events: (row: string): string =>
+    `json_array('events', ${row}.id, ${row}.at, ${row}.kind, ${row}.host, ${row}.account, ` +
+    `${row}.text)`,
 } as const;
 
 interface ChainRow {
@@ -55,23 +68,39 @@ export async function readChainHead(db: QueryExecutorProvider): Promise<ChainHea
   return { length: rows[0]?.length ?? 0, hash: rows[0]?.hash ?? emptyHash };
 }
 
-/** Those of `heads`, noted elsewhere, that the chain does not contain: it was rolled back, or made anew. As it is recorded: what {@link findChainFault} finds, it does not. */
-export async function headsNotIn(db: QueryExecutorProvider, heads: readonly ChainHead[]): Promise<readonly ChainHead[]> {
+/**
+ * Those of `heads`, noted elsewhere, that the chain does not contain: it was rolled back, or made
+ * anew. As it is recorded: what {@link findChainFault} finds, it does not.
+ */
+export async function headsNotIn(
+  db: QueryExecutorProvider,
+  heads: readonly ChainHead[],
+): Promise<readonly ChainHead[]> {
   const { rows } = await sql<{ seq: number; hash: string }>`SELECT seq, hash FROM chain
-    WHERE seq IN (SELECT value FROM json_each(${JSON.stringify(heads.map(({ length }) => length))}))`.execute(db);
+    WHERE seq IN (SELECT value FROM json_each(${JSON.stringify(heads.map(({ length }) => length))}))`.execute(
+    db,
+  );
   const hashes = new Map([[0, emptyHash], ...rows.map(({ seq, hash }) => [seq, hash] as const)]);
   return heads.filter(({ length, hash }) => hashes.get(length) !== hash);
 }
 
 /**
- * What is wrong with the history: an entry that was changed, taken out or put in; null: nothing. `known`: a head that was noted elsewhere, which has to be
+ * What is wrong with the history: an entry that was changed, taken out or put in; null: nothing.
+ * `known`: a head that was noted elsewhere, which has to be
  * part of the chain. Reads all of it.
  */
-export async function findChainFault(db: QueryExecutorProvider, known: ChainHead | null = null): Promise<string | null> {
+export async function findChainFault(
+  db: QueryExecutorProvider,
+  known: ChainHead | null = null,
+): Promise<string | null> {
   let hash = emptyHash;
   let length = 0;
   let isKnownFound = known === null || (known.length === 0 && known.hash === emptyHash);
-  for (let page = await readPage(db, 0); page.length > 0; page = await readPage(db, page.at(-1)?.seq ?? 0)) {
+  for (
+    let page = await readPage(db, 0);
+    page.length > 0;
+    page = await readPage(db, page.at(-1)?.seq ?? 0)
+  ) {
     for (const entry of page) {
       const what = `entry ${length + 1} of the history (${entry.source} ${entry.row})`;
       if (entry.content === null) return `${what} is gone`;
@@ -84,7 +113,10 @@ export async function findChainFault(db: QueryExecutorProvider, known: ChainHead
   const { rows } = await sql<{ entries: number; last: number | null }>`SELECT
     (SELECT count(*) FROM history) + (SELECT count(*) FROM events) AS entries,
     (SELECT seq FROM sqlite_sequence WHERE name = 'chain') AS last`.execute(db);
-  if ((rows[0]?.entries ?? 0) !== length) return `the history has ${rows[0]?.entries} entries, of which ${length} were recorded by fleet`;
+  if ((rows[0]?.entries ?? 0) !== length)
+    return `the history has ${rows[0]?.entries} entries, of which ${length} were recorded by fleet`;
   if ((rows[0]?.last ?? 0) > length) return 'the last entries of the history were taken out';
-  return isKnownFound ? null : `the history is not the one that was noted when it had ${known?.length} entries`;
+  return isKnownFound
+    ? null
+    : `the history is not the one that was noted when it had ${known?.length} entries`;
 }

@@ -30,19 +30,45 @@ export function ledgerError(path: string, cause: unknown): unknown {
   const fail = (kind: ConstructorParameters<typeof FleetError>[0], what: string, hint: string) =>
     new FleetError(kind, `ledger ${path}: ${what}`, { hint, cause });
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
-    return fail('ledger-locked', 'another process is writing to it', 'wait for the other fleet command to end, then run this again');
-  if (/^(SQLITE_FULL|ENOSPC)/.test(code) || (/^SQLITE_(IOERR|CANTOPEN)/.test(code) && hasNoRoom(path)))
-    return fail('ledger-readonly', 'its disk is full, no space left', 'free some space, then run this again');
+    return fail(
+      'ledger-locked',
+      'another process is writing to it',
+      'wait for the other fleet command to end, then run this again',
+    );
+  if (
+    /^(SQLITE_FULL|ENOSPC)/.test(code) ||
+    (/^SQLITE_(IOERR|CANTOPEN)/.test(code) && hasNoRoom(path))
+  )
+    return fail(
+      'ledger-readonly',
+      'its disk is full, no space left',
+      'free some space, then run this again',
+    );
   if (/^(SQLITE_(READONLY|CANTOPEN|PERM)|EACCES|EROFS|ENOTDIR|EISDIR|EPERM)/.test(code))
-    return fail('ledger-readonly', 'cannot be opened for writing', 'check owner, mode and free space of the file and of its folder');
+    return fail(
+      'ledger-readonly',
+      'cannot be opened for writing',
+      'check owner, mode and free space of the file and of its folder',
+    );
   if (code.startsWith('SQLITE_IOERR'))
-    return fail('ledger-readonly', 'cannot be read or written: its disk fails', 'look at df and dmesg, then run this again');
+    return fail(
+      'ledger-readonly',
+      'cannot be read or written: its disk fails',
+      'look at df and dmesg, then run this again',
+    );
   if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB'))
-    return fail('ledger-corrupt', 'is damaged or not a ledger', 'keep the file, put a copy from a backup in its place, and run this again');
+    return fail(
+      'ledger-corrupt',
+      'is damaged or not a ledger',
+      'keep the file, put a copy from a backup in its place, and run this again',
+    );
   return cause;
 }
 
-/** Less than a commit may need: SQLite tells a full disk from a broken one only where it writes, not where it maps. */
+/**
+ * Less than a commit may need: SQLite tells a full disk from a broken one only where it writes, not
+ * where it maps.
+ */
 function hasNoRoom(path: string): boolean {
   try {
     const { bavail, bsize } = statfsSync(dirname(path));
@@ -52,12 +78,18 @@ function hasNoRoom(path: string): boolean {
   }
 }
 
-/** Whatever went wrong while a ledger was in use: an error of SQLite as what the operator can do about it, everything else as it is. */
+/**
+ * Whatever went wrong while a ledger was in use: an error of SQLite as what the operator can do
+ * about it, everything else as it is.
+ */
 export const ledgerUseError = (path: string, cause: unknown): unknown =>
-  cause instanceof Error && 'code' in cause && String(cause.code).startsWith('SQLITE_') ? ledgerError(path, cause) : cause;
+  cause instanceof Error && 'code' in cause && String(cause.code).startsWith('SQLITE_')
+    ? ledgerError(path, cause)
+    : cause;
 
 /**
- * Opens the ledger at `path`, creating it (mode 0600) and its folder when absent, and brings it to the newest version; before that a copy
+ * Opens the ledger at `path`, creating it (mode 0600) and its folder when absent, and brings it to
+ * the newest version; before that a copy
  * `PATH.before-vN` is kept. Every commit is on disk when it returns: WAL with `synchronous=FULL`.
  * Errors: `ledger-locked`, `ledger-readonly`, `ledger-corrupt`, `ledger-newer`.
  */
@@ -79,7 +111,13 @@ export async function openLedger(
     const db = new Kysely<LedgerSchema>({ dialect: dialectOf(database) });
     try {
       await migrate(database, db, path, steps);
-      return { db, path, authorityId: await readAuthorityId(db), serialCopy, close: () => db.destroy() };
+      return {
+        db,
+        path,
+        authorityId: await readAuthorityId(db),
+        serialCopy,
+        close: () => db.destroy(),
+      };
     } catch (error) {
       await db.destroy();
       throw error;
@@ -90,7 +128,8 @@ export async function openLedger(
 }
 
 /**
- * SQLite itself ends a transaction that finds the disk full, and refuses to end it once more: that would hide what went wrong.
+ * SQLite itself ends a transaction that finds the disk full, and refuses to end it once more: that
+ * would hide what went wrong.
  */
 function dialectOf(database: Database.Database): SqliteDialect {
   const dialect = new SqliteDialect({ database });
@@ -110,18 +149,31 @@ function dialectOf(database: Database.Database): SqliteDialect {
 function refuseOpenLedger(path: string): void {
   const { mode } = statSync(path);
   if ((mode & 0o002) === 0) return;
-  throw new FleetError('ledger-readonly', `ledger ${path}: every user of this machine may write to it (mode ${octal(mode)})`, {
-    hint: `who did? Then: chmod go-rwx '${path}'`,
-  });
+  throw new FleetError(
+    'ledger-readonly',
+    `ledger ${path}: every user of this machine may write to it (mode ${octal(mode)})`,
+    {
+      hint: `who did? Then: chmod go-rwx '${path}'`,
+    },
+  );
 }
 
-async function migrate(database: Database.Database, db: Kysely<LedgerSchema>, path: string, steps: typeof migrations): Promise<void> {
+async function migrate(
+  database: Database.Database,
+  db: Kysely<LedgerSchema>,
+  path: string,
+  steps: typeof migrations,
+): Promise<void> {
   const version = database.pragma('user_version', { simple: true }) as number;
   if (version === steps.length) return;
   if (version > steps.length) {
-    throw new FleetError('ledger-newer', `ledger ${path}: version ${version} is newer than this fleet understands (${steps.length})`, {
-      hint: 'update fleet on this machine, or use the machine that wrote the ledger last',
-    });
+    throw new FleetError(
+      'ledger-newer',
+      `ledger ${path}: version ${version} is newer than this fleet understands (${steps.length})`,
+      {
+        hint: 'update fleet on this machine, or use the machine that wrote the ledger last',
+      },
+    );
   }
   if (version > 0) await keepCopy(db, `${path}.before-v${steps.length}`);
   await db.transaction().execute(async (transaction) => {

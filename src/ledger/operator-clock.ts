@@ -27,7 +27,8 @@ export interface OperatorClock {
 const toleranceMs = 60_000;
 
 /**
- * How far the wall clock was set forward between two readings, ms; 0: it was not, or nothing tells (another boot). Time that the machine was paused counts as
+ * How far the wall clock was set forward between two readings, ms; 0: it was not, or nothing tells
+ * (another boot). Time that the machine was paused counts as
  * well, because its time since boot stood still. Pure.
  */
 export const forwardStepMs = (last: ClockReading | null, now: ClockReading | null): number => {
@@ -48,8 +49,12 @@ export const operatorClockIn = (pathOf: (authorityId: string) => string): Operat
   },
   last: (authorityId) => {
     try {
-      const [bootId = '', up = '', wall = ''] = readFileSync(pathOf(authorityId), 'utf8').trim().split(' ');
-      return /^\d{1,15}$/.test(up) && /^\d{1,15}$/.test(wall) ? { bootId, upMs: Number(up), wallMs: Number(wall) } : null;
+      const [bootId = '', up = '', wall = ''] = readFileSync(pathOf(authorityId), 'utf8')
+        .trim()
+        .split(' ');
+      return /^\d{1,15}$/.test(up) && /^\d{1,15}$/.test(wall)
+        ? { bootId, upMs: Number(up), wallMs: Number(wall) }
+        : null;
     } catch {
       return null;
     }

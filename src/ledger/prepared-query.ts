@@ -5,15 +5,26 @@ interface Query<Row> {
   compile(): CompiledQuery<Row>;
 }
 
-/** A query that is the same every time. It is put together once, at its first use: that takes longer than to run it. */
-export function fixedQuery<Row>(build: (db: LedgerDb) => Query<Row>): (db: LedgerDb) => Promise<Row[]> {
+/**
+ * A query that is the same every time. It is put together once, at its first use: that takes longer
+ * than to run it.
+ */
+export function fixedQuery<Row>(
+  build: (db: LedgerDb) => Query<Row>,
+): (db: LedgerDb) => Promise<Row[]> {
   const run = preparedQuery<Record<never, never>, Row>(build);
   return async (db) => (await run(db, {})).rows;
 }
 
-/** The same for a query with values that differ from call to call: `value(NAME)` stands for each while it is put together. Null has to be met by `is`. */
+/**
+ * The same for a query with values that differ from call to call: `value(NAME)` stands for each
+ * while it is put together. Null has to be met by `is`.
+ */
 export function preparedQuery<Values extends object, Row = never>(
-  build: (db: LedgerDb, value: <Name extends keyof Values>(name: Name) => Values[Name]) => Query<Row>,
+  build: (
+    db: LedgerDb,
+    value: <Name extends keyof Values>(name: Name) => Values[Name],
+  ) => Query<Row>,
 ): (db: LedgerDb, values: Values) => Promise<QueryResult<Row>> {
   let compiled: CompiledQuery<Row> | null = null;
   return (db, values) => {
@@ -34,4 +45,5 @@ class Place {
   }
 }
 
-export const hasChanged = ({ numAffectedRows }: QueryResult<unknown>): boolean => (numAffectedRows ?? 0n) > 0n;
+export const hasChanged = ({ numAffectedRows }: QueryResult<unknown>): boolean =>
+  (numAffectedRows ?? 0n) > 0n;

@@ -3,7 +3,10 @@ import type { AccountState } from '../model/account-state.ts';
 import type { MoveKind, MovePhase } from '../ownership/phases.ts';
 import type { HostStatement } from '../ownership/safe-moment.ts';
 
-/** All times are milliseconds since the epoch; all `*_json` columns hold JSON text. No column ever holds a secret. */
+/**
+ * All times are milliseconds since the epoch; all `*_json` columns hold JSON text. No column ever
+ * holds a secret.
+ */
 export interface LedgerSchema {
   meta: { key: string; value: string };
   hosts: HostsTable;
@@ -30,7 +33,10 @@ export interface LedgerSchema {
 
 interface HostsTable {
   name: string;
-  /** Machine that the ledger knows under this name; another instance must be surveyed before it is trusted. */
+  /**
+   * Machine that the ledger knows under this name; another instance must be surveyed before it is
+   * trusted.
+   */
   instance_id: string | null;
   arch: string | null;
   os: string | null;
@@ -39,7 +45,10 @@ interface HostsTable {
   bootstrapped_at: number | null;
   cordoned: number;
   cordon_reason: string | null;
-  /** Written before connecting with authority: the earliest safe moment of a failover counts from here. */
+  /**
+   * Written before connecting with authority: the earliest safe moment of a failover counts from
+   * here.
+   */
   contact_intent_at: number | null;
   last_seen_at: number | null;
   /** Consecutive runs in which it did not answer. */
@@ -51,25 +60,39 @@ interface HostsTable {
   unreachable_since: number | null;
   /** As the last sweep announced it: healthy, suspect or down. */
   health: string;
-  /** The operator, or a fence that was verified, says that it is switched off since; cleared as soon as it answers. */
+  /**
+   * The operator, or a fence that was verified, says that it is switched off since; cleared as soon
+   * as it answers.
+   */
   off_at: number | null;
   /** What `off_at` rests on; null beside one of an earlier release. */
   off_kind: HostStatement | null;
-  /** Until when a boot of it may start accounts unasked, by the contacts and announcements so far, ms since the epoch; never falls. Null: by `contact_intent_at`. */
+  /**
+   * Until when a boot of it may start accounts unasked, by the contacts and announcements so far,
+   * ms since the epoch; never falls. Null: by `contact_intent_at`.
+   */
   may_boot_until: number | null;
   /** How often something with authority was about to be sent to it. */
   contacts: Generated<number>;
-  /** As `init` last wrote it there: how long after a contact it starts its accounts at a boot, ms. */
+  /**
+   * As `init` last wrote it there: how long after a contact it starts its accounts at a boot, ms.
+   */
   hold_after_ms: number | null;
   /** Of the installed system, as `init` read it. */
   machine_id: string | null;
   /** The name that `init` last wrote to the host where it is another: it was renamed since. */
   told_name: string | null;
-  /** A reboot is announced until then: it is expected to be away. Null: none is, or the host is back. */
+  /**
+   * A reboot is announced until then: it is expected to be away. Null: none is, or the host is
+   * back.
+   */
   announced_until: number | null;
   /** The boot in which that was done. */
   announced_boot: string | null;
-  /** The highest serial of this ledger that the host has confirmed; null: none since the ledger keeps it. */
+  /**
+   * The highest serial of this ledger that the host has confirmed; null: none since the ledger
+   * keeps it.
+   */
   acknowledged_serial: number | null;
   /** When it was last found to know less than that, and what it knew; null: never. */
   fell_back_at: number | null;
@@ -88,7 +111,14 @@ interface HostsTable {
 interface ForgottenHostsTable
   extends Pick<
     HostsTable,
-    'name' | 'instance_id' | 'off_at' | 'off_kind' | 'destroyed_at' | 'contact_intent_at' | 'may_boot_until' | 'hold_after_ms'
+    | 'name'
+    | 'instance_id'
+    | 'off_at'
+    | 'off_kind'
+    | 'destroyed_at'
+    | 'contact_intent_at'
+    | 'may_boot_until'
+    | 'hold_after_ms'
   > {
   at: number;
 }
@@ -107,7 +137,10 @@ interface AccountsTable {
   state_since: number;
   /** Operator's wish: 1 run, 0 stopped. */
   wanted: number;
-  /** The only host where it may be, by the operator's word; null: wherever the planner puts it. The inventory's pin counts more. */
+  /**
+   * The only host where it may be, by the operator's word; null: wherever the planner puts it. The
+   * inventory's pin counts more.
+   */
   pinned_to: string | null;
   /** By the operator: 1 it reads and says nothing. */
   paused: Generated<number>;
@@ -131,7 +164,10 @@ interface LoginsTable {
   old_key_id: string | null;
   /** The key that lies among the vault's logins, logged in or not; null: none was made yet. */
   key_id: string | null;
-  /** `open`: the account has its old key, or none. `taken`: it has the new one, and is to be started. */
+  /**
+   * `open`: the account has its old key, or none. `taken`: it has the new one, and is to be
+   * started.
+   */
   phase: 'open' | 'taken';
   started_at: number;
 }
@@ -195,7 +231,8 @@ interface EventsTable {
 export type CanaryKind = 'scripts' | 'workers';
 
 /**
- * `begun`: those that try it are getting it. `watching`: they have it. `spreading`: the others are getting it. `returning`: it is being put back.
+ * `begun`: those that try it are getting it. `watching`: they have it. `spreading`: the others are
+ * getting it. `returning`: it is being put back.
  * `put-back` and `done` are the ends; what was put back is held back from then on.
  */
 export type CanaryPhase = 'begun' | 'watching' | 'spreading' | 'returning' | 'put-back' | 'done';

@@ -4,7 +4,8 @@ import { makeFolder } from '../surroundings/make-folder.ts';
 import { type OperatorClock, operatorClockIn } from './operator-clock.ts';
 
 /**
- * The ledger's last serial, kept outside it: a ledger that was put back from a copy does not agree with it (docs/exclusivity.md, rule R8). One that agrees
+ * The ledger's last serial, kept outside it: a ledger that was put back from a copy does not agree
+ * with it (docs/exclusivity.md, rule R8). One that agrees
  * has begun every run itself, so it knows of every epoch that was ever begun.
  */
 export interface SerialCopy {
@@ -19,7 +20,10 @@ export interface SerialCopy {
 /** For ledgers beside which nothing is kept: they never agree. */
 export const noSerialCopy: SerialCopy = { read: () => null, write: () => undefined };
 
-/** One small file per ledger in the operator's own state folder, which is not part of a project, its backup or its repository. */
+/**
+ * One small file per ledger in the operator's own state folder, which is not part of a project, its
+ * backup or its repository.
+ */
 export function serialCopyIn(env: NodeJS.ProcessEnv): SerialCopy {
   const base = env.XDG_STATE_HOME || (env.HOME ? join(env.HOME, '.local/state') : null);
   if (base === null) return noSerialCopy;

@@ -1,7 +1,11 @@
 /**
- * How an account stands. `stored`: in the vault, no owner. `placed`: owned, not seen online yet. `held`: its host may not start it since a boot.
- * `contained`: its host has ended it for what it took there (bin/fleet-quota), and starts it again at the operator's word alone.
- * `unknown`: its host does not answer; never recorded, only shown. `removing` and `detached`: on its way out of the fleet, and out of it. The others are the worker's own report (hostside/protocol/worker.ts).
+ * How an account stands. `stored`: in the vault, no owner. `placed`: owned, not seen online yet.
+ * `held`: its host may not start it since a boot.
+ * `contained`: its host has ended it for what it took there (bin/fleet-quota), and starts it again
+ * at the operator's word alone.
+ * `unknown`: its host does not answer; never recorded, only shown. `removing` and `detached`: on
+ * its way out of the fleet, and out of it. The others are the worker's own report
+ * (hostside/protocol/worker.ts).
  */
 export const accountStates = [
   'stored',

@@ -7,7 +7,8 @@ export type Language = 'en' | 'zh';
 export type SubjectKind = 'fleet' | 'host' | 'account';
 
 /**
- * What a sweep can measure, by name: whom it is about, and in what unit it is told (`yes`: 1 it is so, 0 it is not). Rules of the inventory refer to these.
+ * What a sweep can measure, by name: whom it is about, and in what unit it is told (`yes`: 1 it is
+ * so, 0 it is not). Rules of the inventory refer to these.
  */
 export const measures = {
   'fleet-silent': { kind: 'fleet', unit: '%' },
@@ -45,7 +46,10 @@ export interface AlertRule {
   readonly critical: number | null;
   /** How long it must be true, ms. 0: at once. */
   readonly forMs: number;
-  /** The operator's own sentence and command in place of fleet's; `{subject}`, `{value}` and `{limit}` are replaced. */
+  /**
+   * The operator's own sentence and command in place of fleet's; `{subject}`, `{value}` and
+   * `{limit}` are replaced.
+   */
   readonly text: string | null;
   readonly remedy: string | null;
 }
@@ -56,7 +60,13 @@ export interface NewsRule {
   readonly severity: Severity | 'info';
 }
 
-export type NewsName = 'allocation-failed' | 'rebalanced' | 'failed-over' | 'ran-twice' | 'destroyed-host-answers' | 'clock-stepped';
+export type NewsName =
+  | 'allocation-failed'
+  | 'rebalanced'
+  | 'failed-over'
+  | 'ran-twice'
+  | 'destroyed-host-answers'
+  | 'clock-stepped';
 
 /** A secret reference, or text that holds no secret. */
 export type Address = SecretReference | string;
@@ -104,12 +114,20 @@ export interface AlertmanagerChannel {
   readonly authorization: SecretReference | null;
 }
 
-export type ChannelSpec = WebhookChannel | TelegramChannel | MailChannel | CommandChannel | AlertmanagerChannel;
+export type ChannelSpec =
+  | WebhookChannel
+  | TelegramChannel
+  | MailChannel
+  | CommandChannel
+  | AlertmanagerChannel;
 
 /** What a fleet tells of itself, and to whom. */
 export interface AlertPolicy {
   readonly language: Language;
-  /** Between two messages about an alert that goes on, ms; doubled each time up to a day. Critical ones are told every hour at least. */
+  /**
+   * Between two messages about an alert that goes on, ms; doubled each time up to a day. Critical
+   * ones are told every hour at least.
+   */
   readonly repeatMs: number;
   readonly rules: readonly AlertRule[];
   readonly news: readonly NewsRule[];

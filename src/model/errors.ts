@@ -1,8 +1,10 @@
 /**
  * Why an act failed, as a closed list. Callers branch on the code, never on the text.
  *
- * `usage`/`inventory`/`session-file` are the operator's input; `ssh-*`, `host-*` concern one host; `claim-*`,
- * `authority-*` protect exclusivity and are never retried blindly; `ledger-*`, `vault-*` concern the operator's own files;
+ * `usage`/`inventory`/`session-file` are the operator's input; `ssh-*`, `host-*` concern one host;
+ * `claim-*`,
+ * `authority-*` protect exclusivity and are never retried blindly; `ledger-*`, `vault-*` concern
+ * the operator's own files;
  * `channel` is one that takes alerts;
  * `this-machine` is what the operator's own operating system refused.
  */
@@ -52,22 +54,29 @@ export type FleetErrorCode =
   | 'interrupted'
   | 'bug';
 
-/** Extra facts of a {@link FleetError}. `host` and `account` are names as the operator wrote them. */
+/**
+ * Extra facts of a {@link FleetError}. `host` and `account` are names as the operator wrote them.
+ */
 export interface FleetErrorDetails {
   readonly hint: string;
   readonly host?: string;
   readonly account?: string;
-  /** One line per separate mistake where there are several (inventory, session files, host-by-host refusals). */
+  /**
+   * One line per separate mistake where there are several (inventory, session files, host-by-host
+   * refusals).
+   */
   readonly problems?: readonly string[];
   readonly cause?: unknown;
 }
 
 /** Characters of a text at most: it may repeat what the other side said. */
 const textLimit = 4_000;
-const bounded = (text: string): string => (text.length > textLimit ? `${text.slice(0, textLimit)} ...` : text);
+const bounded = (text: string): string =>
+  text.length > textLimit ? `${text.slice(0, textLimit)} ...` : text;
 
 /**
- * The only error that crosses a room's border. `message` says what failed and where, `hint` what to do next; the cause is
+ * The only error that crosses a room's border. `message` says what failed and where, `hint` what to
+ * do next; the cause is
  * attached and never repeated in the message. Never contains a secret.
  */
 export class FleetError extends Error {
@@ -88,7 +97,16 @@ export class FleetError extends Error {
   }
 }
 
-const unreachableCodes: readonly FleetErrorCode[] = ['ssh-resolve', 'ssh-connect', 'ssh-timeout', 'ssh-lost', 'command-timeout'];
+const unreachableCodes: readonly FleetErrorCode[] = [
+  'ssh-resolve',
+  'ssh-connect',
+  'ssh-timeout',
+  'ssh-lost',
+  'command-timeout',
+];
 
-/** No connection came through, or it fell silent. A host that refuses a connection in words, a login or a command is there. */
+/**
+ * No connection came through, or it fell silent. A host that refuses a connection in words, a login
+ * or a command is there.
+ */
 export const isUnreachable = ({ code }: FleetError): boolean => unreachableCodes.includes(code);

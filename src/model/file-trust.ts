@@ -1,4 +1,7 @@
-/** What the system says about a file or a folder: permission bits (with the sticky bit), owner and group. */
+/**
+ * What the system says about a file or a folder: permission bits (with the sticky bit), owner and
+ * group.
+ */
 export interface FileFacts {
   readonly mode: number;
   readonly uid: number;
@@ -6,15 +9,21 @@ export interface FileFacts {
 }
 
 export interface FileRisks {
-  /** It belongs to neither whoever runs fleet nor root. For root, files of anybody are somebody's own. */
+  /**
+   * It belongs to neither whoever runs fleet nor root. For root, files of anybody are somebody's
+   * own.
+   */
   readonly isForeign: boolean;
-  /** Somebody else may write to it; of a folder without the sticky bit: may replace what is in it. */
+  /**
+   * Somebody else may write to it; of a folder without the sticky bit: may replace what is in it.
+   */
   readonly isWritable: boolean;
   readonly isReadable: boolean;
 }
 
 /**
- * What others may do with a file. Its group counts as others, unless it is the private group of its owner, which many systems make for every user with the same
+ * What others may do with a file. Its group counts as others, unless it is the private group of its
+ * owner, which many systems make for every user with the same
  * number. Pure.
  */
 export function fileRisks({ mode, uid, gid }: FileFacts, me: number | null): FileRisks {

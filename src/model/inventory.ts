@@ -3,7 +3,10 @@ import type { AccountName, HostName } from './names.ts';
 import type { SecretReference } from './secret-reference.ts';
 import type { SessionStringFormat } from './session.ts';
 
-/** A place on earth, degrees: latitude -90..90, longitude -180..180. `name` is what the operator wrote. */
+/**
+ * A place on earth, degrees: latitude -90..90, longitude -180..180. `name` is what the operator
+ * wrote.
+ */
 export interface Location {
   readonly name: string;
   readonly latitude: number;
@@ -24,7 +27,10 @@ export interface ScoreWeights {
 
 export interface PlacementPolicy {
   readonly strategy: Strategy;
-  /** Strategy for accounts that carry a label `key=value` (or `key`), first match in inventory order wins. */
+  /**
+   * Strategy for accounts that carry a label `key=value` (or `key`), first match in inventory order
+   * wins.
+   */
   readonly strategyByLabel: readonly { readonly label: string; readonly strategy: Strategy }[];
   readonly weights: ScoreWeights;
   /** Points of load score, 0-100: a rebalance acts when the spread exceeds it. */
@@ -43,7 +49,10 @@ export interface PlacementPolicy {
 export interface AccountLimits {
   /** Bytes; becomes MemoryMax. */
   readonly memoryMaxBytes: number;
-  /** Bytes; becomes MemoryHigh; what placement reserves when nothing is measured is `memoryReserveBytes`. */
+  /**
+   * Bytes; becomes MemoryHigh; what placement reserves when nothing is measured is
+   * `memoryReserveBytes`.
+   */
   readonly memoryHighBytes: number;
   /** Bytes that placement reserves for an account whose use is not measured yet. */
   readonly memoryReserveBytes: number;
@@ -74,13 +83,19 @@ export interface SshSettings {
   readonly sudoPassword: SecretReference | null;
   /** `narrow`: after `fleet init` sudo lets `user` do nothing but the acts of bin/fleet-sudo. */
   readonly sudo: 'full' | 'narrow';
-  /** Who logs in for what needs all rights of root (`init`, `doctor`, `uninstall`, `exec --root`); null: `user`. */
+  /**
+   * Who logs in for what needs all rights of root (`init`, `doctor`, `uninstall`, `exec --root`);
+   * null: `user`.
+   */
   readonly initUser: string | null;
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
 }
 
-/** Commands on the operator's machine that switch a host off and tell whether it is off. Arguments, never a shell, in the operator's environment; `{host}` and `{address}` are replaced. */
+/**
+ * Commands on the operator's machine that switch a host off and tell whether it is off. Arguments,
+ * never a shell, in the operator's environment; `{host}` and `{address}` are replaced.
+ */
 export interface FencePolicy {
   readonly off: readonly string[];
   /** Exit code 0: the host has no power. Anything else: not yet. */
@@ -96,7 +111,9 @@ export interface HostSpec {
   readonly zone: string | null;
   readonly location: Location | null;
   readonly ssh: SshSettings;
-  /** Name of a file in `profiles/` beside the inventory or in templates/profiles, without `.yaml`. */
+  /**
+   * Name of a file in `profiles/` beside the inventory or in templates/profiles, without `.yaml`.
+   */
   readonly profile: string;
   readonly maxAccounts: number;
   /** Operator's wish in the inventory; `fleet hosts cordon` sets the same in the ledger. */
@@ -120,24 +137,38 @@ export interface TelegramSettings {
   readonly langCode: string;
 }
 
-/** A program of the operator's own that runs an account behind the gate (docs/custom-workers.md). */
+/**
+ * A program of the operator's own that runs an account behind the gate (docs/custom-workers.md).
+ */
 export interface CustomWorker {
-  /** Absolute path on the host, then arguments: words that no shell and no unit file takes for more than text. */
+  /**
+   * Absolute path on the host, then arguments: words that no shell and no unit file takes for more
+   * than text.
+   */
   readonly command: readonly string[];
   /** What its session credential looks like. */
   readonly sessionFormat: SessionStringFormat;
-  /** How long Telegram may count a connection of it that ended without a word, ms: what its client asks for by `ping_delay_disconnect`, and a margin. */
+  /**
+   * How long Telegram may count a connection of it that ended without a word, ms: what its client
+   * asks for by `ping_delay_disconnect`, and a margin.
+   */
   readonly lingerMs: number;
 }
 
-/** A group in an account's allow-list. `id`: decimal text in the marked form (`-100...` a supergroup, `-...` a basic group). */
+/**
+ * A group in an account's allow-list. `id`: decimal text in the marked form (`-100...` a
+ * supergroup, `-...` a basic group).
+ */
 export interface ChatSpec {
   readonly id: string;
   /** What the operator calls it; null: no name. */
   readonly name: string | null;
 }
 
-/** Answers at most in any 60 minutes; null: the operator has switched that limit off. What is absent is not said. */
+/**
+ * Answers at most in any 60 minutes; null: the operator has switched that limit off. What is absent
+ * is not said.
+ */
 export interface AnswerLimitsSpec {
   readonly perAccount?: number | null;
   readonly perChat?: number | null;
@@ -187,7 +218,9 @@ export interface AccountSpec {
   readonly chats: readonly ChatSpec[];
   readonly answerLimits: AnswerLimitsSpec;
   readonly telegram: TelegramSettings;
-  /** The part of `telegram` that its own entry says: it counts more than what came with its session. */
+  /**
+   * The part of `telegram` that its own entry says: it counts more than what came with its session.
+   */
   readonly ownTelegram: Partial<TelegramSettings>;
   /** null: the bundled worker. */
   readonly worker: CustomWorker | null;
@@ -215,7 +248,10 @@ export interface SweepPolicy {
 export interface FailoverPolicy {
   /** Hosts that may be down at once before automatic failover brakes itself. */
   readonly maxHosts: number;
-  /** Least time between the end of a machine and the start of its accounts elsewhere, ms: so long Telegram may count its connections. */
+  /**
+   * Least time between the end of a machine and the start of its accounts elsewhere, ms: so long
+   * Telegram may count its connections.
+   */
   readonly settleMs: number;
 }
 
@@ -229,7 +265,10 @@ export interface RebalancePolicy {
   readonly halfLifeMs: number;
   /** Every host has been measured for at least so long before anything is decided from it, ms. */
   readonly measuredForMs: number;
-  /** An account changes its address voluntarily only while it has done so less often within seven days. */
+  /**
+   * An account changes its address voluntarily only while it has done so less often within seven
+   * days.
+   */
   readonly addressChangesPerWeek: number;
   /** Whether an account without zones of its own may be moved to another country. */
   readonly crossCountry: boolean;
@@ -262,7 +301,10 @@ export interface Inventory {
   readonly model: ModelSpec | null;
   /** Length of a time slot where several accounts share a group, ms. */
   readonly answerSlotMs: number;
-  /** Addresses, ranges and names of machines that accounts may connect to, besides name servers; null: all but metadata services and link-local addresses. */
+  /**
+   * Addresses, ranges and names of machines that accounts may connect to, besides name servers;
+   * null: all but metadata services and link-local addresses.
+   */
   readonly egress: readonly string[] | null;
   /** Whom fleet tells what is wrong; null: nobody. */
   readonly alerts: AlertPolicy | null;
@@ -270,7 +312,10 @@ export interface Inventory {
   readonly accounts: readonly AccountSpec[];
   /** For accounts that are in the vault but not named in the inventory. */
   readonly accountDefaults: Omit<AccountSpec, 'name'>;
-  /** Registry or mirror from which a runtime for another architecture is fetched; null: npm's configured registry. */
+  /**
+   * Registry or mirror from which a runtime for another architecture is fetched; null: npm's
+   * configured registry.
+   */
   readonly runtimeMirror: string | null;
   /** Settings that are unsafe as written and count as something else, one sentence each. */
   readonly raised: readonly string[];

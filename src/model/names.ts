@@ -5,7 +5,10 @@ type Brand<T, B extends string> = T & { readonly [brand]: B };
 export type HostName = Brand<string, 'HostName'>;
 /** Name of an account: 1-63 characters, lower-case letters, digits, `-`, `_`, `.`. */
 export type AccountName = Brand<string, 'AccountName'>;
-/** 32 hex digits: the head of SHA-256("fleet session key v1\0" + 256-byte key). Names claims and units on hosts. */
+/**
+ * 32 hex digits: the head of SHA-256("fleet session key v1\0" + 256-byte key). Names claims and
+ * units on hosts.
+ */
 export type KeyId = Brand<string, 'KeyId'>;
 
 export const hostPattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;

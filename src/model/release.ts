@@ -14,7 +14,9 @@ export interface ReleaseFile {
 
 /** Everything of fleet's own that runs on a host. The same for all architectures. */
 export interface HostRelease {
-  /** 16 hex digits: head of the SHA-256 over all paths, modes, contents and the runtime's version. */
+  /**
+   * 16 hex digits: head of the SHA-256 over all paths, modes, contents and the runtime's version.
+   */
   readonly id: string;
   /** Ordered by path. */
   readonly files: readonly ReleaseFile[];

@@ -6,15 +6,29 @@ import { detached } from './phases.ts';
 
 /** What the claims of all hosts that answered say together about one key. */
 export type ClaimTruth =
-  /** Exactly one host has the right to run it. `isStill`: it is not running there although it may, so somebody stopped it. */
-  | { readonly kind: 'owned'; readonly host: string; readonly claim: Claim; readonly isStill: boolean }
-  /** Its owner lets go, or has let go, in favour of `successor`, which has not got it as far as is known. */
+  /**
+   * Exactly one host has the right to run it. `isStill`: it is not running there although it may,
+   * so somebody stopped it.
+   */
+  | {
+      readonly kind: 'owned';
+      readonly host: string;
+      readonly claim: Claim;
+      readonly isStill: boolean;
+    }
+  /**
+   * Its owner lets go, or has let go, in favour of `successor`, which has not got it as far as is
+   * known.
+   */
   | {
       readonly kind: 'leaving';
       readonly host: string;
       readonly claim: Claim;
       readonly successor: string;
-      /** The highest epoch of any claim: a revoked one of the successor lies above that of the owner (docs/exclusivity.md, row 49). */
+      /**
+       * The highest epoch of any claim: a revoked one of the successor lies above that of the owner
+       * (docs/exclusivity.md, row 49).
+       */
       readonly highest: number;
     }
   /** It was given up for use outside the fleet. `highest`: as above. */
@@ -27,8 +41,10 @@ export type ClaimTruth =
       readonly adoption?: { readonly host: string; readonly moveId: string };
     }
   /**
-   * Nothing starts from the claim on `host`: it is torn, gone under a unit that still runs, or was made for another machine that runs nothing any more, by the operator's
-   * statement. `epoch`: the highest one that still shows there, in the claim or in files. `rest`: what the other hosts say; null: nothing.
+   * Nothing starts from the claim on `host`: it is torn, gone under a unit that still runs, or was
+   * made for another machine that runs nothing any more, by the operator's
+   * statement. `epoch`: the highest one that still shows there, in the claim or in files. `rest`:
+   * what the other hosts say; null: nothing.
    */
   | {
       readonly kind: 'torn';
@@ -53,19 +69,28 @@ interface Found {
 }
 
 /**
- * Rebuilds from claims who owns what, by key: the highest epoch counts, because it never falls and every change of owner raises it. Hosts that do not
- * answer are not heard; what only they know shows as `free`, `leaving`, or not at all, and is for the caller to mistrust. `replaced`: hosts of which the operator
+ * Rebuilds from claims who owns what, by key: the highest epoch counts, because it never falls and
+ * every change of owner raises it. Hosts that do not
+ * answer are not heard; what only they know shows as `free`, `leaving`, or not at all, and is for
+ * the caller to mistrust. `replaced`: hosts of which the operator
  * says that the machine of their claims is this very one, or runs nothing any more.
  */
-export function readClaims(evidence: readonly HostEvidence[], replaced: ReadonlySet<string> = new Set()): Map<string, ClaimTruth> {
+export function readClaims(
+  evidence: readonly HostEvidence[],
+  replaced: ReadonlySet<string> = new Set(),
+): Map<string, ClaimTruth> {
   const found = evidence.flatMap(({ host, survey }) =>
-    (survey?.accounts ?? []).map((account): Found => ({ host, survey: survey as HostSurvey, account })),
+    (survey?.accounts ?? []).map(
+      (account): Found => ({ host, survey: survey as HostSurvey, account }),
+    ),
   );
   return new Map(
-    [...Map.groupBy(found, ({ account }) => account.keyId)].flatMap(([keyId, here]): [string, ClaimTruth][] => {
-      const truth = judge(here, replaced);
-      return truth === null ? [] : [[keyId, truth]];
-    }),
+    [...Map.groupBy(found, ({ account }) => account.keyId)].flatMap(
+      ([keyId, here]): [string, ClaimTruth][] => {
+        const truth = judge(here, replaced);
+        return truth === null ? [] : [[keyId, truth]];
+      },
+    ),
   );
 }
 
@@ -73,15 +98,28 @@ const isAlive = ({ unit, processes }: Found['account']): boolean =>
   processes > 0 || unit === 'active' || unit === 'activating' || unit === 'deactivating';
 
 /** Its folders were removed under it. */
-const runsUnclaimed = (account: Found['account']): boolean => account.claim === null && isAlive(account);
+const runsUnclaimed = (account: Found['account']): boolean =>
+  account.claim === null && isAlive(account);
 
-/** Claims whose revoke is on disk and whose account runs all the same: the helper died before the stop, and a survey shows nobody else who goes on. */
+/**
+ * Claims whose revoke is on disk and whose account runs all the same: the helper died before the
+ * stop, and a survey shows nobody else who goes on.
+ */
 export const findCutOff = (evidence: readonly HostEvidence[]): ClosedClaim[] =>
   evidence.flatMap(({ host, survey }) =>
     (survey?.accounts ?? []).flatMap((found): ClosedClaim[] => {
       const { keyId, claim, claimFault } = found;
       if (claim?.state !== 'revoked' || claimFault !== null || !isAlive(found)) return [];
-      return [{ account: claim.account, keyId, host, epoch: claim.epoch, stagedEpochs: [], moveId: claim.moveId }];
+      return [
+        {
+          account: claim.account,
+          keyId,
+          host,
+          epoch: claim.epoch,
+          stagedEpochs: [],
+          moveId: claim.moveId,
+        },
+      ];
     }),
   );
 
@@ -108,40 +146,74 @@ function judge(found: readonly Found[], replaced: ReadonlySet<string>): ClaimTru
       found.filter((each) => each !== useless),
       replaced,
     );
-    const why = account.claimFault === null ? (account.claim === null ? 'missing' : 'foreign') : 'torn';
+    const why =
+      account.claimFault === null ? (account.claim === null ? 'missing' : 'foreign') : 'torn';
     if ((account.claimFault !== 'torn' && why === 'torn') || rest?.kind === 'torn')
       return conflict(`the claim on ${host} cannot be read (${account.claimFault ?? why})`);
     const { stagedEpochs } = account;
-    return { kind: 'torn', host, why, epoch: Math.max(account.claim?.epoch ?? 0, ...stagedEpochs), stagedEpochs, rest };
+    return {
+      kind: 'torn',
+      host,
+      why,
+      epoch: Math.max(account.claim?.epoch ?? 0, ...stagedEpochs),
+      stagedEpochs,
+      rest,
+    };
   }
   if (claims.length === 0) return null;
-  // A revoked claim closes its own host and says nothing about the others: an aborted move leaves one above the epoch of the owner.
+  // A revoked claim closes its own host and says nothing about the others: an aborted move leaves
+  // one above the epoch of the owner.
   const standing = claims.filter(({ claim }) => claim.state !== 'revoked');
-  const highest = standing.filter(({ claim }) => claim.epoch === Math.max(...standing.map((each) => each.claim.epoch)));
+  const highest = standing.filter(
+    ({ claim }) => claim.epoch === Math.max(...standing.map((each) => each.claim.epoch)),
+  );
   const rivals = highest.filter(({ claim }) => isOpen(claim));
   const top = rivals[0] ?? highest[0];
   if (top === undefined) {
-    const last = claims.find(({ claim }) => claim.epoch === epoch && claim.moveId.startsWith('adopt-'));
-    return { kind: 'free', epoch, ...(last === undefined ? {} : { adoption: { host: last.host, moveId: last.claim.moveId } }) };
+    const last = claims.find(
+      ({ claim }) => claim.epoch === epoch && claim.moveId.startsWith('adopt-'),
+    );
+    return {
+      kind: 'free',
+      epoch,
+      ...(last === undefined ? {} : { adoption: { host: last.host, moveId: last.claim.moveId } }),
+    };
   }
-  if (rivals.length > 1) return conflict(`${rivals.map(({ host }) => host).join(' and ')} both claim it at epoch ${top.claim.epoch}`);
+  if (rivals.length > 1)
+    return conflict(
+      `${rivals.map(({ host }) => host).join(' and ')} both claim it at epoch ${top.claim.epoch}`,
+    );
   const { host, claim, survey, account } = top;
-  if (isForeign(top)) return { kind: 'conflict', epoch, what: `the claim on ${host} was made for another machine`, host };
+  if (isForeign(top))
+    return {
+      kind: 'conflict',
+      epoch,
+      what: `the claim on ${host} was made for another machine`,
+      host,
+    };
   if (claim.state === 'active') {
-    const isStill = account.processes === 0 && account.unit === 'inactive' && claim.bootId === survey.bootId;
+    const isStill =
+      account.processes === 0 && account.unit === 'inactive' && claim.bootId === survey.bootId;
     return { kind: 'owned', host, claim, isStill };
   }
-  if (claim.successor === null) return conflict(`the claim on ${host} is ${claim.state} in favour of nobody`);
-  if (claim.successor === detached && claim.state === 'released') return { kind: 'detached', epoch: claim.epoch, highest: epoch };
+  if (claim.successor === null)
+    return conflict(`the claim on ${host} is ${claim.state} in favour of nobody`);
+  if (claim.successor === detached && claim.state === 'released')
+    return { kind: 'detached', epoch: claim.epoch, highest: epoch };
   return { kind: 'leaving', host, claim, successor: claim.successor, highest: epoch };
 }
 
 /** Above it nothing was used, as far as the claims tell. */
 export const epochAtMost = (truth: ClaimTruth): number =>
-  truth.kind === 'leaving' || truth.kind === 'detached' ? truth.highest : truth.kind === 'owned' ? truth.claim.epoch : truth.epoch;
+  truth.kind === 'leaving' || truth.kind === 'detached'
+    ? truth.highest
+    : truth.kind === 'owned'
+      ? truth.claim.epoch
+      : truth.epoch;
 
 /**
- * Nobody has it; or what the others say is over, because the host in question was granted `epoch` after it. What is revoked elsewhere, at whatever epoch, was
+ * Nobody has it; or what the others say is over, because the host in question was granted `epoch`
+ * after it. What is revoked elsewhere, at whatever epoch, was
  * given to nobody: an aborted move leaves such a claim above the owner's.
  */
 export const isBelow = (truth: ClaimTruth, epoch: number): boolean => {

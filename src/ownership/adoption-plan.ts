@@ -15,7 +15,10 @@ export interface AdoptedAccount {
   readonly reason: string;
 }
 
-/** A change of owner that only the hosts know of; it is put back into the journal and goes on like any other. */
+/**
+ * A change of owner that only the hosts know of; it is put back into the journal and goes on like
+ * any other.
+ */
 export interface FoundMove {
   readonly id: string;
   readonly account: string;
@@ -24,12 +27,15 @@ export interface FoundMove {
   readonly to: string;
   /** Epoch at which `from` holds it. */
   readonly fromEpoch: number;
-  /** Above all that any host has seen, so that `to` takes it although it has revoked this very move. */
+  /**
+   * Above all that any host has seen, so that `to` takes it although it has revoked this very move.
+   */
   readonly epoch: number;
 }
 
 /**
- * A torn, missing or foreign claim that its host closes for good, at an epoch above all that were used; or one that is revoked, whose stop was cut off. Only then
+ * A torn, missing or foreign claim that its host closes for good, at an epoch above all that were
+ * used; or one that is revoked, whose stop was cut off. Only then
  * may the account start again, there or elsewhere.
  */
 export interface ClosedClaim {

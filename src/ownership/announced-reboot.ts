@@ -2,18 +2,28 @@ import { longestAnnouncementMs } from '../../hostside/protocol/host.ts';
 import type { HostSurvey } from '../../hostside/protocol/host-acts.ts';
 import type { MovePhase } from './phases.ts';
 
-/** How long a reboot is announced for unless the operator says otherwise, ms: a large machine takes some minutes for its firmware. */
+/**
+ * How long a reboot is announced for unless the operator says otherwise, ms: a large machine takes
+ * some minutes for its firmware.
+ */
 export const announcedForMs = 15 * 60_000;
 
-/** When an announcement is over at the latest of which nothing is known but that it was made before `nowMs`. */
+/**
+ * When an announcement is over at the latest of which nothing is known but that it was made before
+ * `nowMs`.
+ */
 export const latestAnnouncedEnd = (nowMs: number): number => nowMs + longestAnnouncementMs;
 
-/** Whether a host is expected to be away now, by what was announced to it (ms since the epoch; null: nothing). */
+/**
+ * Whether a host is expected to be away now, by what was announced to it (ms since the epoch; null:
+ * nothing).
+ */
 export const isExpectedAway = (announcedUntilMs: number | null, nowMs: number): boolean =>
   announcedUntilMs !== null && nowMs < announcedUntilMs;
 
 /**
- * How far a host has come, by a look without authority: still in the boot that was to end, up but not judged yet (a contact now would take the verdict's
+ * How far a host has come, by a look without authority: still in the boot that was to end, up but
+ * not judged yet (a contact now would take the verdict's
  * ground away), or back.
  */
 export const judgeReturn = (
@@ -32,9 +42,14 @@ export interface RebootedAccount {
   readonly wanted: boolean;
 }
 
-/** Whose return a reboot waits for: those that were online. What was not is not the reboot's fault. */
+/**
+ * Whose return a reboot waits for: those that were online. What was not is not the reboot's fault.
+ */
 export const expectedBack = <T extends RebootedAccount>(accounts: readonly T[]): readonly T[] =>
-  accounts.filter(({ state, wanted }) => wanted && (state === 'online' || state === 'reconnecting' || state === 'flood-wait'));
+  accounts.filter(
+    ({ state, wanted }) =>
+      wanted && (state === 'online' || state === 'reconnecting' || state === 'flood-wait'),
+  );
 
 /** A change of owner that has this host as one of its ends. */
 export interface OpenMoveOf {
@@ -42,6 +57,12 @@ export interface OpenMoveOf {
   readonly phase: MovePhase;
 }
 
-/** Why a host must not be rebooted now; null: nothing speaks against it. A move would find its host away in the middle. */
+/**
+ * Why a host must not be rebooted now; null: nothing speaks against it. A move would find its host
+ * away in the middle.
+ */
 export const whyNotReboot = (moves: readonly OpenMoveOf[]): string | null =>
-  moves.length === 0 ? null : `${moves.map(({ account, phase }) => `${account} (${phase})`).join(', ')} is on the move there`;
+  moves.length === 0
+    ? null
+    : `${moves.map(({ account, phase }) => `${account} (${phase})`).join(', ')} is on the ` +
+      'move there';

@@ -13,10 +13,23 @@ export interface KnownOwner {
 
 /** Where a host's claims and the ledger differ. */
 export type ClaimDrift =
-  /** The ledger places the account there, and the host has no right to run it. `found`: what it has. */
-  | { readonly kind: 'lost'; readonly host: string; readonly account: string; readonly found: string; readonly isTorn: boolean }
+  /**
+   * The ledger places the account there, and the host has no right to run it. `found`: what it has.
+   */
+  | {
+      readonly kind: 'lost';
+      readonly host: string;
+      readonly account: string;
+      readonly found: string;
+      readonly isTorn: boolean;
+    }
   /** It claims an account at an epoch that this ledger does not know of. */
-  | { readonly kind: 'ahead'; readonly host: string; readonly account: string; readonly epoch: number };
+  | {
+      readonly kind: 'ahead';
+      readonly host: string;
+      readonly account: string;
+      readonly epoch: number;
+    };
 
 /** A claim that is over, and that its host does not know to be. */
 export interface OutdatedClaim {
@@ -44,8 +57,15 @@ export interface OpenMove {
   readonly isReleased: boolean;
 }
 
-/** Compares what hosts claim with the ledger. Keys that the ledger does not know are none of its business. */
-export function findDrift(evidence: readonly HostEvidence[], owners: readonly KnownOwner[], moving: readonly OpenMove[]): ClaimDrift[] {
+/**
+ * Compares what hosts claim with the ledger. Keys that the ledger does not know are none of its
+ * business.
+ */
+export function findDrift(
+  evidence: readonly HostEvidence[],
+  owners: readonly KnownOwner[],
+  moving: readonly OpenMove[],
+): ClaimDrift[] {
   return evidence.flatMap(({ host, survey }) => {
     if (survey === null) return [];
     const claims = new Map(survey.accounts.map((account) => [account.keyId, account]));
@@ -60,19 +80,34 @@ export function findDrift(evidence: readonly HostEvidence[], owners: readonly Kn
   });
 }
 
-function driftAt(host: string, found: SurveyedAccount | undefined, owner: KnownOwner, moves: readonly OpenMove[]): ClaimDrift[] {
+function driftAt(
+  host: string,
+  found: SurveyedAccount | undefined,
+  owner: KnownOwner,
+  moves: readonly OpenMove[],
+): ClaimDrift[] {
   const claim = found?.claim ?? null;
   const isOpen = claim !== null && isOpenClaim(claim);
   const about = { host, account: owner.account };
   // What is over is closed by the contact, and is none of the operator's business.
   if (isOpen && owner.host !== host && claim.epoch < owner.epoch) return [];
   // A move cannot stop what its owner knows nothing of: that is for the operator.
-  const isForgotten = owner.host === host && claim === null && moves.every(({ isReleased }) => !isReleased);
+  const isForgotten =
+    owner.host === host && claim === null && moves.every(({ isReleased }) => !isReleased);
   if (moves.length > 0 && !isForgotten) return [];
   if (isOpen && claim.epoch > owner.epoch) return [{ kind: 'ahead', ...about, epoch: claim.epoch }];
   if (owner.host !== host) return [];
-  if (claim?.state === 'active' && claim.epoch === owner.epoch && found?.claimFault === null) return [];
+  if (claim?.state === 'active' && claim.epoch === owner.epoch && found?.claimFault === null)
+    return [];
   const fault = found?.claimFault ?? null;
-  const words = claim === null ? 'no claim' : `a claim that is ${claim.state} at epoch ${claim.epoch}`;
-  return [{ kind: 'lost', ...about, found: fault === null ? words : `a claim that is ${fault}`, isTorn: fault === 'torn' }];
+  const words =
+    claim === null ? 'no claim' : `a claim that is ${claim.state} at epoch ${claim.epoch}`;
+  return [
+    {
+      kind: 'lost',
+      ...about,
+      found: fault === null ? words : `a claim that is ${fault}`,
+      isTorn: fault === 'torn',
+    },
+  ];
 }

@@ -9,12 +9,22 @@ export interface JournaledMove {
   readonly keyId: string;
   readonly epoch: number;
   readonly to: string;
-  /** Its old owner has given its receipt. `isKept`: what the account remembers is on this machine, so that the move needs that owner no more. Left out: not that far. */
+  /**
+   * Its old owner has given its receipt. `isKept`: what the account remembers is on this machine,
+   * so that the move needs that owner no more. Left out: not that far.
+   */
   readonly released?: { readonly from: string; readonly isKept: boolean };
 }
 
-/** What the claims say about an open move; nothing: it goes on. `isFreed`: its account is placed nowhere from now on, and it cannot go on. */
-export function endOf({ id, account, epoch, to }: JournaledMove, truth: ClaimTruth | undefined, isFreed: boolean): EndedMove[] {
+/**
+ * What the claims say about an open move; nothing: it goes on. `isFreed`: its account is placed
+ * nowhere from now on, and it cannot go on.
+ */
+export function endOf(
+  { id, account, epoch, to }: JournaledMove,
+  truth: ClaimTruth | undefined,
+  isFreed: boolean,
+): EndedMove[] {
   if (isFreed) return [{ id, account, end: 'overtaken' }];
   if (truth === undefined || truth.kind === 'conflict' || truth.kind === 'torn') return [];
   if (to === detached) {
@@ -23,10 +33,12 @@ export function endOf({ id, account, epoch, to }: JournaledMove, truth: ClaimTru
     // Its host has let go of that epoch already, and was given the account anew since.
     const isOwnedAnew = truth.kind === 'owned' && truth.claim.epoch > epoch;
     // Its host gives that epoch up by another move, which alone can get the receipt.
-    const isOfAnother = truth.kind === 'leaving' && truth.claim.epoch >= epoch && truth.claim.moveId !== id;
+    const isOfAnother =
+      truth.kind === 'leaving' && truth.claim.epoch >= epoch && truth.claim.moveId !== id;
     return isOwnedAnew || isOfAnother ? [{ id, account, end: 'overtaken' }] : [];
   }
-  if (truth.kind === 'owned' && truth.claim.moveId === id && truth.host === to) return [{ id, account, end: 'done' }];
+  if (truth.kind === 'owned' && truth.claim.moveId === id && truth.host === to)
+    return [{ id, account, end: 'done' }];
   const seen = truth.kind === 'leaving' ? truth.claim.epoch : epochAtMost(truth);
   const isOther = truth.kind !== 'owned' || truth.claim.moveId !== id;
   return seen >= epoch && isOther ? [{ id, account, end: 'overtaken' }] : [];

@@ -13,9 +13,16 @@ export interface UnendedMove {
   readonly statement: HostStatement | null;
 }
 
-const flags: Readonly<Record<HostStatement, string>> = { destroyed: '--destroyed', 'powered-off': '--powered-off', fenced: '--fence' };
+const flags: Readonly<Record<HostStatement, string>> = {
+  destroyed: '--destroyed',
+  'powered-off': '--powered-off',
+  fenced: '--fence',
+};
 
-/** The command that brings the move to its end, whatever phase it is in, once every host that it needs answers. Pure. */
+/**
+ * The command that brings the move to its end, whatever phase it is in, once every host that it
+ * needs answers. Pure.
+ */
 export function endingCommand({ account, phase, from, to, lost, statement }: UnendedMove): string {
   if (to === detached) return `fleet accounts remove ${account}`;
   if (from !== null) return 'fleet resume';

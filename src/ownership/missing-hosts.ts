@@ -14,10 +14,16 @@ export interface Remembering {
 }
 
 /**
- * Hosts that those who answered remember from their last contact and that neither the inventory nor the ledger has: each may be running any account (docs/exclusivity.md,
- * row 47). One that answers under another name is there; `without`: the operator has said of it that it runs nothing. By name. Pure.
+ * Hosts that those who answered remember from their last contact and that neither the inventory nor
+ * the ledger has: each may be running any account (docs/exclusivity.md,
+ * row 47). One that answers under another name is there; `without`: the operator has said of it
+ * that it runs nothing. By name. Pure.
  */
-export function findMissing(answered: readonly Remembering[], known: ReadonlySet<string>, without: ReadonlySet<string>): MissingHost[] {
+export function findMissing(
+  answered: readonly Remembering[],
+  known: ReadonlySet<string>,
+  without: ReadonlySet<string>,
+): MissingHost[] {
   const there = new Set(answered.map(({ instanceId }) => instanceId).filter((id) => id !== ''));
   const missing = new Map<string, MissingHost>();
   for (const { host, hosts } of answered) {

@@ -1,10 +1,16 @@
-/** Journaled phases of a change of owner, in order. A first placement has no old owner and skips `released`. */
+/**
+ * Journaled phases of a change of owner, in order. A first placement has no old owner and skips
+ * `released`.
+ */
 export type MovePhase = 'planned' | 'staged' | 'released' | 'granted' | 'done' | 'aborted';
 
 /** Why an account changes its host. */
 export type MoveKind = 'initial' | 'rebalance' | 'failover' | 'drain' | 'manual';
 
-/** `first`: nobody owned the account. `change`: from one host to another. `detach`: an owner gives it up and nobody follows (export, remove). */
+/**
+ * `first`: nobody owned the account. `change`: from one host to another. `detach`: an owner gives
+ * it up and nobody follows (export, remove).
+ */
 export type MoveRoute = 'first' | 'change' | 'detach';
 
 const routes: Readonly<Record<MoveRoute, readonly MovePhase[]>> = {
@@ -21,7 +27,10 @@ export function routeOf(fromHost: string | null, toHost: string): MoveRoute {
   return fromHost === null ? 'first' : 'change';
 }
 
-/** Whether `to` may follow `from`: the next phase of the route, or an abort while nothing was released or granted. */
+/**
+ * Whether `to` may follow `from`: the next phase of the route, or an abort while nothing was
+ * released or granted.
+ */
 export function mayFollow(route: MoveRoute, from: MovePhase, to: MovePhase): boolean {
   if (to === 'aborted') return from === 'planned' || from === 'staged';
   const phases = routes[route];
@@ -30,7 +39,13 @@ export function mayFollow(route: MoveRoute, from: MovePhase, to: MovePhase): boo
 }
 
 /** Whether the target of an open move may have heard its grant, also where no answer came. Pure. */
-export const mayBeGranted = ({ phase, from_host }: { readonly phase: MovePhase; readonly from_host: string | null }): boolean =>
+export const mayBeGranted = ({
+  phase,
+  from_host,
+}: {
+  readonly phase: MovePhase;
+  readonly from_host: string | null;
+}): boolean =>
   phase === 'released' || phase === 'granted' || (phase === 'staged' && from_host === null);
 
 /** A move that still needs an act. */

@@ -12,17 +12,27 @@ export interface MoveLimits {
   readonly departuresPerHost: number;
 }
 
-/** Voluntary moves are gentle to hosts: one leaves a host at a time, two come to it (PLACEMENT section 6.4). */
+/**
+ * Voluntary moves are gentle to hosts: one leaves a host at a time, two come to it (PLACEMENT
+ * section 6.4).
+ */
 export const hostMoveLimits = { arrivalsPerHost: 2, departuresPerHost: 1 } as const;
 
-/** New moves are no longer started after so many that failed: the fleet is not as the plan believes. */
+/**
+ * New moves are no longer started after so many that failed: the fleet is not as the plan believes.
+ */
 export const errorBudget = 3;
 
 /**
- * The moves that may start now, in the order of the plan. A move waits for earlier ones that leave its target, because it may need their place; those
+ * The moves that may start now, in the order of the plan. A move waits for earlier ones that leave
+ * its target, because it may need their place; those
  * are always ahead of it, so nothing waits in a circle.
  */
-export function startable<M extends ScheduledMove>(waiting: readonly M[], underWay: readonly ScheduledMove[], limits: MoveLimits): M[] {
+export function startable<M extends ScheduledMove>(
+  waiting: readonly M[],
+  underWay: readonly ScheduledMove[],
+  limits: MoveLimits,
+): M[] {
   const running: ScheduledMove[] = [...underWay];
   const started: M[] = [];
   for (const [index, move] of waiting.entries()) {
@@ -31,7 +41,8 @@ export function startable<M extends ScheduledMove>(waiting: readonly M[], underW
     const needsRoom = ahead.some((other) => other.from === move.to);
     const arrivals = running.filter(({ to }) => to === move.to).length;
     const departures = running.filter(({ from }) => from === move.from).length;
-    if (needsRoom || arrivals >= limits.arrivalsPerHost || departures >= limits.departuresPerHost) continue;
+    if (needsRoom || arrivals >= limits.arrivalsPerHost || departures >= limits.departuresPerHost)
+      continue;
     running.push(move);
     started.push(move);
   }

@@ -14,7 +14,10 @@ const hostPrograms = {
 
 const modelClient = { 'model-client': 'hostside/worker/model/openai-client.ts' };
 
-/** A program that the worker loads only when a script asks a model: its text alone takes 3 MB of every account that has it in its own bundle. */
+/**
+ * A program that the worker loads only when a script asks a model: its text alone takes 3 MB of
+ * every account that has it in its own bundle.
+ */
 const besideTheWorker: Plugin = {
   name: 'beside-the-worker',
   setup: (build) => {
@@ -28,12 +31,25 @@ const besideTheWorker: Plugin = {
  * Bundles each program that runs on hosts into one file `NAME.cjs` below `outDirectory`. Needs the
  * sources and esbuild. Returns the files that the programs were made of, as esbuild names them.
  */
-export async function buildHostFiles(root: string, outDirectory: string): Promise<readonly string[]> {
-  const most = await bundle(root, outDirectory, hostPrograms, { plugins: [besideTheWorker, leanTelegram(root)] });
+export async function buildHostFiles(
+  root: string,
+  outDirectory: string,
+): Promise<readonly string[]> {
+  const most = await bundle(root, outDirectory, hostPrograms, {
+    plugins: [besideTheWorker, leanTelegram(root)],
+  });
   // Apart from the others: the worker's schema stays without the methods of a login.
   const schema = ['hostside/worker/telegram/gramjs-*.ts', 'hostside/worker/login/*.ts'];
-  const login = await bundle(root, outDirectory, { login: 'hostside/worker/login/main.ts' }, { plugins: [leanTelegram(root, schema)] });
-  const model = await bundle(root, outDirectory, modelClient, { plugins: [leanOpenai(root)], define: withoutGlobals });
+  const login = await bundle(
+    root,
+    outDirectory,
+    { login: 'hostside/worker/login/main.ts' },
+    { plugins: [leanTelegram(root, schema)] },
+  );
+  const model = await bundle(root, outDirectory, modelClient, {
+    plugins: [leanOpenai(root)],
+    define: withoutGlobals,
+  });
   return [...most, ...login, ...model];
 }
 
@@ -62,7 +78,10 @@ async function bundle(
     alias: {
       // Loaded by the `telegram` package at its start and never used by a worker.
       ...Object.fromEntries(
-        ['websocket', 'socks', 'store2', 'node-localstorage'].map((name) => [name, join(root, 'hostside/worker/absent-module.ts')]),
+        ['websocket', 'socks', 'store2', 'node-localstorage'].map((name) => [
+          name,
+          join(root, 'hostside/worker/absent-module.ts'),
+        ]),
       ),
       // May only be passed on under the GPL.
       '@cryptography/aes': join(root, 'hostside/worker/aes-ige.ts'),

@@ -24,8 +24,10 @@ interface LoadedFile extends ReleaseFile {
 }
 
 /**
- * What hosts run: bundles from `dist/host` in a built package; from sources they are built when a source changed, into
- * `node_modules/.cache/fleet`. Wrappers and units come from `templates`. Error `bug` when a source does not build.
+ * What hosts run: bundles from `dist/host` in a built package; from sources they are built when a
+ * source changed, into
+ * `node_modules/.cache/fleet`. Wrappers and units come from `templates`. Error `bug` when a source
+ * does not build.
  */
 export async function loadHostBundle(root: string): Promise<HostBundle> {
   const files = [
@@ -34,7 +36,10 @@ export async function loadHostBundle(root: string): Promise<HostBundle> {
     ...(await filesIn(join(root, 'templates', 'units'), 'units', 0o644)),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
   return {
-    release: { id: releaseId(files), files: files.map(({ path, mode, sha256, bytes }) => ({ path, mode, sha256, bytes })) },
+    release: {
+      id: releaseId(files),
+      files: files.map(({ path, mode, sha256, bytes }) => ({ path, mode, sha256, bytes })),
+    },
     units: files
       .filter(({ path }) => path.startsWith('units/'))
       .map(({ path, content }) => ({ name: path.slice(6), text: content.toString('utf8') })),
@@ -55,7 +60,10 @@ async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
   yield content;
 }
 
-/** Head of the SHA-256 over modes, digests and paths in order of the paths, and the runtime's version. */
+/**
+ * Head of the SHA-256 over modes, digests and paths in order of the paths, and the runtime's
+ * version.
+ */
 export function releaseId(files: readonly ReleaseFile[]): string {
   const lines = files.map(({ mode, sha256, path }) => `${mode.toString(8)} ${sha256} ${path}\n`);
   return createHash('sha256')
@@ -69,7 +77,13 @@ async function filesIn(directory: string, below: string, mode: number): Promise<
   return Promise.all(
     names.map(async (name) => {
       const content = await readFile(join(directory, name));
-      return { path: `${below}/${name}`, mode, content, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
+      return {
+        path: `${below}/${name}`,
+        mode,
+        content,
+        bytes: content.length,
+        sha256: createHash('sha256').update(content).digest('hex'),
+      };
     }),
   );
 }
@@ -101,7 +115,9 @@ async function programDirectory(root: string): Promise<string> {
 /** Changes whenever a source file or an installed package does. */
 async function sourceKey(root: string): Promise<string> {
   const names = await readdir(join(root, 'hostside'), { recursive: true });
-  const sources = names.filter((name) => name.endsWith('.ts')).map((name) => join('hostside', name));
+  const sources = names
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join('hostside', name));
   const hash = createHash('sha256').update(process.version);
   for (const name of [
     ...sources.sort(),

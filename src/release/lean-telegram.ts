@@ -15,19 +15,25 @@ interface SchemaLine {
 }
 
 /**
- * Has the library speak a newer layer of the API than the one it was published with, and leaves out of it what a worker never uses: most of the schema, from
- * which it makes a class for each line at its start, and everything that its own client adds to messages. Measured 2026-11-25: 29 -> 18 MB private memory.
+ * Has the library speak a newer layer of the API than the one it was published with, and leaves out
+ * of it what a worker never uses: most of the schema, from
+ * which it makes a class for each line at its start, and everything that its own client adds to
+ * messages. Measured 2026-11-25: 29 -> 18 MB private memory.
  */
 export const leanTelegram = (root: string, sources: readonly string[] = workerSources): Plugin => ({
   name: 'lean-telegram',
   setup(build) {
     const { layer, text } = currentLayer();
     build.onLoad({ filter: /[/\\]telegram[/\\]tl[/\\]apiTl\.js$/ }, () => ({
-      ...{ contents: `module.exports = ${JSON.stringify(leanSchema(text, workerSource(root, sources)))};`, loader: 'js' },
+      ...{
+        contents: `module.exports = ${JSON.stringify(leanSchema(text, workerSource(root, sources)))};`,
+        loader: 'js',
+      },
     }));
     build.onLoad({ filter: /[/\\]telegram[/\\]tl[/\\]AllTLObjects\.js$/ }, ({ path }) => {
       const [before, after, ...more] = readFileSync(path, 'utf8').split(/exports\.LAYER = \d+;/);
-      if (after === undefined || more.length > 0) throw new Error(`${path} does not say its layer in one place`);
+      if (after === undefined || more.length > 0)
+        throw new Error(`${path} does not say its layer in one place`);
       return { contents: `${before}exports.LAYER = ${layer};${after}`, loader: 'js' };
     });
     // Getters and methods for messages; they bring the whole client along.
@@ -35,7 +41,8 @@ export const leanTelegram = (root: string, sources: readonly string[] = workerSo
       contents: 'exports.patchAll = () => {};',
       loader: 'js',
     }));
-    // The engine takes four functions from the package's front door. The name is part of the program:
+    // The engine takes four functions from the package's front door. The name is part of the
+    // program:
     // a path of this machine would make the same sources another release on another machine.
     build.onResolve({ filter: /^\.\.\/$/ }, ({ importer, resolveDir }) =>
       /[/\\]network[/\\]MTProtoState\.js$/.test(importer)
@@ -58,30 +65,51 @@ export const workerSource = (root: string, sources: readonly string[] = workerSo
     .join('\n');
 
 /**
- * Pure. `schema`: TL text, types first, then functions; `source`: TypeScript that names them as `Api.messages.SendMessage`. Those methods stay that are named,
- * and every type that can come with their answers or with updates, so that nothing that Telegram may send is unknown.
+ * Pure. `schema`: TL text, types first, then functions; `source`: TypeScript that names them as
+ * `Api.messages.SendMessage`. Those methods stay that are named,
+ * and every type that can come with their answers or with updates, so that nothing that Telegram
+ * may send is unknown.
  */
 export const leanSchema = (schema: string, source: string): string => {
   const [types = '', functions = ''] = schema.split('---functions---');
-  const named = new Set([...source.matchAll(/\bApi\.((?:\w+\.)?\w+)/g)].map((match) => (match[1] as string).toLowerCase()));
+  const named = new Set(
+    [...source.matchAll(/\bApi\.((?:\w+\.)?\w+)/g)].map((match) =>
+      (match[1] as string).toLowerCase(),
+    ),
+  );
   const methods = linesOf(functions).filter(({ name }) => named.has(name.toLowerCase()));
   const constructors = linesOf(types);
-  const needed = reachable(constructors, [...alwaysNeeded, ...methods.flatMap(({ uses, result }) => [...uses, result])]);
+  const needed = reachable(constructors, [
+    ...alwaysNeeded,
+    ...methods.flatMap(({ uses, result }) => [...uses, result]),
+  ]);
   const kept = constructors.filter(({ result }) => needed.has(result));
-  return [...kept.map(({ text }) => text), '---functions---', ...methods.map(({ text }) => text), ''].join('\n');
+  return [
+    ...kept.map(({ text }) => text),
+    '---functions---',
+    ...methods.map(({ text }) => text),
+    '',
+  ].join('\n');
 };
 
 const linesOf = (text: string): SchemaLine[] =>
   text.split('\n').flatMap((line) => {
-    const { name, fields, result } = /^(?<name>[\w.]+)#[0-9a-f]+\s*(?<fields>[^=]*)=\s*(?<result>[^;]+);/.exec(line.trim())?.groups ?? {};
+    const { name, fields, result } =
+      /^(?<name>[\w.]+)#[0-9a-f]+\s*(?<fields>[^=]*)=\s*(?<result>[^;]+);/.exec(line.trim())
+        ?.groups ?? {};
     if (name === undefined || fields === undefined || result === undefined) return [];
-    const uses = [...fields.matchAll(/:(?:\w+\.\d+\?)?(?:[Vv]ector<)?%?([\w.]+)/g)].map((match) => match[1] as string);
-    return [{ text: line.trim(), name, uses, result: result.trim().replace(/^[Vv]ector<(.*)>$/, '$1') }];
+    const uses = [...fields.matchAll(/:(?:\w+\.\d+\?)?(?:[Vv]ector<)?%?([\w.]+)/g)].map(
+      (match) => match[1] as string,
+    );
+    return [
+      { text: line.trim(), name, uses, result: result.trim().replace(/^[Vv]ector<(.*)>$/, '$1') },
+    ];
   });
 
 const reachable = (constructors: readonly SchemaLine[], roots: readonly string[]): Set<string> => {
   const usesOf = new Map<string, string[]>();
-  for (const { result, uses } of constructors) usesOf.set(result, [...(usesOf.get(result) ?? []), ...uses]);
+  for (const { result, uses } of constructors)
+    usesOf.set(result, [...(usesOf.get(result) ?? []), ...uses]);
   const found = new Set<string>();
   for (const waiting = [...roots]; waiting.length > 0; ) {
     const type = waiting.pop() as string;

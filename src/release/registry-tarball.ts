@@ -12,10 +12,18 @@ const tarBlock = 512;
 
 const metadataSchema = z.object({ dist: z.object({ tarball: z.url() }) });
 
-/** The registry that npm uses, asked of npm itself. Without a slash at the end. Error `transfer` where there is no npm. */
-export async function configuredRegistry(environment: NodeJS.ProcessEnv = process.env): Promise<string> {
+/**
+ * The registry that npm uses, asked of npm itself. Without a slash at the end. Error `transfer`
+ * where there is no npm.
+ */
+export async function configuredRegistry(
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
   try {
-    const asked = await promisify(execFile)('npm', ['config', 'get', 'registry'], { env: environment, timeout: METADATA_TIMEOUT_MS });
+    const asked = await promisify(execFile)('npm', ['config', 'get', 'registry'], {
+      env: environment,
+      timeout: METADATA_TIMEOUT_MS,
+    });
     return asked.stdout.trim().replace(/\/+$/, '');
   } catch (cause) {
     throw new FleetError('transfer', 'npm could not be asked for its registry', {
@@ -26,16 +34,21 @@ export async function configuredRegistry(environment: NodeJS.ProcessEnv = proces
 }
 
 /**
- * Fetches the runtime's npm package from `registry` and gives back the Node binary. The tarball counts only with its pinned integrity.
+ * Fetches the runtime's npm package from `registry` and gives back the Node binary. The tarball
+ * counts only with its pinned integrity.
  * Error `transfer` when the registry does not answer, lacks it, or sends something else.
  */
 export async function fetchRuntime(runtime: PinnedRuntime, registry: string): Promise<Buffer> {
   const what = `${runtime.package}@${runtime.version}`;
   const metadata = metadataSchema.safeParse(
-    await (await request(`${registry}/${runtime.package}/${runtime.version}`, what, METADATA_TIMEOUT_MS)).json(),
+    await (
+      await request(`${registry}/${runtime.package}/${runtime.version}`, what, METADATA_TIMEOUT_MS)
+    ).json(),
   );
   if (!metadata.success) throw unusable(what, 'its metadata names no tarball');
-  const tarball = Buffer.from(await (await request(metadata.data.dist.tarball, what, TARBALL_TIMEOUT_MS)).arrayBuffer());
+  const tarball = Buffer.from(
+    await (await request(metadata.data.dist.tarball, what, TARBALL_TIMEOUT_MS)).arrayBuffer(),
+  );
   const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
   if (integrity !== runtime.integrity) throw unusable(what, 'its content is not the pinned one');
   const binary = fileInTar(await promisify(gunzip)(tarball), 'package/bin/node');
@@ -54,7 +67,8 @@ async function request(url: string, what: string, timeoutMs: number): Promise<Re
   }
 }
 
-const registryHint = 'check runtime_mirror in the inventory, npm’s registry setting and the network';
+const registryHint =
+  'check runtime_mirror in the inventory, npm’s registry setting and the network';
 const unusable = (what: string, why: string): FleetError =>
   new FleetError('transfer', `${what} could not be used: ${why}`, { hint: registryHint });
 

@@ -28,10 +28,15 @@ export interface RuntimeSources {
 const sidecarSchema = z.object({ gzipSha256: z.string(), gzipBytes: z.int().positive() });
 
 /**
- * The runtime, compressed: from the cache when it is whole there, else made from the installed npm package, else fetched. Safe to call
- * from several processes at once. Error `transfer` when there is no source whose content is the pinned one.
+ * The runtime, compressed: from the cache when it is whole there, else made from the installed npm
+ * package, else fetched. Safe to call
+ * from several processes at once. Error `transfer` when there is no source whose content is the
+ * pinned one.
  */
-export async function openRuntimeBlob(runtime: PinnedRuntime, sources: RuntimeSources): Promise<BlobStream> {
+export async function openRuntimeBlob(
+  runtime: PinnedRuntime,
+  sources: RuntimeSources,
+): Promise<BlobStream> {
   const path = join(sources.cacheDirectory, `runtime-${runtime.sha256}.gz`);
   const bytes = (await soundSize(path)) ?? (await fill(path, runtime, sources));
   return { bytes, chunks: createReadStream(path, { highWaterMark: CHUNK_BYTES }) };
@@ -51,13 +56,19 @@ async function soundSize(path: string): Promise<number | null> {
   }
 }
 
-async function fill(path: string, runtime: PinnedRuntime, sources: RuntimeSources): Promise<number> {
+async function fill(
+  path: string,
+  runtime: PinnedRuntime,
+  sources: RuntimeSources,
+): Promise<number> {
   makeFolder(dirname(path), 0o755);
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   const installed = installedBinary(runtime, sources.packageRoot);
   const source =
     installed === null
-      ? Readable.from(slices(await fetchRuntime(runtime, sources.registry ?? (await configuredRegistry()))))
+      ? Readable.from(
+          slices(await fetchRuntime(runtime, sources.registry ?? (await configuredRegistry()))),
+        )
       : createReadStream(installed, { highWaterMark: CHUNK_BYTES });
   const plain = createHash('sha256');
   const packed = createHash('sha256');
@@ -81,11 +92,18 @@ async function fill(path: string, runtime: PinnedRuntime, sources: RuntimeSource
       createWriteStream(temporary),
     );
     if (plain.digest('hex') !== runtime.sha256) {
-      throw new FleetError('transfer', `the runtime in ${runtime.package} is not the pinned ${runtime.version}`, {
-        hint: 'install fleet again',
-      });
+      throw new FleetError(
+        'transfer',
+        `the runtime in ${runtime.package} is not the pinned ${runtime.version}`,
+        {
+          hint: 'install fleet again',
+        },
+      );
     }
-    await writeFile(`${temporary}.json`, JSON.stringify({ gzipSha256: packed.digest('hex'), gzipBytes: bytes }));
+    await writeFile(
+      `${temporary}.json`,
+      JSON.stringify({ gzipSha256: packed.digest('hex'), gzipBytes: bytes }),
+    );
     await rename(temporary, path);
     await rename(`${temporary}.json`, `${path}.json`);
     return bytes;
@@ -98,7 +116,8 @@ async function fill(path: string, runtime: PinnedRuntime, sources: RuntimeSource
 }
 
 function* slices(content: Buffer): Generator<Buffer> {
-  for (let at = 0; at < content.length; at += CHUNK_BYTES) yield content.subarray(at, at + CHUNK_BYTES);
+  for (let at = 0; at < content.length; at += CHUNK_BYTES)
+    yield content.subarray(at, at + CHUNK_BYTES);
 }
 
 /** Nested in fleet's own node_modules, or hoisted beside it. */

@@ -8,8 +8,10 @@ export type HostOutcome<H, T> =
   | { readonly host: H; readonly ok: false; readonly error: FleetError };
 
 /**
- * Runs `act` for every host, at most `concurrency` (1 or more) at a time, started in the order given. Never rejects: outcomes come in
- * the order of `hosts`, one each. After `signal` nothing new is started and the rest is `interrupted`; what runs is awaited.
+ * Runs `act` for every host, at most `concurrency` (1 or more) at a time, started in the order
+ * given. Never rejects: outcomes come in
+ * the order of `hosts`, one each. After `signal` nothing new is started and the rest is
+ * `interrupted`; what runs is awaited.
  */
 export async function forEachHost<H extends { readonly name: HostName }, T>(
   hosts: readonly H[],
@@ -31,11 +33,23 @@ export async function forEachHost<H extends { readonly name: HostName }, T>(
 }
 
 const notStarted = (host: HostName): FleetError =>
-  new FleetError('interrupted', `${host}: interrupted before it was its turn`, { hint: 'run the command again', host });
+  new FleetError('interrupted', `${host}: interrupted before it was its turn`, {
+    hint: 'run the command again',
+    host,
+  });
 
 function asFleetError(host: HostName, cause: unknown): FleetError {
   if (cause instanceof FleetError) return cause;
   const system = systemFailure(cause);
-  if (system !== null) return new FleetError(system.code, `${host}: ${system.message}`, { hint: system.hint, host, cause });
-  return new FleetError('bug', `${host}: an unexpected error`, { hint: 'please report this', host, cause });
+  if (system !== null)
+    return new FleetError(system.code, `${host}: ${system.message}`, {
+      hint: system.hint,
+      host,
+      cause,
+    });
+  return new FleetError('bug', `${host}: an unexpected error`, {
+    hint: 'please report this',
+    host,
+    cause,
+  });
 }

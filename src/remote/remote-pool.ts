@@ -5,7 +5,10 @@ import type { Remote } from './remote.ts';
 /** The connections of one run: one per host, made when first asked for. */
 export interface RemotePool {
   remote(spec: HostSpec): Remote;
-  /** Ends all connections; who asks for one afterwards gets one that is over. Safe to repeat; never rejects. */
+  /**
+   * Ends all connections; who asks for one afterwards gets one that is over. Safe to repeat; never
+   * rejects.
+   */
   close(): Promise<void>;
 }
 

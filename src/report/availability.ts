@@ -1,6 +1,9 @@
 import type { AccountState } from '../model/account-state.ts';
 
-/** Why an account was not online. `host`: it did not answer, so the account may have run; or it restarted the account. */
+/**
+ * Why an account was not online. `host`: it did not answer, so the account may have run; or it
+ * restarted the account.
+ */
 export const causes = ['moves', 'reboots', 'telegram', 'host', 'operator'] as const;
 export type Cause = (typeof causes)[number];
 
@@ -10,8 +13,12 @@ export interface StateChange<State extends string = string> {
   readonly state: State;
 }
 
-/** What an account went through: reported states, `moved` at a grant, `gone` once it left the fleet. */
-export type AccountChange = StateChange<AccountState | 'moved' | 'gone'> & { readonly isHostTrouble?: boolean };
+/**
+ * What an account went through: reported states, `moved` at a grant, `gone` once it left the fleet.
+ */
+export type AccountChange = StateChange<AccountState | 'moved' | 'gone'> & {
+  readonly isHostTrouble?: boolean;
+};
 export type HostChange = StateChange<'healthy' | 'suspect' | 'down' | 'gone'>;
 
 /** A span of time, ms since the epoch: from inclusive, to exclusive. */
@@ -49,13 +56,25 @@ const byState: Readonly<Record<AccountState | 'moved', Cause | 'online'>> = {
 };
 
 /** Share of the judged time in which it was online, 0-1; null: there was none. */
-export const shareOf = ({ judgedMs, onlineMs }: Availability): number | null => (judgedMs <= 0 ? null : onlineMs / judgedMs);
+export const shareOf = ({ judgedMs, onlineMs }: Availability): number | null =>
+  judgedMs <= 0 ? null : onlineMs / judgedMs;
 
-const overlap = (a: Span, b: Span): number => Math.max(0, Math.min(a.to, b.to) - Math.max(a.from, b.from));
+const overlap = (a: Span, b: Span): number =>
+  Math.max(0, Math.min(a.to, b.to) - Math.max(a.from, b.from));
 
-/** Each state with the span that it lasted; the last one until `untilMs`. Changes that lie in the future of the next one last no time. */
-function spansOf<Change extends StateChange>(changes: readonly Change[], untilMs: number): (Span & { readonly change: Change })[] {
-  return changes.map((change, index) => ({ from: change.at, to: Math.max(change.at, changes[index + 1]?.at ?? untilMs), change }));
+/**
+ * Each state with the span that it lasted; the last one until `untilMs`. Changes that lie in the
+ * future of the next one last no time.
+ */
+function spansOf<Change extends StateChange>(
+  changes: readonly Change[],
+  untilMs: number,
+): (Span & { readonly change: Change })[] {
+  return changes.map((change, index) => ({
+    from: change.at,
+    to: Math.max(change.at, changes[index + 1]?.at ?? untilMs),
+    change,
+  }));
 }
 
 /** A span in which something is known not to have been online although nothing else says so. */
@@ -64,11 +83,23 @@ export interface Outage extends Span {
 }
 
 /**
- * How long an account was online within `window`, and why not. `outages`: what is known of the time in which it was last reported online: its host was rebooted, or did
- * not answer (what the account did then is not known, and counts as the host's), or it was interrupted between two sweeps. Where several meet, the first one counts. Pure.
+ * How long an account was online within `window`, and why not. `outages`: what is known of the time
+ * in which it was last reported online: its host was rebooted, or did
+ * not answer (what the account did then is not known, and counts as the host's), or it was
+ * interrupted between two sweeps. Where several meet, the first one counts. Pure.
  */
-export function accountAvailability(changes: readonly AccountChange[], outages: readonly Outage[], window: Span): Availability {
-  const offlineMs: Record<Cause, number> = { moves: 0, reboots: 0, telegram: 0, host: 0, operator: 0 };
+export function accountAvailability(
+  changes: readonly AccountChange[],
+  outages: readonly Outage[],
+  window: Span,
+): Availability {
+  const offlineMs: Record<Cause, number> = {
+    moves: 0,
+    reboots: 0,
+    telegram: 0,
+    host: 0,
+    operator: 0,
+  };
   let [judgedMs, onlineMs] = [0, 0];
   for (const { from, to, change } of spansOf(changes, window.to)) {
     if (change.state === 'gone') continue;
@@ -88,10 +119,16 @@ export function accountAvailability(changes: readonly AccountChange[], outages: 
 }
 
 /** Adds what the outages take of the span to `offlineMs`; ms in all. */
-function lossesIn(span: Span, outages: readonly Outage[], offlineMs: Record<Cause, number>): number {
+function lossesIn(
+  span: Span,
+  outages: readonly Outage[],
+  offlineMs: Record<Cause, number>,
+): number {
   const here = outages.filter((outage) => overlap(span, outage) > 0);
   const inside = (ms: number): number => Math.min(span.to, Math.max(span.from, ms));
-  const edges = [...new Set(here.flatMap(({ from, to }) => [inside(from), inside(to)]))].toSorted((a, b) => a - b);
+  const edges = [...new Set(here.flatMap(({ from, to }) => [inside(from), inside(to)]))].toSorted(
+    (a, b) => a - b,
+  );
   let away = 0;
   for (const [index, from] of edges.slice(0, -1).entries()) {
     const to = edges[index + 1] ?? from;
@@ -110,8 +147,18 @@ export const silencesOf = (changes: readonly HostChange[], untilMs: number): Spa
   );
 
 /** How long a host answered within `window`. `reboots`: spans that were announced. Pure. */
-export function hostAvailability(changes: readonly HostChange[], reboots: readonly Span[], window: Span): Availability {
-  const offlineMs: Record<Cause, number> = { moves: 0, reboots: 0, telegram: 0, host: 0, operator: 0 };
+export function hostAvailability(
+  changes: readonly HostChange[],
+  reboots: readonly Span[],
+  window: Span,
+): Availability {
+  const offlineMs: Record<Cause, number> = {
+    moves: 0,
+    reboots: 0,
+    telegram: 0,
+    host: 0,
+    operator: 0,
+  };
   let [judgedMs, onlineMs] = [0, 0];
   for (const { from, to, change } of spansOf(changes, window.to)) {
     const span = { from: Math.max(from, window.from), to: Math.min(to, window.to) };
@@ -132,12 +179,15 @@ export function hostAvailability(changes: readonly HostChange[], reboots: readon
   return { judgedMs, onlineMs, offlineMs };
 }
 
-/** The month (UTC) that holds `nowMs`, up to now, and the `count - 1` before it; newest first. Pure. */
+/**
+ * The month (UTC) that holds `nowMs`, up to now, and the `count - 1` before it; newest first. Pure.
+ */
 export function monthsUntil(nowMs: number, count: number): (Span & { readonly name: string })[] {
   const date = new Date(nowMs);
   return Array.from({ length: count }, (_, back) => {
     const from = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - back, 1);
-    const to = back === 0 ? nowMs : Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - back + 1, 1);
+    const to =
+      back === 0 ? nowMs : Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - back + 1, 1);
     return { name: new Date(from).toISOString().slice(0, 7), from, to };
   });
 }

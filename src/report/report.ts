@@ -11,10 +11,19 @@ export interface Report {
   readonly decisions: readonly ReportedDecision[];
   /** By day, oldest first. */
   readonly trend: readonly TrendPoint[];
-  readonly capacity: { readonly slots: number; readonly used: number; readonly advice: readonly string[] };
+  readonly capacity: {
+    readonly slots: number;
+    readonly used: number;
+    readonly advice: readonly string[];
+  };
   /** Months of the columns of `months`, newest first, as `2026-11`. */
   readonly months: readonly string[];
-  readonly alerts: readonly { readonly key: string; readonly severity: string; readonly since: number; readonly reason: string }[];
+  readonly alerts: readonly {
+    readonly key: string;
+    readonly severity: string;
+    readonly since: number;
+    readonly reason: string;
+  }[];
 }
 
 export interface ReportedHost {

@@ -21,10 +21,19 @@ export function trendChart(points: readonly TrendPoint[]): string {
   const x = scaleUtc([new Date(first.at), new Date(last.at)], [edge.left, width - edge.right]);
   const y = scaleLinear([0, 1], [height - edge.bottom, edge.top]);
   const format = x.tickFormat(6);
-  const days = x.ticks(6).map((day) => `<text x="${fixed(x(day))}" y="${height - 8}" text-anchor="middle">${format(day)}</text>`);
+  const days = x
+    .ticks(6)
+    .map(
+      (day) =>
+        `<text x="${fixed(x(day))}" y="${height - 8}" text-anchor="middle">${format(day)}</text>`,
+    );
   const shares = y.ticks(5).map((share) => {
     const at = fixed(y(share));
-    return `<line class="grid" x1="${edge.left}" x2="${width - edge.right}" y1="${at}" y2="${at}"/><text x="${edge.left - 6}" y="${at}" dy="4" text-anchor="end">${Math.round(share * 100)} %</text>`;
+    return (
+      `<line class="grid" x1="${edge.left}" x2="${width - edge.right}" y1="${at}" ` +
+      `y2="${at}"/><text x="${edge.left - 6}" y="${at}" dy="4" ` +
+      `text-anchor="end">${Math.round(share * 100)} %</text>`
+    );
   });
   const ends = labelPlaces(lines.map(({ key }) => y(last[key])));
   const drawn = lines.map(({ key, name, dash }, index) => {
@@ -32,11 +41,21 @@ export function trendChart(points: readonly TrendPoint[]): string {
       .x((point) => x(point.at))
       .y((point) => y(point[key]))
       .curve(curveMonotoneX)([...points]);
-    const label = `<text class="${key}" x="${width - edge.right + 6}" y="${fixed(ends[index] ?? 0)}" dy="4">${name} ${Math.round(last[key] * 100)} %</text>`;
-    return `<path class="trend ${key}" d="${path ?? ''}"${dash === '' ? '' : ` stroke-dasharray="${dash}"`}/>${label}`;
+    const label =
+      `<text class="${key}" x="${width - edge.right + 6}" y="${fixed(ends[index] ?? 0)}" ` +
+      `dy="4">${name} ${Math.round(last[key] * 100)} %</text>`;
+    return (
+      `<path class="trend ${key}" ` +
+      `d="${path ?? ''}"${dash === '' ? '' : ` stroke-dasharray="${dash}"`}/>${label}`
+    );
   });
-  const said = `CPU, memory and slots in use from ${new Date(first.at).toISOString().slice(0, 10)} to ${new Date(last.at).toISOString().slice(0, 10)}`;
-  return `<svg role="img" aria-label="${said}" viewBox="0 0 ${width} ${height}">${[...shares, ...days, ...drawn].join('')}</svg>`;
+  const said =
+    `CPU, memory and slots in use from ${new Date(first.at).toISOString().slice(0, 10)} to ` +
+    `${new Date(last.at).toISOString().slice(0, 10)}`;
+  return (
+    `<svg role="img" aria-label="${said}" viewBox="0 0 ${width} ` +
+    `${height}">${[...shares, ...days, ...drawn].join('')}</svg>`
+  );
 }
 
 /** Names at the ends of lines never lie on each other. */

@@ -13,7 +13,10 @@ export interface FleetMember {
   readonly username: string | null;
 }
 
-const modelSettings = ({ apiKey: _, ...model }: ModelSpec, systemPrompt: string): ModelSettings => ({ ...model, systemPrompt });
+const modelSettings = (
+  { apiKey: _, ...model }: ModelSpec,
+  systemPrompt: string,
+): ModelSettings => ({ ...model, systemPrompt });
 
 const colleaguesIn = (chatId: string, members: readonly FleetMember[]): readonly Colleague[] =>
   members
@@ -22,7 +25,9 @@ const colleaguesIn = (chatId: string, members: readonly FleetMember[]): readonly
     .sort((left, right) => (left.keyId < right.keyId ? -1 : 1));
 
 /**
- * What `member` does once it is online, by the inventory and its script (null: it has none). `members` are all accounts of the fleet, itself among them: who shares a group has to be the same for
+ * What `member` does once it is online, by the inventory and its script (null: it has none).
+ * `members` are all accounts of the fleet, itself among them: who shares a group has to be the same
+ * for
  * all who share it.
  */
 export const composeBehaviour = (
@@ -35,27 +40,44 @@ export const composeBehaviour = (
   format: 1,
   account: member.spec.name,
   isPaused,
-  chats: member.spec.chats.map(({ id, name }) => ({ id, name, slotMs: inventory.answerSlotMs, colleagues: colleaguesIn(id, members) })),
+  chats: member.spec.chats.map(({ id, name }) => ({
+    id,
+    name,
+    slotMs: inventory.answerSlotMs,
+    colleagues: colleaguesIn(id, members),
+  })),
   fleetUserIds: members.flatMap(({ userId }) => userId ?? []).sort(),
   script: script?.script ?? null,
-  model: inventory.model === null || script === null ? null : modelSettings(inventory.model, script.systemPrompt),
+  model:
+    inventory.model === null || script === null
+      ? null
+      : modelSettings(inventory.model, script.systemPrompt),
   limits: { ...standardLimits, ...member.spec.answerLimits },
 });
 
-/** Why an account could never answer as its script wants it to, one sentence each; empty: it can. The model is asked while the delay runs. Pure. */
+/**
+ * Why an account could never answer as its script wants it to, one sentence each; empty: it can.
+ * The model is asked while the delay runs. Pure.
+ */
 export const misfitsOf = ({ account, chats, script, model }: Behaviour): readonly string[] => {
   if (script === null || chats.length === 0) return [];
   const asksModel = script.rules.some(({ answer }) => answer.kind === 'model');
   const needMs = Math.max(script.delay.mostMs, asksModel ? (model?.timeoutMs ?? 0) : 0);
-  const tight = chats.find(({ colleagues, slotMs }) => colleagues.length > 1 && needMs > slotMs - slotGuardMs);
+  const tight = chats.find(
+    ({ colleagues, slotMs }) => colleagues.length > 1 && needMs > slotMs - slotGuardMs,
+  );
   const seconds = (ms: number): string => `${ms / 1000} s`;
   return [
-    ...(asksModel && model === null ? [`${account}: script ${script.name} asks a model, and the inventory has no "model"`] : []),
+    ...(asksModel && model === null
+      ? [`${account}: script ${script.name} asks a model, and the inventory has no "model"`]
+      : []),
     ...(tight === undefined
       ? []
       : [
-          `${account}: an answer of script ${script.name} may take ${seconds(needMs)}, and accounts that share chat ${tight.id} have ` +
-            `${seconds(tight.slotMs - slotGuardMs)} each (answer_slot less ${seconds(slotGuardMs)})`,
+          `${account}: an answer of script ${script.name} may take ${seconds(needMs)}, and ` +
+            `accounts that share chat ${tight.id} have ` +
+            `${seconds(tight.slotMs - slotGuardMs)} each (answer_slot less ` +
+            `${seconds(slotGuardMs)})`,
         ]),
   ];
 };

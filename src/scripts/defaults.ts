@@ -1,6 +1,9 @@
 import type { OptOut } from '../../hostside/protocol/behaviour.ts';
 
-/** Words by which people ask for silence, where a script does not name its own: a message that is nothing else. In the languages of most groups. */
+/**
+ * Words by which people ask for silence, where a script does not name its own: a message that is
+ * nothing else. In the languages of most groups.
+ */
 const optOutWords: readonly string[] = [
   ...['stop', 'opt out', 'unsubscribe', 'leave me alone'],
   ...['stopp', 'hör auf', 'aufhören'],
@@ -15,7 +18,20 @@ const optOutWords: readonly string[] = [
 ];
 
 const backWords: readonly string[] = [
-  ...['start', 'weiter', 'begin', 'reprendre', 'empezar', 'começar', 'inizia', 'începe', 'zacznij', 'začni', 'kezdd', 'ξεκίνα'],
+  ...[
+    'start',
+    'weiter',
+    'begin',
+    'reprendre',
+    'empezar',
+    'começar',
+    'inizia',
+    'începe',
+    'zacznij',
+    'začni',
+    'kezdd',
+    'ξεκίνα',
+  ],
   ...['старт', 'почни', 'başla', 'ابدأ', 'شروع', 'התחל'],
   ...['शुरू', 'শুরু', 'เริ่ม', 'bắt đầu', 'mulai'],
   ...['开始', '再開', '시작'],
@@ -28,4 +44,5 @@ export const standardOptOut: OptOut = {
 };
 
 /** Said below an account's first answer to a person. */
-export const standardDisclosure = 'I am an automated assistant of this group. Write "stop" and I will not answer you again.';
+export const standardDisclosure =
+  'I am an automated assistant of this group. Write "stop" and I will not answer you again.';

@@ -1,4 +1,12 @@
-import type { Answer, Conditions, OptOut, Rule, Script, Trigger, WorkingHours } from '../../hostside/protocol/behaviour.ts';
+import type {
+  Answer,
+  Conditions,
+  OptOut,
+  Rule,
+  Script,
+  Trigger,
+  WorkingHours,
+} from '../../hostside/protocol/behaviour.ts';
 import { problemsOfIssues, rejected } from '../inventory/rules/problems.ts';
 import { parseYamlDocument } from '../inventory/rules/yaml-document.ts';
 import { standardDisclosure, standardOptOut } from './defaults.ts';
@@ -15,8 +23,11 @@ export interface ParsedScript {
 
 const triggerOf = (on: RuleYaml['on']): Trigger => {
   if (typeof on === 'string') return { kind: on };
-  if (on.keyword !== undefined) return { kind: 'keyword', words: typeof on.keyword === 'string' ? [on.keyword] : on.keyword };
-  return on.pattern === undefined ? { kind: 'command', name: on.command ?? '' } : { kind: 'pattern', source: on.pattern };
+  if (on.keyword !== undefined)
+    return { kind: 'keyword', words: typeof on.keyword === 'string' ? [on.keyword] : on.keyword };
+  return on.pattern === undefined
+    ? { kind: 'command', name: on.command ?? '' }
+    : { kind: 'pattern', source: on.pattern };
 };
 
 const conditionsOf = (when: NonNullable<RuleYaml['when']>): Conditions => ({
@@ -29,7 +40,12 @@ const conditionsOf = (when: NonNullable<RuleYaml['when']>): Conditions => ({
 const answerOf = ({ say, ask_model: ask }: RuleYaml): Answer => {
   if (say !== undefined) return { kind: 'text', texts: typeof say === 'string' ? [say] : say };
   if (ask === undefined) return { kind: 'none' };
-  if (typeof ask === 'object') return { kind: 'model', instructions: ask.instructions ?? null, allowsLinks: ask.links ?? false };
+  if (typeof ask === 'object')
+    return {
+      kind: 'model',
+      instructions: ask.instructions ?? null,
+      allowsLinks: ask.links ?? false,
+    };
   return { kind: 'model', instructions: ask === true ? null : ask, allowsLinks: false };
 };
 
@@ -46,7 +62,9 @@ const hoursOf = (hours: ScriptYaml['hours']): WorkingHours | null =>
     : {
         timeZone: hours.time_zone,
         spans: Object.entries(hours.days).flatMap(([days, spans]) =>
-          (parseDays(days) ?? []).flatMap((day) => (parseSpans(spans) ?? []).map(({ from, to }) => ({ day, from, to }))),
+          (parseDays(days) ?? []).flatMap((day) =>
+            (parseSpans(spans) ?? []).map(({ from, to }) => ({ day, from, to })),
+          ),
         ),
         holidays: hours.holidays ?? [],
       };
@@ -60,7 +78,11 @@ const optOutOf = (own: ScriptYaml['opt_out']): OptOut => {
   };
 };
 
-const delayOf = ({ least = 2_000, most, typing = true }: NonNullable<ScriptYaml['delay']>): Script['delay'] => ({
+const delayOf = ({
+  least = 2_000,
+  most,
+  typing = true,
+}: NonNullable<ScriptYaml['delay']>): Script['delay'] => ({
   leastMs: least,
   mostMs: Math.max(least, most ?? 6_000),
   isTyping: typing,
@@ -76,16 +98,23 @@ const scriptOf = (name: string, yaml: ScriptYaml): Script => ({
   handover:
     yaml.handover === undefined
       ? null
-      : { words: yaml.handover.words, answer: yaml.handover.answer, silentMs: yaml.handover.silent ?? 86_400_000 },
+      : {
+          words: yaml.handover.words,
+          answer: yaml.handover.answer,
+          silentMs: yaml.handover.silent ?? 86_400_000,
+        },
   answersBots: yaml.answers_bots ?? false,
   answersFleet: yaml.answers_fleet ?? false,
   staleAfterMs: yaml.stale_after ?? 300_000,
 });
 
-const hint = 'Correct them; docs/scripts.md documents every key, and fleet scripts show welcome is an example.';
+const hint =
+  'Correct them; docs/scripts.md documents every key, and fleet scripts show welcome is ' +
+  'an example.';
 
 /**
- * The script `name` that `text` describes, defaults applied. Reads nothing but `text`; `path` names the file in messages. Throws `inventory` with every mistake at once, in the order of the file, as
+ * The script `name` that `text` describes, defaults applied. Reads nothing but `text`; `path` names
+ * the file in messages. Throws `inventory` with every mistake at once, in the order of the file, as
  * `path:line:column key: what is wrong`.
  */
 export const parseScript = (name: string, text: string, path: string): ParsedScript => {

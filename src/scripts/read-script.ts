@@ -20,26 +20,41 @@ export const scriptLimitBytes = 1024 * 1024;
 const namesIn = async (folder: string): Promise<readonly string[]> => {
   const files = await readdir(folder).catch(() => []);
   return files
-    .filter((file) => /^[A-Za-z0-9][A-Za-z0-9._-]*\.yaml$/.test(file) && !file.endsWith('.transcript.yaml'))
+    .filter(
+      (file) =>
+        /^[A-Za-z0-9][A-Za-z0-9._-]*\.yaml$/.test(file) && !file.endsWith('.transcript.yaml'),
+    )
     .map((file) => file.slice(0, -'.yaml'.length))
     .sort();
 };
 
 /** All scripts by name, each with the folder where it is found first. */
-export const listScripts = async (folders: readonly string[]): Promise<ReadonlyMap<string, string>> => {
+export const listScripts = async (
+  folders: readonly string[],
+): Promise<ReadonlyMap<string, string>> => {
   const found = new Map<string, string>();
-  for (const folder of folders) for (const name of await namesIn(folder)) if (!found.has(name)) found.set(name, folder);
+  for (const folder of folders)
+    for (const name of await namesIn(folder)) if (!found.has(name)) found.set(name, folder);
   return new Map([...found].sort(([left], [right]) => (left < right ? -1 : 1)));
 };
 
-/** The script `name`, from the first of `folders` that has it. Rejects with `inventory`: there is none, or it has mistakes. */
+/**
+ * The script `name`, from the first of `folders` that has it. Rejects with `inventory`: there is
+ * none, or it has mistakes.
+ */
 export const readScript = async (folders: readonly string[], name: string): Promise<ScriptFile> => {
   const known = await listScripts(folders);
   const folder = known.get(name);
   if (folder === undefined) {
-    throw new FleetError('inventory', `There is no script ${name}${didYouMean(nearest(name, known.keys()))}`, {
-      hint: `Scripts are: ${[...known.keys()].join(', ') || 'none'}. Your own stand in ${folders[0]} as NAME.yaml.`,
-    });
+    throw new FleetError(
+      'inventory',
+      `There is no script ${name}${didYouMean(nearest(name, known.keys()))}`,
+      {
+        hint:
+          `Scripts are: ${[...known.keys()].join(', ') || 'none'}. Your own stand in ` +
+          `${folders[0]} as NAME.yaml.`,
+      },
+    );
   }
   const path = join(folder, `${name}.yaml`);
   const content = await readBounded(path, scriptLimitBytes).catch((cause: unknown) => {

@@ -57,7 +57,11 @@ const quiet = (seat: Seat, reason: SilenceReason, rule: string | null): Outcome 
 });
 
 /** The event as this account sees it. `authors`: who wrote which message. */
-const seenBy = (event: ChatEvent, { userId, username }: Self, authors: ReadonlyMap<number, string>): ChatEvent =>
+const seenBy = (
+  event: ChatEvent,
+  { userId, username }: Self,
+  authors: ReadonlyMap<number, string>,
+): ChatEvent =>
   event.kind === 'joined'
     ? event
     : {
@@ -67,12 +71,29 @@ const seenBy = (event: ChatEvent, { userId, username }: Self, authors: ReadonlyM
         isMention: username !== null && mentionedNames(event.text).includes(username.toLowerCase()),
       };
 
-const hear = (seat: Seat, event: ChatEvent, authors: ReadonlyMap<number, string>, groupTitle: string | null): Verdict =>
-  decide(seat.memory, seat.conduct, seenBy(event, seat.self, authors), { nowMs: event.sentAtMs, self: seat.self, groupTitle });
+const hear = (
+  seat: Seat,
+  event: ChatEvent,
+  authors: ReadonlyMap<number, string>,
+  groupTitle: string | null,
+): Verdict =>
+  decide(seat.memory, seat.conduct, seenBy(event, seat.self, authors), {
+    nowMs: event.sentAtMs,
+    self: seat.self,
+    groupTitle,
+  });
 
-/** Replays a talk in virtual time: every account hears everything, also what the others say; answers go out when they would. Pure, by the same decisions as on a host. */
-export const replay = (transcript: Transcript, players: readonly Player[]): readonly ReplayedEvent[] => {
-  const seats = players.map((player): Seat => ({ ...player, memory: emptyMemory(), conduct: prepare(player.behaviour) }));
+/**
+ * Replays a talk in virtual time: every account hears everything, also what the others say; answers
+ * go out when they would. Pure, by the same decisions as on a host.
+ */
+export const replay = (
+  transcript: Transcript,
+  players: readonly Player[],
+): readonly ReplayedEvent[] => {
+  const seats = players.map(
+    (player): Seat => ({ ...player, memory: emptyMemory(), conduct: prepare(player.behaviour) }),
+  );
   const authors = new Map<number, string>();
   const errands: Errand[] = [];
   let lastId = 0;
@@ -81,7 +102,8 @@ export const replay = (transcript: Transcript, players: readonly Player[]): read
     const atMs = plan.notBeforeMs;
     const request = modelRequest(seat.memory, seat.conduct, plan);
     const against = beforeSend(seat.memory, seat.conduct, plan, atMs);
-    const text = against === null ? composeAnswer(seat.memory, seat.conduct, plan, modelPlaceholder) : null;
+    const text =
+      against === null ? composeAnswer(seat.memory, seat.conduct, plan, modelPlaceholder) : null;
     if (text === null) {
       outcomes.push(quiet(seat, against?.reason ?? 'model-failed', plan.rule));
       return;
@@ -91,8 +113,16 @@ export const replay = (transcript: Transcript, players: readonly Player[]): read
     noteSent(seat.memory, plan, { messageId: lastId, text, atMs });
     authors.set(lastId, seat.self.userId);
     for (const other of seats) if (other !== seat) follow(other, said, []);
-    const model = request === null ? null : { messages: request.messages.length, tokens: request.tokens };
-    outcomes.push({ account: seat.behaviour.account, rule: plan.rule ?? plan.cause, reason: null, sentAtMs: atMs, text, model });
+    const model =
+      request === null ? null : { messages: request.messages.length, tokens: request.tokens };
+    outcomes.push({
+      account: seat.behaviour.account,
+      rule: plan.rule ?? plan.cause,
+      reason: null,
+      sentAtMs: atMs,
+      text,
+      model,
+    });
   };
 
   const follow = (seat: Seat, event: ChatEvent, outcomes: Outcome[]): void => {
@@ -114,7 +144,8 @@ export const replay = (transcript: Transcript, players: readonly Player[]): read
   const results = transcript.events.map((event) => {
     sendUntil(event.sentAtMs);
     lastId = Math.max(lastId, event.messageId);
-    if (event.kind === 'message' && event.sender !== null && !event.isEdit) authors.set(event.messageId, event.sender.id);
+    if (event.kind === 'message' && event.sender !== null && !event.isEdit)
+      authors.set(event.messageId, event.sender.id);
     const outcomes: Outcome[] = [];
     for (const seat of seats) follow(seat, event, outcomes);
     return { event, outcomes };
@@ -123,11 +154,23 @@ export const replay = (transcript: Transcript, players: readonly Player[]): read
   return results;
 };
 
-const answerMessage = ({ self }: Seat, plan: AnswerPlan, messageId: number, text: string, atMs: number): ChatMessage => ({
+const answerMessage = (
+  { self }: Seat,
+  plan: AnswerPlan,
+  messageId: number,
+  text: string,
+  atMs: number,
+): ChatMessage => ({
   kind: 'message',
   chatId: plan.chatId,
   messageId,
-  sender: { id: self.userId, isBot: false, firstName: self.firstName, username: self.username, language: null },
+  sender: {
+    id: self.userId,
+    isBot: false,
+    firstName: self.firstName,
+    username: self.username,
+    language: null,
+  },
   sentAtMs: Math.floor(atMs / 1_000) * 1_000,
   text,
   replyTo: plan.replyTo,

@@ -3,7 +3,14 @@ import * as z from 'zod';
 import type { ChatEvent, ChatUser } from '../../hostside/protocol/chat.ts';
 import { problemsOfIssues, rejected } from '../inventory/rules/problems.ts';
 import { parseYamlDocument } from '../inventory/rules/yaml-document.ts';
-import { duration, flag, listOf, mapping, matching, whole } from '../inventory/schema/schema-leaves.ts';
+import {
+  duration,
+  flag,
+  listOf,
+  mapping,
+  matching,
+  whole,
+} from '../inventory/schema/schema-leaves.ts';
 
 const name = () => matching(/^[^\0\n]{1,64}$/, 'the name of a person or an account');
 
@@ -34,7 +41,10 @@ const transcriptSchema = mapping({
 
 type MessageYaml = z.output<typeof message>;
 
-/** A talk in one group. Events are as nobody in particular sees them: who is meant by a mention or a reply is for each account to say. */
+/**
+ * A talk in one group. Events are as nobody in particular sees them: who is meant by a mention or a
+ * reply is for each account to say.
+ */
 export interface Transcript {
   readonly chatId: string;
   readonly groupTitle: string | null;
@@ -43,7 +53,9 @@ export interface Transcript {
 
 /** A user id for a name: the same in every transcript. */
 export const idOfName = (who: string): string =>
-  String(1_000_000_000 + (createHash('sha256').update(who).digest().readUInt32BE() % 1_000_000_000));
+  String(
+    1_000_000_000 + (createHash('sha256').update(who).digest().readUInt32BE() % 1_000_000_000),
+  );
 
 /** Decides whether a name is an account's, and which. */
 export type AccountOfName = (who: string) => ChatUser | null;
@@ -51,7 +63,11 @@ export type AccountOfName = (who: string) => ChatUser | null;
 const firstMoment = Date.UTC(2026, 0, 7, 12);
 const pauseMs = 10_000;
 
-const eventsOf = (messages: readonly MessageYaml[], chatId: string, accountOf: AccountOfName): readonly ChatEvent[] => {
+const eventsOf = (
+  messages: readonly MessageYaml[],
+  chatId: string,
+  accountOf: AccountOfName,
+): readonly ChatEvent[] => {
   let atMs = firstMoment - pauseMs;
   let lastId = 0;
   const person = (who: string, { bot, language }: MessageYaml): ChatUser =>
@@ -68,7 +84,8 @@ const eventsOf = (messages: readonly MessageYaml[], chatId: string, accountOf: A
     const messageId = each.id ?? (Math.floor(lastId / 100) + 1) * 100;
     lastId = Math.max(lastId, messageId);
     const at = { chatId, messageId, sentAtMs: Math.floor(atMs / 1_000) * 1_000 };
-    if (each.joins !== undefined) return { kind: 'joined', ...at, users: each.joins.map((who) => person(who, each)) };
+    if (each.joins !== undefined)
+      return { kind: 'joined', ...at, users: each.joins.map((who) => person(who, each)) };
     return {
       kind: 'message',
       ...at,
@@ -84,7 +101,10 @@ const eventsOf = (messages: readonly MessageYaml[], chatId: string, accountOf: A
   });
 };
 
-/** One message a line (JSON) as a list of messages (YAML), line by line, so that mistakes keep their line. */
+/**
+ * One message a line (JSON) as a list of messages (YAML), line by line, so that mistakes keep their
+ * line.
+ */
 const asYaml = (text: string): string =>
   /^\s*\{/.test(text)
     ? `messages:\n${text
@@ -94,20 +114,30 @@ const asYaml = (text: string): string =>
     : text;
 
 /**
- * A transcript in YAML (`chat`, `group`, `messages`), or JSON lines with one message each. Throws `inventory` with every mistake and its line; lines of JSON count from 1 all the same.
+ * A transcript in YAML (`chat`, `group`, `messages`), or JSON lines with one message each. Throws
+ * `inventory` with every mistake and its line; lines of JSON count from 1 all the same.
  */
-export const parseTranscript = (text: string, path: string, accountOf: AccountOfName): Transcript => {
+export const parseTranscript = (
+  text: string,
+  path: string,
+  accountOf: AccountOfName,
+): Transcript => {
   const yaml = asYaml(text);
   const document = parseYamlDocument(yaml);
   const parsed = transcriptSchema.safeParse(document.value ?? {});
   const problems = [
     ...document.problems,
-    ...(document.value === undefined ? [] : problemsOfIssues(parsed.error?.issues ?? [], document, transcriptSchema)),
+    ...(document.value === undefined
+      ? []
+      : problemsOfIssues(parsed.error?.issues ?? [], document, transcriptSchema)),
   ];
   const shift = yaml === text ? 0 : 1;
   if (problems.length > 0 || !parsed.success)
     throw rejected(
-      problems.map((problem) => ({ ...problem, position: { ...problem.position, line: Math.max(1, problem.position.line - shift) } })),
+      problems.map((problem) => ({
+        ...problem,
+        position: { ...problem.position, line: Math.max(1, problem.position.line - shift) },
+      })),
       path,
       'Correct them; docs/scripts.md describes transcripts.',
     );

@@ -26,13 +26,21 @@ const maxApiId = 2n ** 31n - 1n;
 const warningsOf = (facts: SessionFacts, userId: bigint | null): readonly SessionWarning[] => [
   ...facts.warnings,
   ...(userId === null
-    ? [{ code: 'USER_UNKNOWN', message: 'the session does not say whose it is; known once the account is online' } as const]
+    ? [
+        {
+          code: 'USER_UNKNOWN',
+          message: 'the session does not say whose it is; known once the account is online',
+        } as const,
+      ]
     : []),
-  ...(facts.isBot ? [{ code: 'BOT', message: 'the session belongs to a bot, not to a person' } as const] : []),
+  ...(facts.isBot
+    ? [{ code: 'BOT', message: 'the session belongs to a bot, not to a person' } as const]
+    : []),
 ];
 
 /**
- * The one place where a session is believed, whatever its format. Order of refusals: key, data centre, test mode, user.
+ * The one place where a session is believed, whatever its format. Order of refusals: key, data
+ * centre, test mode, user.
  * Codes: `NO_KEY` `KEY_LENGTH` `KEY_DEGENERATE` `DC_RANGE` `TEST_MODE` `NO_USER`.
  */
 export const assembleSession = (facts: SessionFacts, where: string): SessionOutcome => {
@@ -49,9 +57,15 @@ export const assembleSession = (facts: SessionFacts, where: string): SessionOutc
     );
   }
   if (facts.testMode || (facts.address !== null && isTestAddress(facts.address))) {
-    return refuse('TEST_MODE', where, "belongs to Telegram's test servers", 'Import a session of the production servers.');
+    return refuse(
+      'TEST_MODE',
+      where,
+      "belongs to Telegram's test servers",
+      'Import a session of the production servers.',
+    );
   }
-  const userId = facts.userId !== null && facts.userId > 0n && facts.userId <= maxUserId ? facts.userId : null;
+  const userId =
+    facts.userId !== null && facts.userId > 0n && facts.userId <= maxUserId ? facts.userId : null;
   if (userId === null && facts.userRequired) {
     return refuse(
       'NO_USER',
@@ -63,9 +77,19 @@ export const assembleSession = (facts: SessionFacts, where: string): SessionOutc
   const authKey = Uint8Array.from(facts.authKey);
   return {
     ok: true,
-    session: { dataCentre: Number(facts.dataCentre), authKey, userId, isBot: facts.isBot, testMode: false, keyId: keyIdOf(authKey) },
+    session: {
+      dataCentre: Number(facts.dataCentre),
+      authKey,
+      userId,
+      isBot: facts.isBot,
+      testMode: false,
+      keyId: keyIdOf(authKey),
+    },
     format: facts.format,
-    apiId: facts.apiId !== null && facts.apiId > 0n && facts.apiId <= maxApiId ? Number(facts.apiId) : null,
+    apiId:
+      facts.apiId !== null && facts.apiId > 0n && facts.apiId <= maxApiId
+        ? Number(facts.apiId)
+        : null,
     warnings: warningsOf(facts, userId),
   };
 };

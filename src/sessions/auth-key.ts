@@ -8,11 +8,21 @@ export const authKeyBytes = 256;
 /** A random key has about 162 different byte values; so few mean filler, not a key. */
 const leastDifferentBytes = 8;
 
-/** First 32 hex digits of SHA-256("fleet session key v1\0" + key). Unkeyed on purpose: 2048 random bits cannot be guessed back. */
+/**
+ * First 32 hex digits of SHA-256("fleet session key v1\0" + key). Unkeyed on purpose: 2048 random
+ * bits cannot be guessed back.
+ */
 export const keyIdOf = (authKey: Uint8Array): KeyId =>
-  createHash('sha256').update('fleet session key v1\0', 'latin1').update(authKey).digest('hex').slice(0, 32) as KeyId;
+  createHash('sha256')
+    .update('fleet session key v1\0', 'latin1')
+    .update(authKey)
+    .digest('hex')
+    .slice(0, 32) as KeyId;
 
-/** Codes `NO_KEY` (none stored), `KEY_LENGTH` (not 256 bytes), `KEY_DEGENERATE` (filler); undefined when the key is usable. */
+/**
+ * Codes `NO_KEY` (none stored), `KEY_LENGTH` (not 256 bytes), `KEY_DEGENERATE` (filler); undefined
+ * when the key is usable.
+ */
 export const refuseAuthKey = (authKey: Uint8Array, where: string): SessionRefusal | undefined => {
   if (authKey.length === 0) {
     return refuse(

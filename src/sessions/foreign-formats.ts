@@ -1,6 +1,9 @@
 import { refuse, type SessionRefusal } from './session-outcome.ts';
 
-/** What keeps a login in a way that fleet does not read by this one file, each with the sentence that helps. */
+/**
+ * What keeps a login in a way that fleet does not read by this one file, each with the sentence
+ * that helps.
+ */
 const foreign = {
   tdata: ["a part of Telegram Desktop's data (tdata)", 'folder'],
   storeSession: ['a part of a StoreSession of GramJS or teleproto', 'folder'],
@@ -17,9 +20,13 @@ const foreign = {
 
 const hints = {
   logIn:
-    'Log in anew with Telethon or Pyrogram and import that session. A converted copy would share its key with this program, and Telegram destroys a key that two programs use.',
+    'Log in anew with Telethon or Pyrogram and import that session. A converted copy ' +
+    'would share its key with this program, and Telegram destroys a key that two programs ' +
+    'use.',
   folder: 'Stop its program, then import the whole folder that the file is in.',
-  sidecar: 'Import the .session file beside it: it is read with that file, and the account keeps its application and device.',
+  sidecar:
+    'Import the .session file beside it: it is read with that file, and the account keeps ' +
+    'its application and device.',
   unpack: 'Unpack it and import the session file in it.',
 } as const;
 
@@ -28,14 +35,20 @@ export type ForeignFormat = keyof typeof foreign;
 /** Code `OTHER_FORMAT`. */
 export const refuseForeign = (format: ForeignFormat, where: string): SessionRefusal => {
   const [name, hint] = foreign[format];
-  const reading = hint === 'folder' ? 'which fleet reads as a whole folder' : 'which fleet does not read';
+  const reading =
+    hint === 'folder' ? 'which fleet reads as a whole folder' : 'which fleet does not read';
   return refuse('OTHER_FORMAT', where, `is ${name}, ${reading}`, hints[hint]);
 };
 
-const firstOf = <T>(rules: readonly (readonly [ForeignFormat, T])[], fits: (rule: T) => boolean): ForeignFormat | undefined =>
-  rules.find(([, rule]) => fits(rule))?.[0];
+const firstOf = <T>(
+  rules: readonly (readonly [ForeignFormat, T])[],
+  fits: (rule: T) => boolean,
+): ForeignFormat | undefined => rules.find(([, rule]) => fits(rule))?.[0];
 
-/** By the names in a folder, or of the file itself where its content is encrypted: each rule must fit one name. */
+/**
+ * By the names in a folder, or of the file itself where its content is encrypted: each rule must
+ * fit one name.
+ */
 const nameRules: readonly (readonly [ForeignFormat, RegExp])[] = [
   ['tdata', /^(?:tdata|key_datas?|[0-9A-F]{16}s?|settingss)$/],
   ['storeSession', /(?::|%3A)authKey$/i],
@@ -72,10 +85,15 @@ export const foreignBytes = (bytes: Uint8Array): ForeignFormat | undefined => {
   if (/^(?:<\?php|O:\d+:"danog)/.test(text)) return 'madeline';
   if (!text.startsWith('{')) return undefined;
   if (/"AuthKey(?:ID)?"\s*:|"Version"\s*:\s*\d+\s*,\s*"Data"\s*:/.test(text)) return 'gotd';
-  return /"(?:app_id|api_id|app_hash|api_hash|session_file|twoFA)"\s*:/i.test(text) ? 'sidecar' : undefined;
+  return /"(?:app_id|api_id|app_hash|api_hash|session_file|twoFA)"\s*:/i.test(text)
+    ? 'sidecar'
+    : undefined;
 };
 
-/** MTKruto writes each run of zeros as a zero and its length. Undefined for what cannot be such data; bounded to 1,024 bytes. */
+/**
+ * MTKruto writes each run of zeros as a zero and its length. Undefined for what cannot be such
+ * data; bounded to 1,024 bytes.
+ */
 const withoutRuns = (data: Uint8Array): Buffer | undefined => {
   const bytes: number[] = [];
   for (let index = 0; index < data.length && bytes.length <= 1024; index++) {
@@ -92,7 +110,11 @@ const isMtkruto = (data: Buffer): boolean => {
   const length = data[0] ?? 0;
   const keyAt = Math.ceil((length + 1) / 4) * 4;
   const dataCentre = data.toString('latin1', 1, 1 + length);
-  return /^[1-9]\d{0,3}(?:-[a-z]{1,10})?$/.test(dataCentre) && data.length >= keyAt + 260 && data.readUInt32LE(keyAt) === 0x000100fe;
+  return (
+    /^[1-9]\d{0,3}(?:-[a-z]{1,10})?$/.test(dataCentre) &&
+    data.length >= keyAt + 260 &&
+    data.readUInt32LE(keyAt) === 0x000100fe
+  );
 };
 
 /** By the bytes of a string session, after base64. */

@@ -4,7 +4,8 @@ import { authKeyBytes } from './auth-key.ts';
 import { canonicalAddress, dataCentrePort } from './data-centres.ts';
 import { formatMtcute } from './mtcute-string.ts';
 
-export const isStringFormat = (format: WrittenFormat): format is SessionStringFormat => format.endsWith('-string');
+export const isStringFormat = (format: WrittenFormat): format is SessionStringFormat =>
+  format.endsWith('-string');
 
 /** Telegram's user ids have at most 52 bits. */
 const maxUserId = BigInt(Number.MAX_SAFE_INTEGER);
@@ -23,17 +24,29 @@ const pyrogramBytes = (session: Session, userId: bigint, apiId: number): Buffer 
 
 const telethonBytes = (session: Session): Buffer => {
   const address = canonicalAddress(session.dataCentre).split('.').map(Number);
-  return Buffer.concat([Buffer.of(session.dataCentre, ...address), uint16(dataCentrePort), session.authKey]);
+  return Buffer.concat([
+    Buffer.of(session.dataCentre, ...address),
+    uint16(dataCentrePort),
+    session.authKey,
+  ]);
 };
 
 const gramjsBytes = (session: Session): Buffer => {
   const address = Buffer.from(canonicalAddress(session.dataCentre), 'latin1');
-  return Buffer.concat([Buffer.of(session.dataCentre), uint16(address.length), address, uint16(dataCentrePort), session.authKey]);
+  return Buffer.concat([
+    Buffer.of(session.dataCentre),
+    uint16(address.length),
+    address,
+    uint16(dataCentrePort),
+    session.authKey,
+  ]);
 };
 
 const cannotHold = (format: WrittenFormat, why: string): FleetError =>
   new FleetError('usage', `The session cannot be written as ${format}: ${why}`, {
-    hint: 'Choose telethon-string or gramjs-string, which need no user id, or bring the account online once so that the id is known.',
+    hint:
+      'Choose telethon-string or gramjs-string, which need no user id, or bring the account ' +
+      'online once so that the id is known.',
   });
 
 /** The user id that `format` must carry. Throws `usage` where it is unknown or does not fit. */
@@ -51,9 +64,14 @@ const requireShortUserId = (session: Session, format: WrittenFormat): void => {
 };
 
 /** Base64url with padding, as Python's `urlsafe_b64encode` writes it. */
-const padded = (data: Buffer): string => data.toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+const padded = (data: Buffer): string =>
+  data.toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 
-const encode = (session: Session, format: SessionStringFormat, apiId: number | null): { data: Buffer; text: (data: Buffer) => string } => {
+const encode = (
+  session: Session,
+  format: SessionStringFormat,
+  apiId: number | null,
+): { data: Buffer; text: (data: Buffer) => string } => {
   switch (format) {
     case 'gramjs-string':
       return { data: gramjsBytes(session), text: (data) => `1${data.toString('base64')}` };
@@ -61,7 +79,10 @@ const encode = (session: Session, format: SessionStringFormat, apiId: number | n
       return { data: telethonBytes(session), text: (data) => `1${padded(data)}` };
     case 'pyrogram-string':
       requireShortUserId(session, format);
-      return { data: pyrogramBytes(session, requireUserId(session, format), apiId ?? 0), text: (data) => data.toString('base64url') };
+      return {
+        data: pyrogramBytes(session, requireUserId(session, format), apiId ?? 0),
+        text: (data) => data.toString('base64url'),
+      };
     case 'mtcute-string':
       requireShortUserId(session, format);
       return {
@@ -72,12 +93,20 @@ const encode = (session: Session, format: SessionStringFormat, apiId: number | n
 };
 
 /**
- * Writes a session as one line without line end; reading it back gives the same session as far as the format carries it (Telethon and
- * GramJS strings: neither user nor bot). Always with the canonical address of the data centre, port 443 (GramJS ignores the port, Telethon and
- * mtcute use it). `apiId` only matters to `pyrogram-string`, where unknown is written as 0 = "the one the client is started with".
- * Throws FleetError `usage` where the format must carry a user id that is unknown. The result is a secret.
+ * Writes a session as one line without line end; reading it back gives the same session as far as
+ * the format carries it (Telethon and
+ * GramJS strings: neither user nor bot). Always with the canonical address of the data centre, port
+ * 443 (GramJS ignores the port, Telethon and
+ * mtcute use it). `apiId` only matters to `pyrogram-string`, where unknown is written as 0 = "the
+ * one the client is started with".
+ * Throws FleetError `usage` where the format must carry a user id that is unknown. The result is a
+ * secret.
  */
-export const formatSession = (session: Session, format: SessionStringFormat, apiId: number | null = null): string => {
+export const formatSession = (
+  session: Session,
+  format: SessionStringFormat,
+  apiId: number | null = null,
+): string => {
   const { data, text } = encode(session, format, apiId);
   const line = text(data);
   data.fill(0);

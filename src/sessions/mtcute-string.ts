@@ -1,12 +1,15 @@
 import { canonicalAddress, dataCentrePort } from './data-centres.ts';
 
 /**
- * mtcute string session, version 3 (base64url without padding). Integers are little-endian; `bytes` is TL's: a length byte below 254,
+ * mtcute string session, version 3 (base64url without padding). Integers are little-endian; `bytes`
+ * is TL's: a length byte below 254,
  * or 254 and three length bytes, then the content, then zeros to a multiple of four.
  *
- *     u8 version = 3 · i32 flags (1 user known, 2 test mode, 4 separate media address) · bytes address [· bytes media address]
+ *     u8 version = 3 · i32 flags (1 user known, 2 test mode, 4 separate media address) · bytes
+ *     address [· bytes media address]
  *     [· i53 user id (u32 low, i32 high) · bool is bot] · bytes key
- *     address: u8 version (1 or 2) · u8 data centre · u8 flags (1 IPv6, 2 media only, 4 test mode from version 2) · string ip · i32 port
+ *     address: u8 version (1 or 2) · u8 data centre · u8 flags (1 IPv6, 2 media only, 4 test mode
+ *     from version 2) · string ip · i32 port
  */
 export interface MtcuteFields {
   readonly version: number;
@@ -31,7 +34,10 @@ interface Cursor {
   offset: number;
 }
 
-/** The next `count` bytes; an empty result with a broken cursor would be ambiguous, so running out is undefined. */
+/**
+ * The next `count` bytes; an empty result with a broken cursor would be ambiguous, so running out
+ * is undefined.
+ */
 const take = (cursor: Cursor, count: number): Buffer | undefined => {
   const end = cursor.offset + count;
   if (end > cursor.data.length) {
@@ -53,7 +59,9 @@ const takeBytes = (cursor: Cursor): Buffer | undefined => {
     return undefined;
   }
   const header = first < 254 ? 1 : 4;
-  return take(cursor, (4 - ((header + content.length) % 4)) % 4) === undefined ? undefined : content;
+  return take(cursor, (4 - ((header + content.length) % 4)) % 4) === undefined
+    ? undefined
+    : content;
 };
 
 interface Address {
@@ -77,7 +85,11 @@ export const parseMtcuteAddress = (data: Uint8Array | undefined): Address | unde
   ) {
     return undefined;
   }
-  return { dataCentre, testMode: version === 2 && (flags & dcFlagTest) !== 0, address: ip.toString('latin1') };
+  return {
+    dataCentre,
+    testMode: version === 2 && (flags & dcFlagTest) !== 0,
+    address: ip.toString('latin1'),
+  };
 };
 
 const takeSelf = (cursor: Cursor): { userId: bigint; isBot: boolean } | undefined => {
@@ -89,19 +101,32 @@ const takeSelf = (cursor: Cursor): { userId: bigint; isBot: boolean } | undefine
   return { userId: part.readBigInt64LE(0), isBot: bool === boolTrue };
 };
 
-/** Undefined when the layout does not fit to the last byte. Only version 3 is read; the caller reports others. */
+/**
+ * Undefined when the layout does not fit to the last byte. Only version 3 is read; the caller
+ * reports others.
+ */
 export const parseMtcute = (data: Buffer): MtcuteFields | undefined => {
   const cursor: Cursor = { data, offset: 0 };
   const version = take(cursor, 1)?.[0];
   const flags = take(cursor, 4)?.readUInt32LE(0);
-  if (version !== mtcuteVersion || flags === undefined || (flags & ~(flagSelf | flagTest | flagMedia)) !== 0) {
+  if (
+    version !== mtcuteVersion ||
+    flags === undefined ||
+    (flags & ~(flagSelf | flagTest | flagMedia)) !== 0
+  ) {
     return undefined;
   }
   const main = parseMtcuteAddress(takeBytes(cursor));
   const media = (flags & flagMedia) !== 0 ? parseMtcuteAddress(takeBytes(cursor)) : main;
   const self = (flags & flagSelf) !== 0 ? takeSelf(cursor) : null;
   const authKey = takeBytes(cursor);
-  if (main === undefined || media === undefined || self === undefined || authKey === undefined || cursor.offset !== data.length) {
+  if (
+    main === undefined ||
+    media === undefined ||
+    self === undefined ||
+    authKey === undefined ||
+    cursor.offset !== data.length
+  ) {
     return undefined;
   }
   return {
@@ -137,8 +162,16 @@ const formatSelf = (userId: bigint, isBot: boolean): Buffer => {
   return part;
 };
 
-/** The bytes of a version 3 string: production, IPv4, no separate media address. `userId` at most 2^53 - 1. */
-export const formatMtcute = (dataCentre: number, authKey: Uint8Array, userId: bigint | null, isBot: boolean): Buffer => {
+/**
+ * The bytes of a version 3 string: production, IPv4, no separate media address. `userId` at most
+ * 2^53 - 1.
+ */
+export const formatMtcute = (
+  dataCentre: number,
+  authKey: Uint8Array,
+  userId: bigint | null,
+  isBot: boolean,
+): Buffer => {
   const address = Buffer.concat([
     Buffer.of(2, dataCentre, 0),
     tlBytes(Buffer.from(canonicalAddress(dataCentre), 'latin1')),

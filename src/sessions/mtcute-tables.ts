@@ -3,15 +3,21 @@ import { parseMtcuteAddress } from './mtcute-string.ts';
 import { refuse, type SessionOutcome } from './session-outcome.ts';
 import type { SessionTables } from './sqlite-table.ts';
 
-/** i32 1 · i32 flags (1 a bot) · i53 user id (u32 low, i32 high), little-endian; what follows is not needed. */
-const selfOf = (data: Uint8Array | undefined): { readonly userId: bigint; readonly isBot: boolean } | null => {
+/**
+ * i32 1 · i32 flags (1 a bot) · i53 user id (u32 low, i32 high), little-endian; what follows is not
+ * needed.
+ */
+const selfOf = (
+  data: Uint8Array | undefined,
+): { readonly userId: bigint; readonly isBot: boolean } | null => {
   const bytes = Buffer.from(data ?? []);
   if (bytes.length < 16 || bytes.readInt32LE(0) !== 1) return null;
   return { userId: bytes.readBigInt64LE(8), isBot: (bytes.readInt32LE(4) & 1) !== 0 };
 };
 
 /**
- * mtcute's own storage (`@mtcute/core`, storage/sqlite): `key_value` has the address of the main data centre and the user, `auth_keys` a key for each data
+ * mtcute's own storage (`@mtcute/core`, storage/sqlite): `key_value` has the address of the main
+ * data centre and the user, `auth_keys` a key for each data
  * centre. Codes: `NO_ROW`, `CORRUPT` and those of {@link assembleSession}. Pure.
  */
 export const parseMtcuteTables = (tables: SessionTables, where: string): SessionOutcome => {
@@ -35,7 +41,9 @@ export const parseMtcuteTables = (tables: SessionTables, where: string): Session
       'names its data centre in a way that is not known',
       'Write it out as a string with mtcute (exportSession).',
     );
-  const row = tables.get('auth_keys')?.rows.find(({ dc }) => dc === BigInt(address.dataCentre) || dc === address.dataCentre);
+  const row = tables
+    .get('auth_keys')
+    ?.rows.find(({ dc }) => dc === BigInt(address.dataCentre) || dc === address.dataCentre);
   const self = selfOf(bytesUnder('current_user'));
   return assembleSession(
     {

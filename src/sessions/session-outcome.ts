@@ -1,10 +1,13 @@
 import type { Session, SessionDevice, SessionFormat } from '../model/session.ts';
 
 /**
- * Why a session was refused, as a stable, documented list. Callers branch on the code, never on the text.
+ * Why a session was refused, as a stable, documented list. Callers branch on the code, never on the
+ * text.
  *
- * `UNREADABLE` `TOO_LARGE` `IN_USE` `CHANGING` `WAL_PRESENT` `WAL_MISSING` `JOURNAL_PRESENT` `PASSCODE` concern the file around the session; `EMPTY` `NOT_SQLITE`
- * `OTHER_FORMAT` `BAD_STRING` `TRUNCATED` `CORRUPT` `WRONG_TABLES` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS` its form; the others what it says.
+ * `UNREADABLE` `TOO_LARGE` `IN_USE` `CHANGING` `WAL_PRESENT` `WAL_MISSING` `JOURNAL_PRESENT`
+ * `PASSCODE` concern the file around the session; `EMPTY` `NOT_SQLITE`
+ * `OTHER_FORMAT` `BAD_STRING` `TRUNCATED` `CORRUPT` `WRONG_TABLES` `UNKNOWN_VERSION` `NO_ROW`
+ * `MANY_ROWS` its form; the others what it says.
  */
 export type SessionRefusalCode =
   | 'UNREADABLE'
@@ -32,7 +35,10 @@ export type SessionRefusalCode =
   | 'TEST_MODE'
   | 'NO_USER';
 
-/** A session that may not be used. `message` starts with where (file name), says what; `hint` says what to do. Holds no secret. */
+/**
+ * A session that may not be used. `message` starts with where (file name), says what; `hint` says
+ * what to do. Holds no secret.
+ */
 export interface SessionRefusal {
   readonly ok: false;
   readonly code: SessionRefusalCode;
@@ -61,7 +67,10 @@ export interface SessionWarning {
   readonly message: string;
 }
 
-/** An accepted session. `session.testMode` is always false; `authKey` is a copy that the caller owns and may zero. */
+/**
+ * An accepted session. `session.testMode` is always false; `authKey` is a copy that the caller owns
+ * and may zero.
+ */
 export interface ParsedSession {
   readonly ok: true;
   readonly session: Session;
@@ -76,7 +85,12 @@ export interface ParsedSession {
 export type SessionOutcome = ParsedSession | SessionRefusal;
 
 /** Makes a {@link SessionRefusal}; `where` is the file name or `session string`. */
-export const refuse = (code: SessionRefusalCode, where: string, what: string, hint: string): SessionRefusal => ({
+export const refuse = (
+  code: SessionRefusalCode,
+  where: string,
+  what: string,
+  hint: string,
+): SessionRefusal => ({
   ok: false,
   code,
   message: `${where}: ${what}`,

@@ -1,7 +1,12 @@
 import { assembleSession, type SessionFacts } from './assemble-session.ts';
 import { foreignTables, refuseForeign } from './foreign-formats.ts';
 import { parseMtcuteTables } from './mtcute-tables.ts';
-import { refuse, type SessionOutcome, type SessionRefusal, type SessionWarning } from './session-outcome.ts';
+import {
+  refuse,
+  type SessionOutcome,
+  type SessionRefusal,
+  type SessionWarning,
+} from './session-outcome.ts';
 import type { SessionTables, SqliteCell } from './sqlite-table.ts';
 
 type Kind = 'pyrogram' | 'telethon' | 'mtcute';
@@ -13,20 +18,27 @@ type Row = Readonly<Record<string, SqliteCell>>;
 const newestOfficialPyrogram = 3n;
 const newestOfForks = 8n;
 const newestTelethon = 8n;
-/** All libraries only ever add columns and tables, so a version beyond the newest one known is read by column name. More than this is damage. */
+/**
+ * All libraries only ever add columns and tables, so a version beyond the newest one known is read
+ * by column name. More than this is damage.
+ */
 const farthestVersion = 999n;
 
 /** `false` is no SQLite value, so a row with a column named `ok` is not taken for a refusal. */
 const isRefusal = (value: unknown): value is SessionRefusal =>
   typeof value === 'object' && value !== null && 'ok' in value && value.ok === false;
 
-const describe = (tables: SessionTables): string => (tables.size === 0 ? 'none' : [...tables.keys()].sort().slice(0, 12).join(', '));
+const describe = (tables: SessionTables): string =>
+  tables.size === 0 ? 'none' : [...tables.keys()].sort().slice(0, 12).join(', ');
 
-/** Decided by columns, not by table names: a Pyrogram fork with `server_address` is not Telethon. */
+/**
+ * Decided by columns, not by table names: a Pyrogram fork with `server_address` is not Telethon.
+ */
 const kindOf = (tables: SessionTables, where: string): Kind | SessionRefusal => {
   const columns = new Set(tables.get('sessions')?.columns ?? []);
   const keyed = columns.has('dc_id') && columns.has('auth_key') && tables.has('version');
-  const isTelethon = columns.has('server_address') && columns.has('port') && !columns.has('test_mode');
+  const isTelethon =
+    columns.has('server_address') && columns.has('port') && !columns.has('test_mode');
   if (keyed && columns.has('test_mode') && columns.has('user_id')) {
     return 'pyrogram';
   }
@@ -40,8 +52,14 @@ const kindOf = (tables: SessionTables, where: string): Kind | SessionRefusal => 
   if (other !== undefined) {
     return refuseForeign(other, where);
   }
-  const hint = 'Give a session file of Pyrogram (or Pyrofork, Kurigram) or Telethon, or a string session.';
-  return refuse('WRONG_TABLES', where, `is an SQLite file, but not a session: its tables are ${describe(tables)}`, hint);
+  const hint =
+    'Give a session file of Pyrogram (or Pyrofork, Kurigram) or Telethon, or a string session.';
+  return refuse(
+    'WRONG_TABLES',
+    where,
+    `is an SQLite file, but not a session: its tables are ${describe(tables)}`,
+    hint,
+  );
 };
 
 const integer = (row: Row, column: string, where: string): bigint | null | SessionRefusal => {
@@ -52,31 +70,57 @@ const integer = (row: Row, column: string, where: string): bigint | null | Sessi
   if (typeof cell === 'number' && Number.isSafeInteger(cell)) {
     return BigInt(cell);
   }
-  return refuse('CORRUPT', where, `column ${column} holds no whole number`, 'The file is damaged or was edited: take an intact copy.');
+  return refuse(
+    'CORRUPT',
+    where,
+    `column ${column} holds no whole number`,
+    'The file is damaged or was edited: take an intact copy.',
+  );
 };
 
-const readVersion = (tables: SessionTables, kind: RowKind, where: string): bigint | SessionRefusal => {
+const readVersion = (
+  tables: SessionTables,
+  kind: RowKind,
+  where: string,
+): bigint | SessionRefusal => {
   const { columns = [], rows = [] } = tables.get('version') ?? {};
   const column = columns.find((name) => name === 'number' || name === 'version');
   const [row] = rows;
-  const version = column === undefined || row === undefined || rows.length !== 1 ? null : integer(row, column, where);
+  const version =
+    column === undefined || row === undefined || rows.length !== 1
+      ? null
+      : integer(row, column, where);
   if (typeof version === 'bigint' && version >= 1n && version <= farthestVersion) {
     return version;
   }
   const shown = typeof version === 'bigint' ? `version ${version}` : 'no readable version number';
   const hint = 'Update fleet, or export the session as a string with the tool that made it.';
-  return refuse('UNKNOWN_VERSION', where, `looks like a ${kind} session with ${shown}, which is not known`, hint);
+  return refuse(
+    'UNKNOWN_VERSION',
+    where,
+    `looks like a ${kind} session with ${shown}, which is not known`,
+    hint,
+  );
 };
 
 const versionWarnings = (kind: RowKind, version: bigint): readonly SessionWarning[] => {
   if (version > (kind === 'pyrogram' ? newestOfForks : newestTelethon)) {
-    const message = `schema ${version} of a ${kind} session is newer than what fleet knows; its columns fit, and it was read by their names`;
+    const message =
+      `schema ${version} of a ${kind} session is newer than what fleet knows; its columns ` +
+      'fit, and it was read by their names';
     return [{ code: 'NEWER_VERSION', message }];
   }
   if (kind === 'pyrogram' && version > newestOfficialPyrogram) {
-    return [{ code: `FORK_V${Number(version)}`, message: `written by a fork of Pyrogram (schema ${version})` }];
+    return [
+      {
+        code: `FORK_V${Number(version)}`,
+        message: `written by a fork of Pyrogram (schema ${version})`,
+      },
+    ];
   }
-  return version < (kind === 'pyrogram' ? 2n : 7n) ? [{ code: 'OLD_VERSION', message: `schema ${version} of ${kind} is outdated` }] : [];
+  return version < (kind === 'pyrogram' ? 2n : 7n)
+    ? [{ code: 'OLD_VERSION', message: `schema ${version} of ${kind} is outdated` }]
+    : [];
 };
 
 const onlyRow = (tables: SessionTables, where: string): Row | SessionRefusal => {
@@ -115,20 +159,33 @@ const keyCell = (row: Row, where: string): Uint8Array | SessionRefusal => {
 /** Newer Telethons keep the own user id as the access hash of the otherwise unused entity 0. */
 const telethonUser = (tables: SessionTables): bigint | null => {
   const hash = tables.get('entities')?.rows.find((row) => row.id === 0n || row.id === 0)?.hash;
-  return typeof hash === 'bigint' || (typeof hash === 'number' && Number.isSafeInteger(hash)) ? BigInt(hash) : null;
+  return typeof hash === 'bigint' || (typeof hash === 'number' && Number.isSafeInteger(hash))
+    ? BigInt(hash)
+    : null;
 };
 
 const takeoutWarnings = (row: Row): readonly SessionWarning[] =>
-  (row.takeout_id ?? null) === null ? [] : [{ code: 'TAKEOUT', message: 'a data export (takeout) was left open with this session' }];
+  (row.takeout_id ?? null) === null
+    ? []
+    : [{ code: 'TAKEOUT', message: 'a data export (takeout) was left open with this session' }];
 
-const factsOf = (tables: SessionTables, kind: RowKind, row: Row, where: string): SessionFacts | SessionRefusal => {
-  const cells = ['dc_id', 'test_mode', 'user_id', 'is_bot', 'api_id'].map((column) => integer(row, column, where));
+const factsOf = (
+  tables: SessionTables,
+  kind: RowKind,
+  row: Row,
+  where: string,
+): SessionFacts | SessionRefusal => {
+  const cells = ['dc_id', 'test_mode', 'user_id', 'is_bot', 'api_id'].map((column) =>
+    integer(row, column, where),
+  );
   const bad = cells.find(isRefusal);
   const authKey = keyCell(row, where);
   if (bad !== undefined || isRefusal(authKey)) {
     return bad ?? (authKey as SessionRefusal);
   }
-  const [dataCentre, testMode, userId, isBot, apiId] = cells.filter((cell): cell is bigint | null => !isRefusal(cell));
+  const [dataCentre, testMode, userId, isBot, apiId] = cells.filter(
+    (cell): cell is bigint | null => !isRefusal(cell),
+  );
   return {
     format: kind,
     dataCentre: dataCentre ?? 0n,
@@ -144,8 +201,10 @@ const factsOf = (tables: SessionTables, kind: RowKind, row: Row, where: string):
 };
 
 /**
- * Reads the rows of a Pyrogram (v1-v3, Pyrofork, Kurigram), Telethon or mtcute session file, newer versions by column name.
- * Never throws. Codes: `WRONG_TABLES` `OTHER_FORMAT` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS` `CORRUPT` and those of {@link assembleSession}.
+ * Reads the rows of a Pyrogram (v1-v3, Pyrofork, Kurigram), Telethon or mtcute session file, newer
+ * versions by column name.
+ * Never throws. Codes: `WRONG_TABLES` `OTHER_FORMAT` `UNKNOWN_VERSION` `NO_ROW` `MANY_ROWS`
+ * `CORRUPT` and those of {@link assembleSession}.
  */
 export const parseSessionRows = (tables: SessionTables, where: string): SessionOutcome => {
   const kind = kindOf(tables, where);
@@ -164,5 +223,10 @@ export const parseSessionRows = (tables: SessionTables, where: string): SessionO
     return row;
   }
   const facts = factsOf(tables, kind, row, where);
-  return isRefusal(facts) ? facts : assembleSession({ ...facts, warnings: [...versionWarnings(kind, version), ...facts.warnings] }, where);
+  return isRefusal(facts)
+    ? facts
+    : assembleSession(
+        { ...facts, warnings: [...versionWarnings(kind, version), ...facts.warnings] },
+        where,
+      );
 };

@@ -8,17 +8,29 @@ import { refuse, type SessionOutcome, type SessionRefusal } from './session-outc
 /** Longest text that is looked at, in characters; the longest real string session has about 480. */
 export const maxSessionStringLength = 4096;
 
-const noFacts = { userId: null, userRequired: false, isBot: false, testMode: false, address: null, apiId: null, warnings: [] } as const;
+const noFacts = {
+  userId: null,
+  userRequired: false,
+  isBot: false,
+  testMode: false,
+  address: null,
+  apiId: null,
+  warnings: [],
+} as const;
 
 const malformed = (where: string, what: string): SessionRefusal =>
   refuse(
     'BAD_STRING',
     where,
     what,
-    'Copy the whole string again: Telethon, GramJS, Pyrogram and mtcute (version 3) strings are understood.',
+    'Copy the whole string again: Telethon, GramJS, Pyrogram and mtcute (version 3) ' +
+      'strings are understood.',
   );
 
-/** Removes what editors and shells put around a string: byte order mark, white space, one pair of quotes. */
+/**
+ * Removes what editors and shells put around a string: byte order mark, white space, one pair of
+ * quotes.
+ */
 const unwrap = (text: string): string => {
   const bare = text.replace(/^\uFEFF/, '').trim();
   return /^(["'`])(.*)\1$/s.exec(bare)?.[2]?.trim() ?? bare;
@@ -31,17 +43,30 @@ const decodeBase64 = (text: string): Buffer | undefined => {
 };
 
 /**
- * GramJS: u8 dc, u16 length, address text, u16 port, key to the end. Tested before Telethon, because with a 14-character address it is as long
- * as a Telethon IPv6 string; the other way round no public IPv6 address begins with 00 07-40, so one shape never passes for the other.
+ * GramJS: u8 dc, u16 length, address text, u16 port, key to the end. Tested before Telethon,
+ * because with a 14-character address it is as long
+ * as a Telethon IPv6 string; the other way round no public IPv6 address begins with 00 07-40, so
+ * one shape never passes for the other.
  */
 const gramjsFacts = (data: Buffer): SessionFacts | undefined => {
   const length = data.length < 3 ? 0 : data.readUInt16BE(1);
   const keyStart = 3 + length + 2;
   const address = data.toString('latin1', 3, 3 + length);
-  if (length < 7 || length > 64 || data.length < keyStart || !isTelegramServer(address, data.readUInt16BE(keyStart - 2))) {
+  if (
+    length < 7 ||
+    length > 64 ||
+    data.length < keyStart ||
+    !isTelegramServer(address, data.readUInt16BE(keyStart - 2))
+  ) {
     return undefined;
   }
-  return { ...noFacts, format: 'gramjs-string', dataCentre: BigInt(data.readUInt8(0)), address, authKey: data.subarray(keyStart) };
+  return {
+    ...noFacts,
+    format: 'gramjs-string',
+    dataCentre: BigInt(data.readUInt8(0)),
+    address,
+    authKey: data.subarray(keyStart),
+  };
 };
 
 /** Telethon: u8 dc, 4 or 16 address bytes, u16 port, key. */
@@ -51,28 +76,42 @@ const telethonFacts = (data: Buffer): SessionFacts | undefined => {
     return undefined;
   }
   const raw = data.subarray(1, 1 + addressLength);
-  const address = addressLength === 4 ? raw.join('.') : (raw.toString('hex').match(/.{4}/g) ?? []).join(':');
+  const address =
+    addressLength === 4 ? raw.join('.') : (raw.toString('hex').match(/.{4}/g) ?? []).join(':');
   if (!isTelegramServer(address, data.readUInt16BE(1 + addressLength))) {
     return undefined;
   }
-  return { ...noFacts, format: 'telethon-string', dataCentre: BigInt(data.readUInt8(0)), address, authKey: data.subarray(-authKeyBytes) };
+  return {
+    ...noFacts,
+    format: 'telethon-string',
+    dataCentre: BigInt(data.readUInt8(0)),
+    address,
+    authKey: data.subarray(-authKeyBytes),
+  };
 };
 
-const oldPyrogram = { code: 'OLD_STRING', message: 'a string of Pyrogram 1: it does not say which application logged in' } as const;
+const oldPyrogram = {
+  code: 'OLD_STRING',
+  message: 'a string of Pyrogram 1: it does not say which application logged in',
+} as const;
 
 /** User ids have at most 52 bits, application ids 31. */
 const maxUserId = 2n ** 53n - 1n;
 const maxApiId = 2 ** 31 - 1;
 
 /**
- * Four or eight bytes less make a newer string as long as an old one, with a key from the wrong place. Then the bool of the newer head lies in the key, or the
- * upper half of the newer user id does. One old string in 120 looks like that as well, and is refused rather than read wrongly.
+ * Four or eight bytes less make a newer string as long as an old one, with a key from the wrong
+ * place. Then the bool of the newer head lies in the key, or the
+ * upper half of the newer user id does. One old string in 120 looks like that as well, and is
+ * refused rather than read wrongly.
  */
 const mayBeCut = (data: Buffer): boolean =>
-  data.readUInt8(5) <= 1 || (data.length === 263 && BigInt(data.readUInt32BE(2 + authKeyBytes - 4)) <= maxUserId >> 32n);
+  data.readUInt8(5) <= 1 ||
+  (data.length === 263 && BigInt(data.readUInt32BE(2 + authKeyBytes - 4)) <= maxUserId >> 32n);
 
 /**
- * Pyrogram: u8 dc, [u32 api id,] bool test, key, u64 (oldest: u32) user id, bool bot; 271, 267 or 263 bytes. Nothing in it names the format, so what
+ * Pyrogram: u8 dc, [u32 api id,] bool test, key, u64 (oldest: u32) user id, bool bot; 271, 267 or
+ * 263 bytes. Nothing in it names the format, so what
  * could be no number or bool of Pyrogram's is another's string.
  */
 const pyrogramFacts = (data: Buffer): SessionFacts | undefined => {
@@ -82,9 +121,15 @@ const pyrogramFacts = (data: Buffer): SessionFacts | undefined => {
   const current = data.length === 271;
   const keyStart = current ? 6 : 2;
   const userStart = keyStart + authKeyBytes;
-  const userId = data.length === 263 ? BigInt(data.readUInt32BE(userStart)) : data.readBigUInt64BE(userStart);
+  const userId =
+    data.length === 263 ? BigInt(data.readUInt32BE(userStart)) : data.readBigUInt64BE(userStart);
   const [test = 2, bot = 2] = [data[keyStart - 1], data.at(-1)];
-  if (test > 1 || bot > 1 || userId > maxUserId || (current ? data.readUInt32BE(1) > maxApiId : mayBeCut(data))) {
+  if (
+    test > 1 ||
+    bot > 1 ||
+    userId > maxUserId ||
+    (current ? data.readUInt32BE(1) > maxApiId : mayBeCut(data))
+  ) {
     return undefined;
   }
   return {
@@ -101,15 +146,28 @@ const pyrogramFacts = (data: Buffer): SessionFacts | undefined => {
   };
 };
 
-/** mtcute strings begin with their version; versions 1 and 2 had other layouts and are refused by name. */
+/**
+ * mtcute strings begin with their version; versions 1 and 2 had other layouts and are refused by
+ * name.
+ */
 const readMtcute = (data: Buffer, where: string): SessionFacts | SessionRefusal | undefined => {
   const version = data[0];
   const fields = parseMtcute(data);
   if (fields !== undefined) {
     const { dataCentre, testMode, address, userId, isBot, authKey } = fields;
-    return { ...noFacts, format: 'mtcute-string', dataCentre: BigInt(dataCentre), testMode, address, userId, isBot, authKey };
+    return {
+      ...noFacts,
+      format: 'mtcute-string',
+      dataCentre: BigInt(dataCentre),
+      testMode,
+      address,
+      userId,
+      isBot,
+      authKey,
+    };
   }
-  const upgraded = (version === 1 || version === 2) && data.length > 271 ? Buffer.from(data) : undefined;
+  const upgraded =
+    (version === 1 || version === 2) && data.length > 271 ? Buffer.from(data) : undefined;
   upgraded?.writeUInt8(mtcuteVersion, 0);
   return upgraded !== undefined && parseMtcute(upgraded) !== undefined
     ? refuse(
@@ -122,27 +180,44 @@ const readMtcute = (data: Buffer, where: string): SessionFacts | SessionRefusal 
 };
 
 /**
- * Reads a string session of any known library, whatever surrounds it (white space, quotes, byte order mark).
- * Never throws. `where` starts the message of a refusal. Codes: `EMPTY` `BAD_STRING` `OTHER_FORMAT` `UNKNOWN_VERSION` and those of {@link assembleSession}.
+ * Reads a string session of any known library, whatever surrounds it (white space, quotes, byte
+ * order mark).
+ * Never throws. `where` starts the message of a refusal. Codes: `EMPTY` `BAD_STRING` `OTHER_FORMAT`
+ * `UNKNOWN_VERSION` and those of {@link assembleSession}.
  */
 export const parseSessionString = (text: string, where = 'session string'): SessionOutcome => {
   const bare = unwrap(text.length > maxSessionStringLength ? '?' : text);
   if (bare === '') {
-    return refuse('EMPTY', where, 'is empty', 'Give a session string or a session file with content.');
+    return refuse(
+      'EMPTY',
+      where,
+      'is empty',
+      'Give a session string or a session file with content.',
+    );
   }
   const prefixed = bare.startsWith('1');
   const data = decodeBase64(prefixed ? bare.slice(1) : bare);
   if (data === undefined) {
-    return malformed(where, 'is not a session string: it holds characters that no session string has, or too many of them');
+    return malformed(
+      where,
+      'is not a session string: it holds characters that no session string has, or too ' +
+        'many of them',
+    );
   }
   const other = foreignString(data);
   if (other !== undefined) {
     return refuseForeign(other, where);
   }
-  const facts = prefixed ? (gramjsFacts(data) ?? telethonFacts(data)) : (pyrogramFacts(data) ?? readMtcute(data, where));
+  const facts = prefixed
+    ? (gramjsFacts(data) ?? telethonFacts(data))
+    : (pyrogramFacts(data) ?? readMtcute(data, where));
   const outcome =
     facts === undefined
-      ? malformed(where, `is not a session string of a known library, or a part is missing: ${data.length} bytes after decoding`)
+      ? malformed(
+          where,
+          'is not a session string of a known library, or a part is missing: ' +
+            `${data.length} bytes after decoding`,
+        )
       : 'ok' in facts
         ? facts
         : assembleSession(facts, where);

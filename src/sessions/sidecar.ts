@@ -23,8 +23,10 @@ const forms = {
 const maxApiId = 2_147_483_647;
 
 /**
- * The `.json` file that many tools write beside a session: application, device and language. What is absent or has an odd form is left out, and an application's
- * number and hash count together or not at all. null: it says nothing of these. Pure; the result holds a secret.
+ * The `.json` file that many tools write beside a session: application, device and language. What
+ * is absent or has an odd form is left out, and an application's
+ * number and hash count together or not at all. null: it says nothing of these. Pure; the result
+ * holds a secret.
  */
 export const parseSidecar = (content: Uint8Array): SessionDevice | null => {
   let json: unknown;
@@ -40,14 +42,20 @@ export const parseSidecar = (content: Uint8Array): SessionDevice | null => {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return null;
   const known = new Map(Object.entries(json));
   const pick = (key: keyof SessionDevice): string | number | undefined => {
-    const value = names[key].map((name) => known.get(name)).find((each) => each !== undefined && each !== null && each !== '');
+    const value = names[key]
+      .map((name) => known.get(name))
+      .find((each) => each !== undefined && each !== null && each !== '');
     const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
     if (!forms[key].test(text)) return undefined;
     if (key !== 'apiId') return text;
     return Number(text) <= maxApiId ? Number(text) : undefined;
   };
   const isApplication = pick('apiId') !== undefined && pick('apiHash') !== undefined;
-  const keys = (Object.keys(names) as (keyof SessionDevice)[]).filter((key) => isApplication || (key !== 'apiId' && key !== 'apiHash'));
-  const device = Object.fromEntries(keys.map((key) => [key, pick(key)]).filter(([, value]) => value !== undefined));
+  const keys = (Object.keys(names) as (keyof SessionDevice)[]).filter(
+    (key) => isApplication || (key !== 'apiId' && key !== 'apiHash'),
+  );
+  const device = Object.fromEntries(
+    keys.map((key) => [key, pick(key)]).filter(([, value]) => value !== undefined),
+  );
   return Object.keys(device).length === 0 ? null : device;
 };

@@ -14,9 +14,12 @@ export const firewallUnits = [
 ].map((name) => `${name}.service`);
 
 /**
- * ufw on, with the ports on which sshd really listens let in, for this very peer. A firewall that is in use (ufw, another service of
- * {@link firewallUnits}, rules by hand) is the operator's and stays as it is; a rule of an inactive ufw that would shut this peer out is refused.
- * Switching on arms a timer that switches off again after 45 s unless a fresh connection confirms (event `confirm`).
+ * ufw on, with the ports on which sshd really listens let in, for this very peer. A firewall that
+ * is in use (ufw, another service of
+ * {@link firewallUnits}, rules by hand) is the operator's and stays as it is; a rule of an inactive
+ * ufw that would shut this peer out is refused.
+ * Switching on arms a timer that switches off again after 45 s unless a fresh connection confirms
+ * (event `confirm`).
  */
 export function firewallStep(): Step {
   return {

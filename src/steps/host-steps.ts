@@ -56,7 +56,8 @@ const ownDirectories = [
   { path: '/etc/fleet', mode: '755', owner: 'root:root' },
   { path: '/var/lib/fleet', mode: '755', owner: 'root:root' },
   { path: '/var/lib/fleet/init', mode: '755', owner: 'root:root' },
-  // Accounts open files there by their own key id and cannot list the others'; the agent's group may.
+  // Accounts open files there by their own key id and cannot list the others'; the agent's group
+  // may.
   { path: hostPaths.claims, mode: '751', owner: `root:${serviceUser}` },
   { path: hostPaths.locks, mode: '711', owner: 'root:root' },
   { path: hostPaths.behaviour, mode: '711', owner: 'root:root' },
@@ -65,8 +66,10 @@ const ownDirectories = [
 ] as const;
 
 /**
- * A host's steps in the order in which they run: refusals first, then settings (so that a daemon finds them when its package starts it),
- * packages in the background, meanwhile runtime, release and agent, and last what needs the packages. Custom workers' environments come at the very end: one
+ * A host's steps in the order in which they run: refusals first, then settings (so that a daemon
+ * finds them when its package starts it),
+ * packages in the background, meanwhile runtime, release and agent, and last what needs the
+ * packages. Custom workers' environments come at the very end: one
  * that fails keeps nothing else from being ready.
  */
 export function hostSteps(desired: DesiredHost): readonly Step[] {
@@ -75,7 +78,9 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
   const groups = fileGroups(profile, desired.sources);
   const guarded = groups.filter(isGuarded);
   // What keeps accounts to a list.
-  const packages = [...new Set([...profile.packages, ...(desired.egress === null ? [] : ['nftables'])])];
+  const packages = [
+    ...new Set([...profile.packages, ...(desired.egress === null ? [] : ['nftables'])]),
+  ];
   return [
     hostSupportStep(desired.allowUnsupportedOs),
     ledgerStep(),
@@ -110,13 +115,18 @@ export function hostSteps(desired: DesiredHost): readonly Step[] {
 
 /** Units that have to run, and those that only have to read files again. */
 function servicesSteps(profile: Profile): readonly Step[] {
-  const readers = Object.values(profile.files).flatMap(({ restart }) => (restart === undefined ? [] : [restart]));
+  const readers = Object.values(profile.files).flatMap(({ restart }) =>
+    restart === undefined ? [] : [restart],
+  );
   const services = [...new Set([...profile.services, ...startedUnits(profile.units)])];
   const onlyReaders = [...new Set(readers)].filter((unit) => !services.includes(unit));
   return services.length + onlyReaders.length > 0 ? [servicesStep(services, onlyReaders)] : [];
 }
 
-const fileGroups = (profile: Profile, sources: Readonly<Record<string, string>>): readonly FileGroup[] =>
+const fileGroups = (
+  profile: Profile,
+  sources: Readonly<Record<string, string>>,
+): readonly FileGroup[] =>
   Object.entries(profile.files).map(([id, { title, restart = null, files }]) => ({
     id,
     title,

@@ -2,7 +2,10 @@ import { hostPaths } from '../../hostside/protocol/paths.ts';
 import { quoteShell } from '../remote/shared/shell-command.ts';
 import type { Step } from './step.ts';
 
-/** Bytes that must be free below /opt and /var before anything is installed; a host that has everything needs far less. */
+/**
+ * Bytes that must be free below /opt and /var before anything is installed; a host that has
+ * everything needs far less.
+ */
 const SPACE_FIRST_MB = 500;
 const SPACE_AGAIN_MB = 64;
 
@@ -19,15 +22,20 @@ const systems: readonly System[] = [
 ];
 
 /** For people: `Ubuntu 22.04, 24.04, 26.04; Debian 12, 13`. */
-export const SUPPORTED_SYSTEMS = systems.map(({ name, versions }) => `${name} ${versions.join(', ')}`).join('; ');
+export const SUPPORTED_SYSTEMS = systems
+  .map(({ name, versions }) => `${name} ${versions.join(', ')}`)
+  .join('; ');
 
-const supportedPattern = systems.flatMap(({ id, versions }) => versions.map((version) => `${id}:${version}`)).join(' | ');
+const supportedPattern = systems
+  .flatMap(({ id, versions }) => versions.map((version) => `${id}:${version}`))
+  .join(' | ');
 
 /** Refuses what fleet cannot work on: codes `host-unsupported`, `sudo`. Changes nothing. */
 export function hostSupportStep(allowUnsupportedOs: boolean): Step {
   const unsupported = allowUnsupportedOs
     ? 'warn "$SYSTEM is not a supported system; going on as asked"'
-    : `fail host-unsupported "$SYSTEM is not supported" 'supported are ${SUPPORTED_SYSTEMS}; allow_unsupported_os: true in the inventory goes on anyway'`;
+    : `fail host-unsupported "$SYSTEM is not supported" 'supported are ${SUPPORTED_SYSTEMS}; ` +
+      `allow_unsupported_os: true in the inventory goes on anyway'`;
   return {
     id: 'host-support',
     title: 'supported system, root rights',
@@ -42,9 +50,18 @@ export function hostSupportStep(allowUnsupportedOs: boolean): Step {
   };
 }
 
-/** Refuses a host that obeys another ledger than the caller's until a take-over. Code `host-foreign`. */
+/**
+ * Refuses a host that obeys another ledger than the caller's until a take-over. Code
+ * `host-foreign`.
+ */
 export function ledgerStep(): Step {
-  return { id: 'ledger', title: 'no other ledger is obeyed', looksAt: { paths: [hostPaths.current] }, check: 'want_own_ledger', apply: '' };
+  return {
+    id: 'ledger',
+    title: 'no other ledger is obeyed',
+    looksAt: { paths: [hostPaths.current] },
+    check: 'want_own_ledger',
+    apply: '',
+  };
 }
 
 /** Under which names a host may know itself. */
@@ -58,10 +75,19 @@ export interface HostNames {
 /** Refuses a machine that is a host of this fleet under another name. Code `host-foreign`. */
 export function identityStep({ fleet, name, former }: HostNames): Step {
   const names = [fleet, name, ...(former === null ? [] : [former])].map(quoteShell).join(' ');
-  return { id: 'identity', title: 'no other host of this fleet', looksAt: {}, check: `want_own_name ${names}`, apply: '' };
+  return {
+    id: 'identity',
+    title: 'no other host of this fleet',
+    looksAt: {},
+    check: `want_own_name ${names}`,
+    apply: '',
+  };
 }
 
-/** At least 500 MB free on /opt and /var for a first run, 64 MB later, and all of fleet's places writable. Code `host-space`. */
+/**
+ * At least 500 MB free on /opt and /var for a first run, 64 MB later, and all of fleet's places
+ * writable. Code `host-space`.
+ */
 export function spaceStep(): Step {
   return {
     id: 'space',
@@ -81,9 +107,18 @@ export function spaceStep(): Step {
   };
 }
 
-/** Refuses a host where something else lies in fleet's places, unless the host's own record says that it is fleet's. Code `host-foreign`. */
+/**
+ * Refuses a host where something else lies in fleet's places, unless the host's own record says
+ * that it is fleet's. Code `host-foreign`.
+ */
 export function foreignStep(): Step {
-  return { id: 'foreign', title: 'nothing foreign in fleet’s places', looksAt: {}, check: 'want_nothing_foreign', apply: '' };
+  return {
+    id: 'foreign',
+    title: 'nothing foreign in fleet’s places',
+    looksAt: {},
+    check: 'want_nothing_foreign',
+    apply: '',
+  };
 }
 
 /** What the accounts of a host are to have, all together. */
@@ -98,7 +133,10 @@ const SYSTEM_MB = 400;
 /** MB below which a package's installation may be ended by the kernel. */
 const SCARCE_MB = 150;
 
-/** Warns where the host has less memory than its accounts would take, where little is free right now, and of a system that may forbid what it does. */
+/**
+ * Warns where the host has less memory than its accounts would take, where little is free right
+ * now, and of a system that may forbid what it does.
+ */
 export function memoryStep({ accounts, reserveBytes }: MemoryWish): Step {
   const eachMb = Math.ceil(reserveBytes / 1e6);
   return {

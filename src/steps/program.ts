@@ -1,7 +1,10 @@
 import { quoteShell } from '../remote/shared/shell-command.ts';
 import { type LooksAt, type Step, shellWords } from './step.ts';
 
-/** Who asks a host for what: whoever comes second is told, and a host that obeys another ledger refuses. */
+/**
+ * Who asks a host for what: whoever comes second is told, and a host that obeys another ledger
+ * refuses.
+ */
 export interface Caller {
   /** Command as people know it, for example `init`. */
   readonly act: string;
@@ -23,9 +26,13 @@ export interface ProgramOptions {
   readonly caller?: Caller;
 }
 
-/** Compiles `steps` in their order into the one program that a host runs. Deterministic; quotes everything that is data. */
+/**
+ * Compiles `steps` in their order into the one program that a host runs. Deterministic; quotes
+ * everything that is data.
+ */
 export function compileProgram(steps: readonly Step[], options: ProgramOptions): string {
-  const all = (kind: keyof LooksAt): string => shellWords([...new Set(steps.flatMap((step) => step.looksAt[kind] ?? []))]);
+  const all = (kind: keyof LooksAt): string =>
+    shellWords([...new Set(steps.flatMap((step) => step.looksAt[kind] ?? []))]);
   return [
     options.library,
     ...(options.caller === undefined ? [] : [declareCaller(options.caller)]),
@@ -35,7 +42,11 @@ export function compileProgram(steps: readonly Step[], options: ProgramOptions):
     `PACKAGES=(${all('packages')})`,
     ...steps.map(defineStep),
     'settle_guard; gather; facts',
-    ...steps.map((step) => `step ${[step.id, step.background === true ? 'background' : "''", ...afterOf(step, steps)].join(' ')}`),
+    ...steps.map(
+      (step) =>
+        'step ' +
+        `${[step.id, step.background === true ? 'background' : "''", ...afterOf(step, steps)].join(' ')}`,
+    ),
     ...(options.reportStale === true ? ['[[ $STOP ]] || stale_accounts'] : []),
     'finish',
     '',

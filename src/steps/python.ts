@@ -24,8 +24,10 @@ export interface PythonEnvironment {
 const shownBytes = 256 * 1024;
 
 /**
- * The project's files, a venv with its requirements, and the switch to both in one step (templates/host-program/python.sh). A venv is made anew when
- * the requirements, the project's wheels or a setting changes, or Python's minor version on the host. `showTexts`: differences are shown file by file.
+ * The project's files, a venv with its requirements, and the switch to both in one step
+ * (templates/host-program/python.sh). A venv is made anew when
+ * the requirements, the project's wheels or a setting changes, or Python's minor version on the
+ * host. `showTexts`: differences are shown file by file.
  */
 export function pythonStep({ name, settings, files }: PythonEnvironment, showTexts: boolean): Step {
   const base = `${pythonRoot}/${name}`;
@@ -46,11 +48,20 @@ export function pythonStep({ name, settings, files }: PythonEnvironment, showTex
     id: `python-${name}`,
     title: `Python environment ${name} (${files.length} files)`,
     after: ['packages'],
-    looksAt: { paths: [settings.interpreter, `${base}/current`, ...files.map(({ path }) => `${base}/projects/${project}/${path}`)] },
+    looksAt: {
+      paths: [
+        settings.interpreter,
+        `${base}/current`,
+        ...files.map(({ path }) => `${base}/projects/${project}/${path}`),
+      ],
+    },
     declare: [
       ...Object.entries(values).map(([key, value]) => `PY[${name}.${key}]=${quoteShell(value)}`),
       ...(showTexts
-        ? shownTexts(files).map(({ path, text }) => `F_TEXT[${quoteShell(`${base}/current/project/${path}`)}]=${quoteShell(text)}`)
+        ? shownTexts(files).map(
+            ({ path, text }) =>
+              `F_TEXT[${quoteShell(`${base}/current/project/${path}`)}]=${quoteShell(text)}`,
+          )
         : []),
     ].join('\n'),
     check: `want_python ${shellWords([name])}`,
@@ -58,7 +69,8 @@ export function pythonStep({ name, settings, files }: PythonEnvironment, showTex
   };
 }
 
-const fileLine = ({ sha256, bytes, mode, path }: ReleaseFile): string => `${sha256} ${bytes} ${mode.toString(8)} ${path}`;
+const fileLine = ({ sha256, bytes, mode, path }: ReleaseFile): string =>
+  `${sha256} ${bytes} ${mode.toString(8)} ${path}`;
 
 const digest = (lines: readonly string[]): string =>
   createHash('sha256')
@@ -75,13 +87,26 @@ const pipOptions = ({ index, wheels }: PythonSettings): readonly string[] => [
 
 function venvDigest(settings: PythonSettings, files: readonly ProjectFile[]): string {
   const { requirements, wheels, interpreter, systemPackages } = settings;
-  const named = requirements === undefined ? new Set<string>() : requirementFiles(requirements, files);
-  const counts = ({ path }: ReleaseFile): boolean => named.has(path) || (wheels !== undefined && path.startsWith(`${wheels}/`));
-  return digest([interpreter, String(systemPackages), ...pipOptions(settings), requirements ?? '', ...files.filter(counts).map(fileLine)]);
+  const named =
+    requirements === undefined ? new Set<string>() : requirementFiles(requirements, files);
+  const counts = ({ path }: ReleaseFile): boolean =>
+    named.has(path) || (wheels !== undefined && path.startsWith(`${wheels}/`));
+  return digest([
+    interpreter,
+    String(systemPackages),
+    ...pipOptions(settings),
+    requirements ?? '',
+    ...files.filter(counts).map(fileLine),
+  ]);
 }
 
-/** The requirements file and those that it names with -r or -c, and so on; paths within the project. */
-export function requirementFiles(start: string, files: readonly ProjectFile[]): ReadonlySet<string> {
+/**
+ * The requirements file and those that it names with -r or -c, and so on; paths within the project.
+ */
+export function requirementFiles(
+  start: string,
+  files: readonly ProjectFile[],
+): ReadonlySet<string> {
   const found = new Set<string>();
   const open = [start];
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
@@ -89,7 +114,9 @@ export function requirementFiles(start: string, files: readonly ProjectFile[]): 
     if (file === undefined || found.has(path)) continue;
     found.add(path);
     const folder = path.split('/').slice(0, -1);
-    for (const [, named = ''] of file.content.toString('utf8').matchAll(/^\s*(?:-r|-c|--requirement|--constraint)[ =]?\s*([^\s#]+)/gm)) {
+    for (const [, named = ''] of file.content
+      .toString('utf8')
+      .matchAll(/^\s*(?:-r|-c|--requirement|--constraint)[ =]?\s*([^\s#]+)/gm)) {
       open.push(within([...folder, ...named.split('/')]));
     }
   }
@@ -105,7 +132,9 @@ const within = (segments: readonly string[]): string => {
   return path.join('/');
 };
 
-function shownTexts(files: readonly ProjectFile[]): readonly { readonly path: string; readonly text: string }[] {
+function shownTexts(
+  files: readonly ProjectFile[],
+): readonly { readonly path: string; readonly text: string }[] {
   let left = shownBytes;
   return files.flatMap(({ path, content }) => {
     left -= content.length;

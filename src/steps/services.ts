@@ -2,12 +2,18 @@ import { isGuardedUnit } from './guard.ts';
 import { type Step, shellWords } from './step.ts';
 
 /**
- * Units that have to be enabled and really active; one whose settings changed is restarted. `readers` are restarted only where they run.
- * What could cut the way in by starting is stopped again unless a fresh connection confirms (event `confirm`).
+ * Units that have to be enabled and really active; one whose settings changed is restarted.
+ * `readers` are restarted only where they run.
+ * What could cut the way in by starting is stopped again unless a fresh connection confirms (event
+ * `confirm`).
  */
 export function servicesStep(units: readonly string[], readers: readonly string[]): Step {
   const wants = [
-    ...units.map((unit) => ({ unit, want: 'want_running', put: isGuardedUnit(unit) ? 'put_running_guarded' : 'put_running' })),
+    ...units.map((unit) => ({
+      unit,
+      want: 'want_running',
+      put: isGuardedUnit(unit) ? 'put_running_guarded' : 'put_running',
+    })),
     ...readers.map((unit) => ({ unit, want: 'want_restarted', put: 'put_restarted' })),
   ].map(({ unit, want, put }) => ({
     unit: shellWords([unit]),
@@ -16,12 +22,17 @@ export function servicesStep(units: readonly string[], readers: readonly string[
   }));
   return {
     id: 'services',
-    title: `services (${[...units, ...readers].map((unit) => unit.replace(/\.service$/, '')).join(', ')})`,
+    title:
+      'services ' +
+      `(${[...units, ...readers].map((unit) => unit.replace(/\.service$/, '')).join(', ')})`,
     after: ['packages'],
     looksAt: { units: [...units, ...readers] },
     check: wants.map(({ want }) => want).join('; '),
     apply: wants
-      .map(({ unit, want, put }) => `[[ $FAIL_CODE ]] || { gather_units ${unit}; P=(); ${want}; (( \${#P[@]} )) && ${put}; }`)
+      .map(
+        ({ unit, want, put }) =>
+          `[[ $FAIL_CODE ]] || { gather_units ${unit}; P=(); ${want}; (( \${#P[@]} )) && ${put}; }`,
+      )
       .join('\n  '),
   };
 }

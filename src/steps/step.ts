@@ -1,18 +1,27 @@
 import { quoteShell } from '../remote/shared/shell-command.ts';
 
 /**
- * One idempotent act on a host, as shell text for the host program (templates/host-program, bash 5). `check` calls `todo TEXT` for
- * everything that has to change, `warn TEXT` for what cannot be had and is not worth failing, `fail CODE MESSAGE HINT` where the host
- * must not be touched. `apply` makes the changes; afterwards `check` runs again and has to find nothing. Both see only what `looksAt` names.
+ * One idempotent act on a host, as shell text for the host program (templates/host-program, bash
+ * 5). `check` calls `todo TEXT` for
+ * everything that has to change, `warn TEXT` for what cannot be had and is not worth failing, `fail
+ * CODE MESSAGE HINT` where the host
+ * must not be touched. `apply` makes the changes; afterwards `check` runs again and has to find
+ * nothing. Both see only what `looksAt` names.
  */
 export interface Step {
   /** Lower-case letters, digits, `-`; unique; what `--only` and `--skip` name. */
   readonly id: string;
   /** What it brings about, for people; starts in lower case. */
   readonly title: string;
-  /** Steps that have to be through before this one is checked, when they were started in the background. */
+  /**
+   * Steps that have to be through before this one is checked, when they were started in the
+   * background.
+   */
   readonly after?: readonly string[];
-  /** Its apply runs beside the steps that follow, until one names it in `after` or the program ends. It may not ask for blobs. */
+  /**
+   * Its apply runs beside the steps that follow, until one names it in `after` or the program ends.
+   * It may not ask for blobs.
+   */
   readonly background?: boolean;
   readonly looksAt: LooksAt;
   /** Definitions that check and apply use; evaluated once, before anything is read. */
@@ -49,7 +58,10 @@ export function declareFiles(files: readonly ManagedFile[]): string {
     .map(({ path, text, mode, owner, owes }) => {
       const key = quoteShell(path);
       const restart = owes === undefined ? '' : ` F_RESTART[${key}]=${quoteShell(owes)}`;
-      return `F_TEXT[${key}]=${quoteShell(text)} F_MODE[${key}]=${mode} F_OWNER[${key}]=${owner}${restart}`;
+      return (
+        `F_TEXT[${key}]=${quoteShell(text)} F_MODE[${key}]=${mode} ` +
+        `F_OWNER[${key}]=${owner}${restart}`
+      );
     })
     .join('\n');
 }

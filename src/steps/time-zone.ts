@@ -9,7 +9,9 @@ export function timeZoneStep(zone: string): Step {
     title: `time zone ${zone}`,
     after: ['packages'],
     looksAt: { paths: ['/etc/localtime', '/etc/timezone'] },
-    declare: declareFiles([{ path: '/etc/timezone', text: `${zone}\n`, mode: '644', owner: 'root:root' }]),
+    declare: declareFiles([
+      { path: '/etc/timezone', text: `${zone}\n`, mode: '644', owner: 'root:root' },
+    ]),
     check: `want_link /etc/localtime ${quoteShell(source)}; want_file /etc/timezone`,
     apply: `
   if [[ ! -f ${quoteShell(source)} ]]; then

@@ -1,7 +1,8 @@
 import type { Step } from './step.ts';
 
 /**
- * The system user under which the agent runs. The underscore keeps it apart from people's logins, which adduser does not let begin with one. A user of
+ * The system user under which the agent runs. The underscore keeps it apart from people's logins,
+ * which adduser does not let begin with one. A user of
  * that name that is not as fleet makes it is refused (`host-foreign`).
  */
 export const serviceUser = '_fleet';
@@ -16,7 +17,10 @@ export function userStep(): Step {
   };
 }
 
-/** Takes back the user `fleet` of earlier releases, by the host's record only: after the switch to a release that does not need it. */
+/**
+ * Takes back the user `fleet` of earlier releases, by the host's record only: after the switch to a
+ * release that does not need it.
+ */
 export function formerUserStep(): Step {
   return {
     id: 'former-user',
@@ -38,7 +42,8 @@ export interface Directory {
 
 /** Directories with mode and owner, parents first. */
 export function directoriesStep(directories: readonly Directory[]): Step {
-  const each = (verb: string): string => directories.map(({ path, mode, owner }) => `${verb} '${path}' ${mode} ${owner}`).join('; ');
+  const each = (verb: string): string =>
+    directories.map(({ path, mode, owner }) => `${verb} '${path}' ${mode} ${owner}`).join('; ');
   return {
     id: 'directories',
     title: 'directories',

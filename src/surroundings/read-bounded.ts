@@ -2,8 +2,10 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
 /**
- * A regular file's content; a symbolic link to one is followed, unless `flags` says O_NOFOLLOW. Throws the system's error, `EFTYPE` for a device, a pipe or a
- * folder, `EFBIG` above `maxBytes`. Never waits, and never reads more than was asked for: the file may come from somebody else.
+ * A regular file's content; a symbolic link to one is followed, unless `flags` says O_NOFOLLOW.
+ * Throws the system's error, `EFTYPE` for a device, a pipe or a
+ * folder, `EFBIG` above `maxBytes`. Never waits, and never reads more than was asked for: the file
+ * may come from somebody else.
  */
 export const readBounded = async (path: string, maxBytes: number, flags = 0): Promise<Buffer> => {
   // Without O_NONBLOCK a named pipe would be waited for without end.
@@ -18,12 +20,19 @@ export const readBounded = async (path: string, maxBytes: number, flags = 0): Pr
   }
 };
 
-/** At most so much more than the limit is read; some of the kernel's files are read in such steps only. */
+/**
+ * At most so much more than the limit is read; some of the kernel's files are read in such steps
+ * only.
+ */
 const chunkBytes = 65_536;
 
-const tooBig = (maxBytes: number): Error => Object.assign(new Error(`more than ${maxBytes} bytes`), { code: 'EFBIG' });
+const tooBig = (maxBytes: number): Error =>
+  Object.assign(new Error(`more than ${maxBytes} bytes`), { code: 'EFBIG' });
 
-/** What is left of an open file. Its size says nothing: the kernel's own files say 0 and may be endless, others grow. Throws `EFBIG` above `maxBytes`. */
+/**
+ * What is left of an open file. Its size says nothing: the kernel's own files say 0 and may be
+ * endless, others grow. Throws `EFBIG` above `maxBytes`.
+ */
 export async function readAtMost(handle: FileHandle, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for (let length = 0; ; ) {

@@ -28,7 +28,8 @@ const hints: Readonly<Record<string, string>> = {
   ENOSPC: 'free some space, then run this again',
   EDQUOT: 'free some space of your quota, then run this again',
   EROFS: 'choose a place on a file system that can be written',
-  EMFILE: 'too many files are open: raise the limit (ulimit -n), or lower "concurrency" in the inventory',
+  EMFILE:
+    'too many files are open: raise the limit (ulimit -n), or lower "concurrency" in the inventory',
   ENFILE: 'too many files are open on this machine: close something',
   ELOOP: 'check the path: its symbolic links lead in a circle',
   ENAMETOOLONG: 'choose a shorter name',
@@ -37,20 +38,31 @@ const hints: Readonly<Record<string, string>> = {
 const words = (code: string, errno: number | undefined): string =>
   (errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1]) ?? code;
 
-/** The same error with the file that it is about: a write to an open file names none, and `temp` is only how `path` was to be made. */
+/**
+ * The same error with the file that it is about: a write to an open file names none, and `temp` is
+ * only how `path` was to be made.
+ */
 export function atPath<E>(error: E, path: string, temp?: string): E {
-  if (isSystemError(error) && (error.path === undefined || error.path === temp)) Object.assign(error, { path, dest: undefined });
+  if (isSystemError(error) && (error.path === undefined || error.path === temp))
+    Object.assign(error, { path, dest: undefined });
   return error;
 }
 
-/** What the operating system answered, in plain words, and what to do about it where that follows from the answer alone. */
-export function systemWords(error: unknown): { readonly said: string; readonly hint: string | null } {
+/**
+ * What the operating system answered, in plain words, and what to do about it where that follows
+ * from the answer alone.
+ */
+export function systemWords(error: unknown): {
+  readonly said: string;
+  readonly hint: string | null;
+} {
   if (!isSystemError(error)) return { said: 'unknown error', hint: null };
   return { said: words(error.code, error.errno), hint: hints[error.code] ?? null };
 }
 
 /**
- * An error of the file system, the network or a program of this machine as what the operator can do about it; everything else is null,
+ * An error of the file system, the network or a program of this machine as what the operator can do
+ * about it; everything else is null,
  * and a fault of fleet.
  */
 export function systemFailure(error: unknown): FleetError | null {
@@ -58,13 +70,22 @@ export function systemFailure(error: unknown): FleetError | null {
   const { syscall, path, dest } = error;
   if (syscall === 'uv_cwd')
     return new FleetError('this-machine', 'the folder that you are in does not exist any more', {
-      hint: 'cd to another one, or name the inventory by its whole path: --inventory /PATH/inventory.yaml',
+      hint:
+        'cd to another one, or name the inventory by its whole path: --inventory ' +
+        '/PATH/inventory.yaml',
       cause: error,
     });
   const { said, hint } = systemWords(error);
   const where = [path, dest].filter((each) => each !== undefined && each !== '').join(' -> ');
-  return new FleetError('this-machine', `${where === '' ? syscall : `${where} (${syscall})`}: ${said}`, {
-    hint: hint ?? 'this is what the operating system of this machine answered; correct that, then run this again',
-    cause: error,
-  });
+  return new FleetError(
+    'this-machine',
+    `${where === '' ? syscall : `${where} (${syscall})`}: ${said}`,
+    {
+      hint:
+        hint ??
+        'this is what the operating system of this machine answered; correct that, then ' +
+          'run this again',
+      cause: error,
+    },
+  );
 }

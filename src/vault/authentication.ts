@@ -5,17 +5,28 @@ import { parseIdentities } from './vault-key.ts';
 /** What a file of the vault is, so that none can stand in for another. */
 export type RecordKind = 'session' | 'state' | 'mark' | 'backup';
 
-/** Version of the form in which records are authenticated; 1 were records with no authentication. */
+/**
+ * Version of the form in which records are authenticated; 1 were records with no authentication.
+ */
 const envelopeFormat = 2;
 
-/** The key that authenticates records: only who has the identity can write them, while its public recipient is enough to encrypt. HKDF (RFC 5869). */
+/**
+ * The key that authenticates records: only who has the identity can write them, while its public
+ * recipient is enough to encrypt. HKDF (RFC 5869).
+ */
 const recordKeyOf = (identity: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', identity, 'fleet vault', 'authentication of records, version 2', 32));
+  Buffer.from(
+    hkdfSync('sha256', identity, 'fleet vault', 'authentication of records, version 2', 32),
+  );
 
-/** An HMAC-SHA-256 of one identity that takes the kind and the name first; each is preceded by its length, so that no two inputs read the same. */
+/**
+ * An HMAC-SHA-256 of one identity that takes the kind and the name first; each is preceded by its
+ * length, so that no two inputs read the same.
+ */
 export function authenticator(identity: string, kind: RecordKind, name: string) {
   const hmac = createHmac('sha256', recordKeyOf(identity));
-  for (const part of [`fleet ${envelopeFormat}`, kind, name]) hmac.update(`${Buffer.byteLength(part)}:${part}`);
+  for (const part of [`fleet ${envelopeFormat}`, kind, name])
+    hmac.update(`${Buffer.byteLength(part)}:${part}`);
   return hmac;
 }
 
@@ -31,20 +42,41 @@ const envelopeSchema = z.strictObject({
 });
 const anyFormat = z.looseObject({ format: z.int() });
 
-/** `content` with what it is and a proof that it was written with the identity. A secret as far as the content is one. */
-export function sealContent(identityText: string, kind: RecordKind, name: string, content: Uint8Array): Buffer {
+/**
+ * `content` with what it is and a proof that it was written with the identity. A secret as far as
+ * the content is one.
+ */
+export function sealContent(
+  identityText: string,
+  kind: RecordKind,
+  name: string,
+  content: Uint8Array,
+): Buffer {
   const mac = macOf(parseIdentities(identityText)[0], kind, name, content).toString('hex');
-  const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64');
+  const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString(
+    'base64',
+  );
   return Buffer.from(JSON.stringify({ format: envelopeFormat, kind, name, mac, content: text }));
 }
 
-/** `legacy`: in the form without authentication, which {@link RecordKind} and name have to be judged by its content. */
+/**
+ * `legacy`: in the form without authentication, which {@link RecordKind} and name have to be judged
+ * by its content.
+ */
 export type OpenedContent =
   | { readonly form: 'authenticated' | 'legacy'; readonly content: Buffer }
   | { readonly form: 'forged' | 'misplaced' | 'newer' | 'damaged' };
 
-/** What {@link sealContent} made, checked; `misplaced`: it is authentic, but of another kind or name. */
-export function openContent(identityText: string, kind: RecordKind, name: string, sealed: Uint8Array): OpenedContent {
+/**
+ * What {@link sealContent} made, checked; `misplaced`: it is authentic, but of another kind or
+ * name.
+ */
+export function openContent(
+  identityText: string,
+  kind: RecordKind,
+  name: string,
+  sealed: Uint8Array,
+): OpenedContent {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   let json: unknown;
   try {
@@ -61,15 +93,22 @@ export function openContent(identityText: string, kind: RecordKind, name: string
   const content = Buffer.from(envelope.data.content, 'base64');
   const mac = Buffer.from(envelope.data.mac, 'hex');
   const isAuthentic = parseIdentities(identityText).some((identity) =>
-    timingSafeEqual(macOf(identity, envelope.data.kind as RecordKind, envelope.data.name, content), mac),
+    timingSafeEqual(
+      macOf(identity, envelope.data.kind as RecordKind, envelope.data.name, content),
+      mac,
+    ),
   );
   if (!isAuthentic) return { form: 'forged' };
-  return envelope.data.kind === kind && envelope.data.name === name ? { form: 'authenticated', content } : { form: 'misplaced' };
+  return envelope.data.kind === kind && envelope.data.name === name
+    ? { form: 'authenticated', content }
+    : { form: 'misplaced' };
 }
 
 /** Why a record is not used, for a message: "... is not used: it ...". */
 export const whyNotUsed: Readonly<Record<'forged' | 'misplaced' | 'legacy', string>> = {
   forged: 'it was not written with the vault’s key: its authentication does not fit',
-  misplaced: 'it is authentic, but was written for another account or another purpose: the file was renamed or copied',
+  misplaced:
+    'it is authentic, but was written for another account or another purpose: the file ' +
+    'was renamed or copied',
   legacy: 'it has no authentication, and this vault takes only records that have',
 };

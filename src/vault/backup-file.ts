@@ -21,7 +21,10 @@ function failed(act: string, path: string, error: unknown): FleetError {
   });
 }
 
-/** What follows the compressed content inside the encryption: a word, and an HMAC of all that precedes both. Behind a zero, gzip ignores it. */
+/**
+ * What follows the compressed content inside the encryption: a word, and an HMAC of all that
+ * precedes both. Behind a zero, gzip ignores it.
+ */
 const sealWord = Buffer.from('\0FLEETMAC');
 const sealBytes = sealWord.length + 32;
 const macOf = (identity: string) => authenticator(identity, 'backup', '');
@@ -41,7 +44,10 @@ function sealing(identityText: string): Transform {
 }
 
 /** Reads a stream to its end and tells whether its seal is there and fits. */
-async function sealOf(stream: AsyncIterable<Uint8Array>, identityText: string): Promise<'authentic' | 'forged' | 'none'> {
+async function sealOf(
+  stream: AsyncIterable<Uint8Array>,
+  identityText: string,
+): Promise<'authentic' | 'forged' | 'none'> {
   const macs = parseIdentities(identityText).map(macOf);
   let tail = Buffer.alloc(0);
   for await (const chunk of stream) {
@@ -51,10 +57,15 @@ async function sealOf(stream: AsyncIterable<Uint8Array>, identityText: string): 
     tail = Buffer.from(all.subarray(known));
   }
   if (tail.length < sealBytes || !tail.subarray(0, sealWord.length).equals(sealWord)) return 'none';
-  return macs.some((mac) => timingSafeEqual(tail.subarray(sealWord.length), mac.digest())) ? 'authentic' : 'forged';
+  return macs.some((mac) => timingSafeEqual(tail.subarray(sealWord.length), mac.digest()))
+    ? 'authentic'
+    : 'forged';
 }
 
-/** How many times larger than its file a backup without a seal may become, and what every one may have. A ledger compresses ten- to thirtyfold. */
+/**
+ * How many times larger than its file a backup without a seal may become, and what every one may
+ * have. A ledger compresses ten- to thirtyfold.
+ */
 const unsealedGrowth = { times: 200, bytes: 64 * 1024 * 1024 };
 
 /** Ends a stream with an error behind so many bytes. */
@@ -68,7 +79,10 @@ function atMost(bytes: number): Transform {
   });
 }
 
-/** Compresses, authenticates and encrypts one file for the vault's own key, as a stream. The new file (mode 0600) is on disk when it resolves. Throws `vault`, `vault-key`. */
+/**
+ * Compresses, authenticates and encrypts one file for the vault's own key, as a stream. The new
+ * file (mode 0600) is on disk when it resolves. Throws `vault`, `vault-key`.
+ */
 export async function sealFile(from: string, to: string, identityText: string): Promise<void> {
   const encrypter = new Encrypter();
   encrypter.addRecipient(await recipientOf(identityText));
@@ -78,7 +92,10 @@ export async function sealFile(from: string, to: string, identityText: string): 
     const packing = pipeline(createReadStream(from), createGzip(), packed);
     packing.catch(() => undefined);
     const sealed = await encrypter.encrypt(Readable.toWeb(packed) as ReadableStream<Uint8Array>);
-    await pipeline(Readable.fromWeb(sealed as WebStream), createWriteStream(to, { flags: 'wx', mode: 0o600 }));
+    await pipeline(
+      Readable.fromWeb(sealed as WebStream),
+      createWriteStream(to, { flags: 'wx', mode: 0o600 }),
+    );
     await packing;
     const handle = await open(to, 'r');
     await handle.sync();
@@ -89,13 +106,22 @@ export async function sealFile(from: string, to: string, identityText: string): 
 }
 
 /**
- * The reverse. Only what was sealed with the key is unpacked; `takesUnsealed`: also a file of a release before there were seals, whose origin nobody can tell,
- * up to a bounded size. Throws `vault` for a file that is missing, cut off, altered, not sealed, or none of fleet's; `vault-key` for one of another key.
+ * The reverse. Only what was sealed with the key is unpacked; `takesUnsealed`: also a file of a
+ * release before there were seals, whose origin nobody can tell,
+ * up to a bounded size. Throws `vault` for a file that is missing, cut off, altered, not sealed, or
+ * none of fleet's; `vault-key` for one of another key.
  */
-export async function unsealFile(from: string, to: string, identityText: string, takesUnsealed = false): Promise<void> {
-  const handle = await open(from, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    throw failed('read', from, error);
-  });
+export async function unsealFile(
+  from: string,
+  to: string,
+  identityText: string,
+  takesUnsealed = false,
+): Promise<void> {
+  const handle = await open(from, constants.O_RDONLY | constants.O_NONBLOCK).catch(
+    (error: unknown) => {
+      throw failed('read', from, error);
+    },
+  );
   try {
     const facts = await handle.stat();
     if (!facts.isFile()) throw failed('read', from, new Error('not a file'));
@@ -104,19 +130,29 @@ export async function unsealFile(from: string, to: string, identityText: string,
       throw asBackupError(from, error);
     });
     if (seal === 'forged' || (seal === 'none' && !takesUnsealed)) throw notSealed(from, seal);
-    const limit = seal === 'authentic' ? Number.POSITIVE_INFINITY : unsealedGrowth.times * facts.size + unsealedGrowth.bytes;
-    await pipeline(await read(), createGunzip(), atMost(limit), createWriteStream(to, { flags: 'wx', mode: 0o600 })).catch(
-      (error: unknown) => {
-        throw asBackupError(from, error);
-      },
-    );
+    const limit =
+      seal === 'authentic'
+        ? Number.POSITIVE_INFINITY
+        : unsealedGrowth.times * facts.size + unsealedGrowth.bytes;
+    await pipeline(
+      await read(),
+      createGunzip(),
+      atMost(limit),
+      createWriteStream(to, { flags: 'wx', mode: 0o600 }),
+    ).catch((error: unknown) => {
+      throw asBackupError(from, error);
+    });
   } finally {
     await handle.close();
   }
 }
 
 /** The compressed content of a backup, from its first byte on. */
-async function decrypted(handle: FileHandle, from: string, identityText: string): Promise<Readable> {
+async function decrypted(
+  handle: FileHandle,
+  from: string,
+  identityText: string,
+): Promise<Readable> {
   const decrypter = new Decrypter();
   let keyDidNotFit = false;
   for (const identity of parseIdentities(identityText)) decrypter.addIdentity(identity);
@@ -127,12 +163,16 @@ async function decrypted(handle: FileHandle, from: string, identityText: string)
     },
   });
   try {
-    const file = Readable.toWeb(handle.createReadStream({ start: 0, autoClose: false })) as ReadableStream<Uint8Array>;
+    const file = Readable.toWeb(
+      handle.createReadStream({ start: 0, autoClose: false }),
+    ) as ReadableStream<Uint8Array>;
     return Readable.fromWeb((await decrypter.decrypt(file)) as WebStream);
   } catch (error) {
     if (!keyDidNotFit) throw asBackupError(from, error);
     throw new FleetError('vault-key', `The vault key does not open the backup ${from}`, {
-      hint: 'It was made with another key: put the AGE-SECRET-KEY line of that key below the one in vault.key, restore, then: fleet vault rotate-key',
+      hint:
+        'It was made with another key: put the AGE-SECRET-KEY line of that key below the ' +
+        'one in vault.key, restore, then: fleet vault rotate-key',
     });
   }
 }
@@ -153,7 +193,8 @@ export async function opensBackup(path: string, identityText: string): Promise<b
 
 function asBackupError(from: string, error: unknown): FleetError {
   if (error instanceof FleetError) return error;
-  if (systemCode(error) === 'ENOSPC' || systemCode(error) === 'EEXIST') return failed('unpacked', from, error);
+  if (systemCode(error) === 'ENOSPC' || systemCode(error) === 'EEXIST')
+    return failed('unpacked', from, error);
   return new FleetError('vault', `The backup ${from} is damaged, cut off, or none of fleet's`, {
     hint: 'Use another backup.',
     cause: error,
@@ -170,6 +211,7 @@ const notSealed = (from: string, seal: 'forged' | 'none'): FleetError =>
       hint:
         seal === 'forged'
           ? 'Somebody has made or altered it: use another backup.'
-          : 'Anybody who knows the public key could have made it. If a release before seals has written it, and you know where it lay: --unsealed',
+          : 'Anybody who knows the public key could have made it. If a release before seals ' +
+            'has written it, and you know where it lay: --unsealed',
     },
   );

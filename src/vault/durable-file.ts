@@ -5,7 +5,10 @@ import { basename, dirname, join } from 'node:path';
 import { readBounded } from '../surroundings/read-bounded.ts';
 import { atPath } from '../surroundings/system-error.ts';
 
-/** Makes entries of a directory survive a power cut: POSIX promises that only after an fsync of the directory itself. */
+/**
+ * Makes entries of a directory survive a power cut: POSIX promises that only after an fsync of the
+ * directory itself.
+ */
 export const syncDirectory = async (path: string): Promise<void> => {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -16,11 +19,19 @@ export const syncDirectory = async (path: string): Promise<void> => {
 };
 
 /**
- * Creates a file (mode 0600) that did not exist and returns when content and name are on disk; on a failure nothing is left behind.
+ * Creates a file (mode 0600) that did not exist and returns when content and name are on disk; on a
+ * failure nothing is left behind.
  * Throws the system's error; `EEXIST` where the name is taken, which then stays untouched.
  */
-export const createDurableFile = async (path: string, content: Uint8Array | string): Promise<void> => {
-  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+export const createDurableFile = async (
+  path: string,
+  content: Uint8Array | string,
+): Promise<void> => {
+  const handle = await open(
+    path,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
   try {
     await handle.writeFile(content);
     await handle.sync();
@@ -33,7 +44,10 @@ export const createDurableFile = async (path: string, content: Uint8Array | stri
   await syncDirectory(dirname(path));
 };
 
-/** A name for what becomes `path`, beside it. What a killed run leaves is found by {@link sweepTemporary}. */
+/**
+ * A name for what becomes `path`, beside it. What a killed run leaves is found by {@link
+ * sweepTemporary}.
+ */
 export const temporaryFor = (path: string): string =>
   join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`);
 
@@ -48,7 +62,10 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-/** Removes what killed runs left of files that were to be written in the folder; `of`: of this file only. Nothing where there is no such folder. */
+/**
+ * Removes what killed runs left of files that were to be written in the folder; `of`: of this file
+ * only. Nothing where there is no such folder.
+ */
 export const sweepTemporary = async (folder: string, of: string | null = null): Promise<void> => {
   const names = await readdir(folder).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return [];
@@ -56,12 +73,14 @@ export const sweepTemporary = async (folder: string, of: string | null = null): 
   });
   for (const each of names) {
     const [, file, pid] = temporaryPattern.exec(each) ?? [];
-    if (pid !== undefined && (of === null || file === of) && !isAlive(Number(pid))) await rm(join(folder, each), { force: true });
+    if (pid !== undefined && (of === null || file === of) && !isAlive(Number(pid)))
+      await rm(join(folder, each), { force: true });
   }
 };
 
 /**
- * Creates a file (mode 0600) that did not exist and is never seen half written, also by whoever comes after a kill. Throws the system's error; `EEXIST` where the
+ * Creates a file (mode 0600) that did not exist and is never seen half written, also by whoever
+ * comes after a kill. Throws the system's error; `EEXIST` where the
  * name is taken, which then stays untouched.
  */
 export const createWhole = async (path: string, content: Uint8Array | string): Promise<void> => {
@@ -70,8 +89,10 @@ export const createWhole = async (path: string, content: Uint8Array | string): P
     await createDurableFile(temp, content);
     await link(temp, path);
   } catch (error) {
-    // A file system without links: the name is taken at once, and what a kill leaves there is refused by whoever reads it.
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? '')) throw atPath(error, path, temp);
+    // A file system without links: the name is taken at once, and what a kill leaves there is
+    // refused by whoever reads it.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(error) ?? ''))
+      throw atPath(error, path, temp);
     await createDurableFile(path, content);
   } finally {
     await rm(temp, { force: true });
@@ -80,12 +101,21 @@ export const createWhole = async (path: string, content: Uint8Array | string): P
 };
 
 /**
- * A regular file's content. Throws the system's error; `ELOOP` for a symbolic link, `EFTYPE` for a device, a pipe or a folder, `EFBIG` above `maxBytes`.
+ * A regular file's content. Throws the system's error; `ELOOP` for a symbolic link, `EFTYPE` for a
+ * device, a pipe or a folder, `EFBIG` above `maxBytes`.
  */
-export const readRegularFile = (path: string, maxBytes: number): Promise<Buffer> => readBounded(path, maxBytes, constants.O_NOFOLLOW);
+export const readRegularFile = (path: string, maxBytes: number): Promise<Buffer> =>
+  readBounded(path, maxBytes, constants.O_NOFOLLOW);
 
-/** Puts `content` in the place of `path` (mode 0600), durably: the old content or the new one is there at every moment. `temp` lies beside it. */
-export const replaceDurably = async (path: string, temp: string, content: Uint8Array | string): Promise<void> => {
+/**
+ * Puts `content` in the place of `path` (mode 0600), durably: the old content or the new one is
+ * there at every moment. `temp` lies beside it.
+ */
+export const replaceDurably = async (
+  path: string,
+  temp: string,
+  content: Uint8Array | string,
+): Promise<void> => {
   try {
     await createDurableFile(temp, content);
     await rename(temp, path);
@@ -98,4 +128,6 @@ export const replaceDurably = async (path: string, temp: string, content: Uint8A
 
 /** The system's code of an error (`ENOENT` ...), otherwise undefined. */
 export const systemCode = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;

@@ -13,14 +13,20 @@ const namesIn = async (path: string): Promise<readonly string[] | null> => {
 
 /** A folder that is itself a login, or several: of Telegram Desktop, or of StoreSession. */
 const isLogin = (path: string, names: readonly string[]): boolean =>
-  basename(path) === 'tdata' || names.includes('tdata') || names.some((name) => isTdataFile(name) || isStoreFile(name));
+  basename(path) === 'tdata' ||
+  names.includes('tdata') ||
+  names.some((name) => isTdataFile(name) || isStoreFile(name));
 
-/** Names that people give to session files; what SQLite and others keep beside them is read with them. */
+/**
+ * Names that people give to session files; what SQLite and others keep beside them is read with
+ * them.
+ */
 const isSessionName = (name: string): boolean =>
   !name.startsWith('.') && /\.(?:session|sqlite|sqlite3|db|txt|string|zip)$|^[^.]+$/i.test(name);
 
 /**
- * The paths, and in the place of each folder of sessions what lies in it, sorted by name: session files, and folders that are a login. A folder that is itself a login,
+ * The paths, and in the place of each folder of sessions what lies in it, sorted by name: session
+ * files, and folders that are a login. A folder that is itself a login,
  * one with nothing of that kind, and what is no folder stays as it is.
  */
 export async function expandFolders(paths: readonly string[]): Promise<readonly string[]> {

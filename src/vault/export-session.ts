@@ -20,7 +20,10 @@ const pyrogramSchema = `
   insert into version values (3);
 `;
 
-/** What Telethon 1.x (schema 7) expects; it reads rows by position, so the order of the columns matters. */
+/**
+ * What Telethon 1.x (schema 7) expects; it reads rows by position, so the order of the columns
+ * matters.
+ */
 const telethonSchema = `
   create table version (version integer primary key);
   create table sessions (dc_id integer primary key, server_address text, port integer, auth_key blob, takeout_id integer);
@@ -30,11 +33,18 @@ const telethonSchema = `
   insert into version values (7);
 `;
 
-const fillPyrogram = (database: Database.Database, session: Session, apiId: number | null): void => {
+const fillPyrogram = (
+  database: Database.Database,
+  session: Session,
+  apiId: number | null,
+): void => {
   const userId = requireUserId(session, 'pyrogram');
   database.exec(pyrogramSchema);
   database
-    .prepare('insert into sessions (dc_id, api_id, test_mode, auth_key, date, user_id, is_bot) values (?, ?, 0, ?, 0, ?, ?)')
+    .prepare(
+      'insert into sessions (dc_id, api_id, test_mode, auth_key, date, user_id, is_bot) ' +
+        'values (?, ?, 0, ?, 0, ?, ?)',
+    )
     .run(session.dataCentre, apiId, Buffer.from(session.authKey), userId, session.isBot ? 1 : 0);
 };
 
@@ -42,14 +52,23 @@ const fillTelethon = (database: Database.Database, session: Session): void => {
   database.exec(telethonSchema);
   database
     .prepare('insert into sessions values (?, ?, ?, ?, null)')
-    .run(session.dataCentre, canonicalAddress(session.dataCentre), dataCentrePort, Buffer.from(session.authKey));
+    .run(
+      session.dataCentre,
+      canonicalAddress(session.dataCentre),
+      dataCentrePort,
+      Buffer.from(session.authKey),
+    );
   if (session.userId !== null) {
     database.prepare('insert into entities (id, hash) values (0, ?)').run(session.userId);
   }
 };
 
 /** Built in memory, so that no journal with a key in it is ever on disk. */
-const sqliteImage = (session: Session, format: 'pyrogram' | 'telethon', apiId: number | null): Buffer => {
+const sqliteImage = (
+  session: Session,
+  format: 'pyrogram' | 'telethon',
+  apiId: number | null,
+): Buffer => {
   const database = new Database(':memory:');
   try {
     if (format === 'pyrogram') {
@@ -64,11 +83,18 @@ const sqliteImage = (session: Session, format: 'pyrogram' | 'telethon', apiId: n
 };
 
 /**
- * Writes a session in any format to a new file (mode 0600, durable): `pyrogram` as schema 3, `telethon` as schema 7, strings as one line.
- * This is the one act that puts a session on disk unencrypted, on the operator's demand. Throws `usage` where the file exists or the
+ * Writes a session in any format to a new file (mode 0600, durable): `pyrogram` as schema 3,
+ * `telethon` as schema 7, strings as one line.
+ * This is the one act that puts a session on disk unencrypted, on the operator's demand. Throws
+ * `usage` where the file exists or the
  * format must carry a user id that is unknown, `vault` where the file cannot be written.
  */
-export const exportSession = async (path: string, session: Session, format: WrittenFormat, apiId: number | null = null): Promise<void> => {
+export const exportSession = async (
+  path: string,
+  session: Session,
+  format: WrittenFormat,
+  apiId: number | null = null,
+): Promise<void> => {
   const content = isStringFormat(format)
     ? Buffer.from(`${formatSession(session, format, apiId)}\n`, 'latin1')
     : sqliteImage(session, format, apiId);
@@ -77,10 +103,16 @@ export const exportSession = async (path: string, session: Session, format: Writ
   } catch (error) {
     const exists = systemCode(error) === 'EEXIST';
     const { said, hint } = systemWords(error);
-    throw new FleetError(exists ? 'usage' : 'vault', exists ? `${path} exists already` : `${path} cannot be written: ${said}`, {
-      hint: exists ? 'Name a new file: an export never overwrites one.' : (hint ?? 'Check the directory, its rights and the free space.'),
-      cause: error,
-    });
+    throw new FleetError(
+      exists ? 'usage' : 'vault',
+      exists ? `${path} exists already` : `${path} cannot be written: ${said}`,
+      {
+        hint: exists
+          ? 'Name a new file: an export never overwrites one.'
+          : (hint ?? 'Check the directory, its rights and the free space.'),
+        cause: error,
+      },
+    );
   } finally {
     content.fill(0);
   }

@@ -6,7 +6,9 @@ export interface FileIdentity {
   readonly inode: number;
 }
 
-/** What `read` gives, or `otherwise` where a process ended meanwhile or belongs to somebody else. */
+/**
+ * What `read` gives, or `otherwise` where a process ended meanwhile or belongs to somebody else.
+ */
 const attempt = <T>(read: () => T, otherwise: T): T => {
   try {
     return read();
@@ -15,7 +17,8 @@ const attempt = <T>(read: () => T, otherwise: T): T => {
   }
 };
 
-const numericNames = (path: string): readonly string[] => attempt(() => readdirSync(path), []).filter((name) => /^\d+$/.test(name));
+const numericNames = (path: string): readonly string[] =>
+  attempt(() => readdirSync(path), []).filter((name) => /^\d+$/.test(name));
 
 const isOpenAs = (descriptor: string, file: FileIdentity): boolean => {
   // Pipes, sockets and devices cannot be the file, and are most of all descriptors.
@@ -33,8 +36,10 @@ const hasOpen = (pid: string, file: FileIdentity): boolean => {
 };
 
 /**
- * Process ids, ascending, of the other processes on this machine that have the file open. Best effort: Linux only, and an unprivileged
- * caller sees only its own user's processes. Synchronous, because thousands of tiny look-ups cost several times more as promises. Never throws.
+ * Process ids, ascending, of the other processes on this machine that have the file open. Best
+ * effort: Linux only, and an unprivileged
+ * caller sees only its own user's processes. Synchronous, because thousands of tiny look-ups cost
+ * several times more as promises. Never throws.
  */
 export const findFileOpeners = (file: FileIdentity): readonly number[] =>
   numericNames('/proc')

@@ -13,7 +13,8 @@ export interface ProvidedKey {
 }
 
 /**
- * Makes the key file of a vault. Error `vault-key`: the vault's folder holds sessions, which a new key could not read; the file exists, as a key is never
+ * Makes the key file of a vault. Error `vault-key`: the vault's folder holds sessions, which a new
+ * key could not read; the file exists, as a key is never
  * overwritten; it cannot be written.
  */
 export async function makeVaultKey(path: string, vault: string): Promise<ProvidedKey> {
@@ -21,15 +22,21 @@ export async function makeVaultKey(path: string, vault: string): Promise<Provide
   if (sessions > 0 && !existsSync(path))
     throw new FleetError(
       'vault-key',
-      `the vault ${vault} holds ${sessions === 1 ? '1 session' : `${sessions} sessions`}, which a new key could not read`,
+      `the vault ${vault} holds ${sessions === 1 ? '1 session' : `${sessions} sessions`}, ` +
+        'which a new key could not read',
       {
-        hint: 'bring its key back (from where you keep the copy), or name another folder as vault.path in the inventory',
+        hint:
+          'bring its key back (from where you keep the copy), or name another folder as ' +
+          'vault.path in the inventory',
       },
     );
   return { path, recipient: await createVaultKey(path), isNew: true };
 }
 
-/** The same, but a sound key that is there already is used. Also `vault`, where the vault's folder belongs to another key. */
+/**
+ * The same, but a sound key that is there already is used. Also `vault`, where the vault's folder
+ * belongs to another key.
+ */
 export async function provideVaultKey(path: string, vault: string): Promise<ProvidedKey> {
   if (!existsSync(path)) return makeVaultKey(path, vault);
   const identity = await readVaultKey(path);

@@ -2,7 +2,12 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, opendir, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { SessionDevice } from '../model/session.ts';
-import { type ParsedSession, refuse, type SessionOutcome, type SessionWarning } from '../sessions/session-outcome.ts';
+import {
+  type ParsedSession,
+  refuse,
+  type SessionOutcome,
+  type SessionWarning,
+} from '../sessions/session-outcome.ts';
 import { parseSidecar } from '../sessions/sidecar.ts';
 import { isStoreFile, parseStoreSession } from '../sessions/store-session.ts';
 import { isTdataFile, parseTdata } from '../sessions/tdata.ts';
@@ -43,10 +48,16 @@ const namesIn = async (path: string): Promise<readonly string[]> => {
 };
 
 /** A folder of several files that are one login, or several; null: it is none that fleet reads. */
-const readFolder = async (path: string, passcode: string, where: string, isInner = false): Promise<readonly SessionOutcome[] | null> => {
+const readFolder = async (
+  path: string,
+  passcode: string,
+  where: string,
+  isInner = false,
+): Promise<readonly SessionOutcome[] | null> => {
   const names = await namesIn(path);
   // People name the folder of the program, or the one in it.
-  if (!isInner && names.includes('tdata') && !names.some(isTdataFile)) return readFolder(join(path, 'tdata'), passcode, where, true);
+  if (!isInner && names.includes('tdata') && !names.some(isTdataFile))
+    return readFolder(join(path, 'tdata'), passcode, where, true);
   const isTdata = names.some((name) => name.startsWith('key_data') && isTdataFile(name));
   const wanted = names.filter(isTdata ? isTdataFile : isStoreFile);
   if (wanted.length === 0) return null;
@@ -66,11 +77,27 @@ const readFolder = async (path: string, passcode: string, where: string, isInner
 };
 
 /** A zip archive of a tdata folder; null: it is no archive, or nothing of tdata is in it. */
-const readArchive = async (handle: FileHandle, passcode: string, where: string): Promise<readonly SessionOutcome[] | null> => {
+const readArchive = async (
+  handle: FileHandle,
+  passcode: string,
+  where: string,
+): Promise<readonly SessionOutcome[] | null> => {
   const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
   if (buffer.toString('latin1') !== 'PK\x03\x04') return null;
-  const files = await readZip(handle.fd, { isWanted: (path) => isTdataFile(basename(path)), fileLimit, nameLimit });
-  if (files === null) return [refuse('CORRUPT', where, 'is a damaged zip archive', 'Unpack it yourself, and import the folder.')];
+  const files = await readZip(handle.fd, {
+    isWanted: (path) => isTdataFile(basename(path)),
+    fileLimit,
+    nameLimit,
+  });
+  if (files === null)
+    return [
+      refuse(
+        'CORRUPT',
+        where,
+        'is a damaged zip archive',
+        'Unpack it yourself, and import the folder.',
+      ),
+    ];
   try {
     return files.size === 0 ? null : parseTdata(files, passcode, where);
   } finally {
@@ -79,11 +106,17 @@ const readArchive = async (handle: FileHandle, passcode: string, where: string):
 };
 
 /**
- * All sessions behind one path: a session file (see {@link readSessionSource}) is one, a tdata folder or an archive of one has an outcome for each of its
- * accounts, a StoreSession folder for each of its names. Nothing is written, nothing is unpacked to disk. `passcode`: of Telegram Desktop; empty: none.
+ * All sessions behind one path: a session file (see {@link readSessionSource}) is one, a tdata
+ * folder or an archive of one has an outcome for each of its
+ * accounts, a StoreSession folder for each of its names. Nothing is written, nothing is unpacked to
+ * disk. `passcode`: of Telegram Desktop; empty: none.
  * At least one outcome; an unusable one is a value, not a throw.
  */
-export const readSessionSources = async (path: string, passcode = '', where = path): Promise<readonly SessionOutcome[]> => {
+export const readSessionSources = async (
+  path: string,
+  passcode = '',
+  where = path,
+): Promise<readonly SessionOutcome[]> => {
   let handle: FileHandle | undefined;
   try {
     const real = await realpath(path);
@@ -94,7 +127,10 @@ export const readSessionSources = async (path: string, passcode = '', where = pa
       : stats.isFile()
         ? await readArchive(handle, passcode, where)
         : null;
-    if (several !== null) return several.map((outcome) => warned(outcome, stats.isFile() ? modeWarnings(stats.mode) : []));
+    if (several !== null)
+      return several.map((outcome) =>
+        warned(outcome, stats.isFile() ? modeWarnings(stats.mode) : []),
+      );
   } catch (error) {
     return [unreadable(where, error)];
   } finally {
@@ -105,26 +141,36 @@ export const readSessionSources = async (path: string, passcode = '', where = pa
   return [outcome.ok && device !== null ? withDevice(outcome, device) : outcome];
 };
 
-/** A session that says itself which application made it is believed before a description that says another one. */
+/**
+ * A session that says itself which application made it is believed before a description that says
+ * another one.
+ */
 const withDevice = (parsed: ParsedSession, device: SessionDevice): ParsedSession => {
   if (parsed.apiId === null || device.apiId === undefined || device.apiId === parsed.apiId) {
     return { ...parsed, device, warnings: [...parsed.warnings, described] };
   }
   const { apiId, apiHash: _, ...look } = device;
-  const message = `the .json file beside it says that application ${apiId} made it, the session says ${parsed.apiId}: only its device is taken`;
+  const message =
+    `the .json file beside it says that application ${apiId} made it, the session says ` +
+    `${parsed.apiId}: only its device is taken`;
   const warnings: SessionWarning[] = [...parsed.warnings, { code: 'OTHER_APPLICATION', message }];
-  return Object.keys(look).length === 0 ? { ...parsed, warnings } : { ...parsed, device: look, warnings };
+  return Object.keys(look).length === 0
+    ? { ...parsed, warnings }
+    : { ...parsed, device: look, warnings };
 };
 
 const described: SessionWarning = {
   code: 'DESCRIBED',
   message:
-    'the .json file beside it says of which application and device it is; the account keeps them, unless the inventory says otherwise',
+    'the .json file beside it says of which application and device it is; the account ' +
+    'keeps them, unless the inventory says otherwise',
 };
 
 /** `x.json` beside `x.session`. */
 const describedBeside = async (path: string): Promise<SessionDevice | null> => {
-  const content = path.endsWith('.session') ? await readSmall(path.replace(/session$/, 'json')).catch(() => null) : null;
+  const content = path.endsWith('.session')
+    ? await readSmall(path.replace(/session$/, 'json')).catch(() => null)
+    : null;
   const device = content === null ? null : parseSidecar(content);
   content?.fill(0);
   return device;

@@ -15,7 +15,9 @@ const wantedLimit = 100;
 const opened = (fd: number): Promise<ZipFile> =>
   new Promise((resolve, reject) => {
     // yauzl refuses paths that lead out of the archive, and checks each file's size as it unpacks.
-    fromFd(fd, { lazyEntries: true, autoClose: false }, (error, zip) => (error === null ? resolve(zip) : reject(error)));
+    fromFd(fd, { lazyEntries: true, autoClose: false }, (error, zip) =>
+      error === null ? resolve(zip) : reject(error),
+    );
   });
 
 const unpack = (zip: ZipFile, entry: Entry): Promise<Buffer> =>
@@ -29,8 +31,14 @@ const unpack = (zip: ZipFile, entry: Entry): Promise<Buffer> =>
     });
   });
 
-/** The wanted files of an archive in memory, by their names without folders; null: it is damaged. The descriptor stays open. Never rejects. */
-export const readZip = async (fd: number, { isWanted, fileLimit, nameLimit }: ZipLimits): Promise<ReadonlyMap<string, Buffer> | null> => {
+/**
+ * The wanted files of an archive in memory, by their names without folders; null: it is damaged.
+ * The descriptor stays open. Never rejects.
+ */
+export const readZip = async (
+  fd: number,
+  { isWanted, fileLimit, nameLimit }: ZipLimits,
+): Promise<ReadonlyMap<string, Buffer> | null> => {
   const files = new Map<string, Buffer>();
   let taken = 0;
   try {
@@ -41,10 +49,13 @@ export const readZip = async (fd: number, { isWanted, fileLimit, nameLimit }: Zi
       zip.on('error', reject);
       zip.on('entry', (entry: Entry) => {
         // Counted by what is unpacked: an archive may hold one name a thousand times.
-        const isTaken = isWanted(entry.fileName) && entry.uncompressedSize <= fileLimit && taken < wantedLimit;
+        const isTaken =
+          isWanted(entry.fileName) && entry.uncompressedSize <= fileLimit && taken < wantedLimit;
         if (isTaken) taken += 1;
         const done = isTaken
-          ? unpack(zip, entry).then((content) => void files.set(entry.fileName.replace(/^.*\//s, ''), content))
+          ? unpack(zip, entry).then(
+              (content) => void files.set(entry.fileName.replace(/^.*\//s, ''), content),
+            )
           : Promise.resolve();
         done.then(() => zip.readEntry(), reject);
       });

@@ -6,7 +6,13 @@ import { systemWords } from '../surroundings/system-error.ts';
 import { markName } from './authenticate-vault.ts';
 import { openContent, type RecordKind, sealContent } from './authentication.ts';
 import { decrypt, encryptFor } from './decrypt-record.ts';
-import { readRegularFile, replaceDurably, sweepTemporary, systemCode, temporaryFor } from './durable-file.ts';
+import {
+  readRegularFile,
+  replaceDurably,
+  sweepTemporary,
+  systemCode,
+  temporaryFor,
+} from './durable-file.ts';
 import { parseIdentities, recipientOf } from './vault-key.ts';
 
 /** A file of the vault that the key protects. `isEncrypted` false: it is authenticated only. */
@@ -35,10 +41,15 @@ const folders: readonly (readonly [string, RecordKind])[] = [
   ['logins/removed', 'session'],
 ];
 
-/** Every file of a vault that its key protects: sessions, states, what was removed or replaced, logins that are not done, and the marks beside them. */
+/**
+ * Every file of a vault that its key protects: sessions, states, what was removed or replaced,
+ * logins that are not done, and the marks beside them.
+ */
 async function keyedFiles(directory: string): Promise<readonly KeyedFile[]> {
   const records = folders.map(async ([folder, kind]): Promise<readonly KeyedFile[]> => {
-    const names = (await namesIn(join(directory, folder))).filter((name) => name.endsWith('.age') && !name.startsWith('.'));
+    const names = (await namesIn(join(directory, folder))).filter(
+      (name) => name.endsWith('.age') && !name.startsWith('.'),
+    );
     return names
       .toSorted()
       .map((each) => ({
@@ -52,13 +63,22 @@ async function keyedFiles(directory: string): Promise<readonly KeyedFile[]> {
   const marks: readonly KeyedFile[] = [
     { path: join(directory, markName), kind: 'mark', name: 'vault', isEncrypted: false },
     { path: join(directory, 'logins', markName), kind: 'mark', name: 'vault', isEncrypted: false },
-    { path: join(directory, 'history-head.json'), kind: 'mark', name: 'history', isEncrypted: false },
+    {
+      path: join(directory, 'history-head.json'),
+      kind: 'mark',
+      name: 'history',
+      isEncrypted: false,
+    },
   ];
   return [...(await Promise.all(records)).flat(), ...marks];
 }
 
 /** Authenticated content; null: no identity of the text opens it, or it is not authentic. */
-async function open(file: KeyedFile, bytes: Uint8Array, identityText: string): Promise<Buffer | null> {
+async function open(
+  file: KeyedFile,
+  bytes: Uint8Array,
+  identityText: string,
+): Promise<Buffer | null> {
   const sealed = file.isEncrypted ? await decrypt(bytes, parseIdentities(identityText)) : bytes;
   if (typeof sealed === 'string') return null;
   const opened = openContent(identityText, file.kind, file.name, sealed);
@@ -87,8 +107,10 @@ export interface Rekeyed {
 }
 
 /**
- * Writes every file of a vault anew for the first identity of `identityText`, where it is not yet, one after the other and each atomically; then reads all of them
- * with that identity alone. Safe to repeat after it was killed anywhere; nothing else may write meanwhile. Errors: `vault`, `vault-key`.
+ * Writes every file of a vault anew for the first identity of `identityText`, where it is not yet,
+ * one after the other and each atomically; then reads all of them
+ * with that identity alone. Safe to repeat after it was killed anywhere; nothing else may write
+ * meanwhile. Errors: `vault`, `vault-key`.
  */
 export async function rekeyVault(directory: string, identityText: string): Promise<Rekeyed> {
   const [first] = parseIdentities(identityText);
@@ -115,15 +137,28 @@ export async function rekeyVault(directory: string, identityText: string): Promi
     const content = await open(file, bytes, first);
     content?.fill(0);
     if (content === null)
-      throw new FleetError('vault', `${file.path} was written with the new key and does not open with it`, {
-        hint: 'The former key is kept. Check the disk, then run the same command again.',
-      });
+      throw new FleetError(
+        'vault',
+        `${file.path} was written with the new key and does not open with it`,
+        {
+          hint: 'The former key is kept. Check the disk, then run the same command again.',
+        },
+      );
   }
   return { changed, sound, left };
 }
 
-async function replace({ path, kind, name, isEncrypted }: KeyedFile, content: Buffer, identity: string, recipient: string): Promise<void> {
+async function replace(
+  { path, kind, name, isEncrypted }: KeyedFile,
+  content: Buffer,
+  identity: string,
+  recipient: string,
+): Promise<void> {
   const sealed = sealContent(identity, kind, name, content);
-  await replaceDurably(path, temporaryFor(path), isEncrypted ? await encryptFor(recipient, sealed) : sealed);
+  await replaceDurably(
+    path,
+    temporaryFor(path),
+    isEncrypted ? await encryptFor(recipient, sealed) : sealed,
+  );
   if (isEncrypted) sealed.fill(0);
 }

@@ -26,11 +26,17 @@ export interface StateRecord {
   readonly takenAtMs: number;
   /** How long after that moment the account may not start anywhere, ms. */
   readonly settleMs: number;
-  /** As hostside/protocol/state-archive.ts packs it. Like a session: for the vault and the next host only. */
+  /**
+   * As hostside/protocol/state-archive.ts packs it. Like a session: for the vault and the next host
+   * only.
+   */
   readonly archive: Uint8Array;
 }
 
-/** States beside the sessions in the vault, one encrypted file per account. A new one replaces the old one. */
+/**
+ * States beside the sessions in the vault, one encrypted file per account. A new one replaces the
+ * old one.
+ */
 export interface StateStore {
   /** Durable when it resolves. Throws `vault`, `vault-key`. */
   put(record: StateRecord): Promise<void>;
@@ -64,29 +70,43 @@ function failed(act: string, path: string, error: unknown): FleetError {
 const damaged = (account: AccountName, path: string): FleetError =>
   new FleetError('vault', `The vault's state of ${account} is damaged (${path})`, {
     account,
-    hint: 'Take it away when the host that the account left still has its state: it is then read again.',
+    hint:
+      'Take it away when the host that the account left still has its state: it is then ' +
+      'read again.',
   });
 
 const notUsed = (account: AccountName, path: string, why: string): FleetError =>
   new FleetError('vault', `The vault's state of ${account} is not used: ${why} (${path})`, {
     account,
-    hint: 'Somebody else may have put it there. Restore the file from a backup, or take it away: what the account remembers is then read from its host.',
+    hint:
+      'Somebody else may have put it there. Restore the file from a backup, or take it ' +
+      'away: what the account remembers is then read from its host.',
   });
 
 /** Bytes of a state's file at most: the largest archive, in base64 twice. */
 const stateLimitBytes = 64 * 1024 * 1024;
 
-/** The store in `states/` of the vault's directory, made where it does not exist. Nothing is read or made yet. */
+/**
+ * The store in `states/` of the vault's directory, made where it does not exist. Nothing is read or
+ * made yet.
+ */
 export const openStateStore = (options: VaultOptions): StateStore => {
   const directory = join(options.directory, 'states');
   const pathOf = (account: AccountName): string => join(directory, `${account}.age`);
   return {
     put: async (record) => {
       const path = pathOf(record.account);
-      const temp = join(directory, `.${record.account}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`);
+      const temp = join(
+        directory,
+        `.${record.account}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`,
+      );
       try {
         makeFolder(directory);
-        const text = JSON.stringify({ format: 1, ...record, archive: Buffer.from(record.archive).toString('base64') });
+        const text = JSON.stringify({
+          format: 1,
+          ...record,
+          archive: Buffer.from(record.archive).toString('base64'),
+        });
         const identity = await options.readIdentity();
         await markIfNew(options.directory, identity);
         const sealed = sealContent(identity, 'state', record.account, Buffer.from(text));
@@ -123,19 +143,30 @@ async function readRecord(
 ): Promise<StateRecord> {
   const plaintext = await decrypt(content, parseIdentities(identityText));
   if (plaintext === 'wrong-key') {
-    throw new FleetError('vault-key', `The vault key does not open the state of ${account} (${path})`, {
-      account,
-      hint: 'It was encrypted for another key: name the key that was in use then.',
-    });
+    throw new FleetError(
+      'vault-key',
+      `The vault key does not open the state of ${account} (${path})`,
+      {
+        account,
+        hint: 'It was encrypted for another key: name the key that was in use then.',
+      },
+    );
   }
   if (plaintext === 'damaged') throw damaged(account, path);
   const opened = openContent(identityText, 'state', account, plaintext);
-  if (opened.form === 'forged' || opened.form === 'misplaced') throw notUsed(account, path, whyNotUsed[opened.form]);
-  if (opened.form === 'legacy' && !(await isLegacyTaken())) throw notUsed(account, path, whyNotUsed.legacy);
+  if (opened.form === 'forged' || opened.form === 'misplaced')
+    throw notUsed(account, path, whyNotUsed[opened.form]);
+  if (opened.form === 'legacy' && !(await isLegacyTaken()))
+    throw notUsed(account, path, whyNotUsed.legacy);
   if (!('content' in opened)) throw damaged(account, path);
   try {
-    const { format: _, archive, ...record } = recordSchema.parse(JSON.parse(opened.content.toString('utf8')));
-    if (record.account === account) return { ...record, account, archive: Buffer.from(archive, 'base64') };
+    const {
+      format: _,
+      archive,
+      ...record
+    } = recordSchema.parse(JSON.parse(opened.content.toString('utf8')));
+    if (record.account === account)
+      return { ...record, account, archive: Buffer.from(archive, 'base64') };
   } catch {
     // Named below, without what the file holds.
   }

@@ -22,7 +22,10 @@ export interface VaultRecord extends VaultMeta {
 }
 
 const recordFormat = 1;
-/** With a device, which releases that do not know it must not leave out: to them the record is of a newer fleet, not damaged. */
+/**
+ * With a device, which releases that do not know it must not leave out: to them the record is of a
+ * newer fleet, not damaged.
+ */
 const deviceFormat = 2;
 
 const formats = [
@@ -66,28 +69,49 @@ const inOrder = (device: SessionDevice | undefined): object | undefined =>
   device && Object.fromEntries(Object.entries(device).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /**
- * The canonical plaintext: UTF-8 JSON with keys in a fixed order, so that equal records have equal bytes and hashes.
+ * The canonical plaintext: UTF-8 JSON with keys in a fixed order, so that equal records have equal
+ * bytes and hashes.
  * The user id is a string (64 bits). A secret: zero it after use.
  */
 export const serializeRecord = (record: VaultRecord): Buffer => {
   const { account, session, importedAt, sourceFormat, apiId, device } = record;
-  const key = Buffer.from(session.authKey.buffer, session.authKey.byteOffset, session.authKey.byteLength).toString('base64');
+  const key = Buffer.from(
+    session.authKey.buffer,
+    session.authKey.byteOffset,
+    session.authKey.byteLength,
+  ).toString('base64');
   const userId = session.userId === null ? null : session.userId.toString();
   const { dataCentre, isBot } = session;
   const format = device === undefined ? recordFormat : deviceFormat;
   return Buffer.from(
-    JSON.stringify({ format, account, dataCentre, key, userId, isBot, importedAt, sourceFormat, apiId, device: inOrder(device) }),
+    JSON.stringify({
+      format,
+      account,
+      dataCentre,
+      key,
+      userId,
+      isBot,
+      importedAt,
+      sourceFormat,
+      apiId,
+      device: inOrder(device),
+    }),
     'utf8',
   );
 };
 
 const looseFormat = z.looseObject({ format: z.int() });
 
-/** `newer` where a later fleet wrote it, `damaged` where it is no record at all. The input is a secret; no part of it is returned but the record. */
+/**
+ * `newer` where a later fleet wrote it, `damaged` where it is no record at all. The input is a
+ * secret; no part of it is returned but the record.
+ */
 export const parseRecord = (plaintext: Uint8Array): VaultRecord | 'newer' | 'damaged' => {
   let json: unknown;
   try {
-    json = JSON.parse(Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength).toString('utf8'));
+    json = JSON.parse(
+      Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength).toString('utf8'),
+    );
   } catch {
     return 'damaged';
   }
@@ -99,7 +123,8 @@ export const parseRecord = (plaintext: Uint8Array): VaultRecord | 'newer' | 'dam
   if (!parsed.success) {
     return 'damaged';
   }
-  const { account, dataCentre, key, userId, isBot, importedAt, sourceFormat, apiId, device } = parsed.data;
+  const { account, dataCentre, key, userId, isBot, importedAt, sourceFormat, apiId, device } =
+    parsed.data;
   const authKey = Uint8Array.from(Buffer.from(key, 'base64'));
   const session: Session = {
     dataCentre,
@@ -109,8 +134,19 @@ export const parseRecord = (plaintext: Uint8Array): VaultRecord | 'newer' | 'dam
     testMode: false,
     keyId: keyIdOf(authKey),
   };
-  return { account, session, importedAt, sourceFormat, apiId, ...(device === undefined ? {} : { device: device as SessionDevice }) };
+  return {
+    account,
+    session,
+    importedAt,
+    sourceFormat,
+    apiId,
+    ...(device === undefined ? {} : { device: device as SessionDevice }),
+  };
 };
 
-/** SHA-256 (hex) of the canonical plaintext: tells whether two copies hold the same record, without being one. */
-export const vaultHashOf = (plaintext: Uint8Array): string => createHash('sha256').update(plaintext).digest('hex');
+/**
+ * SHA-256 (hex) of the canonical plaintext: tells whether two copies hold the same record, without
+ * being one.
+ */
+export const vaultHashOf = (plaintext: Uint8Array): string =>
+  createHash('sha256').update(plaintext).digest('hex');

@@ -8,7 +8,14 @@ import { systemWords } from '../surroundings/system-error.ts';
 import { isVaultMarked, markIfNew } from './authenticate-vault.ts';
 import { sealContent } from './authentication.ts';
 import { decryptRecord, encryptFor } from './decrypt-record.ts';
-import { createDurableFile, readRegularFile, sweepTemporary, syncDirectory, systemCode, temporaryFor } from './durable-file.ts';
+import {
+  createDurableFile,
+  readRegularFile,
+  sweepTemporary,
+  syncDirectory,
+  systemCode,
+  temporaryFor,
+} from './durable-file.ts';
 import { recipientOf } from './vault-key.ts';
 import { serializeRecord, type VaultMeta, type VaultRecord, vaultHashOf } from './vault-record.ts';
 
@@ -19,29 +26,51 @@ export interface VaultReceipt {
   readonly vaultHash: string;
 }
 
-/** The operator's encrypted session store: one age file per account. Every act is atomic and durable when it resolves. */
+/**
+ * The operator's encrypted session store: one age file per account. Every act is atomic and durable
+ * when it resolves.
+ */
 export interface Vault {
   /**
-   * Stores a session, authenticated with the key. With a session already there: throws `vault`, or with `replace` keeps the
+   * Stores a session, authenticated with the key. With a session already there: throws `vault`, or
+   * with `replace` keeps the
    * former file under `removed/`. The caller keeps ownership of `session.authKey`.
    */
-  put(account: AccountName, session: Session, meta: VaultMeta, options?: { readonly replace?: boolean }): Promise<VaultReceipt>;
-  /** Throws `vault` (no such account, damaged, newer fleet) or `vault-key` (wrong key). The caller zeroes `session.authKey` after use. */
+  put(
+    account: AccountName,
+    session: Session,
+    meta: VaultMeta,
+    options?: { readonly replace?: boolean },
+  ): Promise<VaultReceipt>;
+  /**
+   * Throws `vault` (no such account, damaged, newer fleet) or `vault-key` (wrong key). The caller
+   * zeroes `session.authKey` after use.
+   */
   get(account: AccountName): Promise<VaultRecord & VaultReceipt>;
   /** Accounts with a session, sorted by name; needs no key. */
   list(): Promise<readonly AccountName[]>;
-  /** Takes the session out of use and returns the path of the encrypted copy that stays: a session cannot be made again. Throws `vault` where there is none. */
+  /**
+   * Takes the session out of use and returns the path of the encrypted copy that stays: a session
+   * cannot be made again. Throws `vault` where there is none.
+   */
   remove(account: AccountName): Promise<string>;
-  /** The hash that {@link Vault.put} returned for what is stored now. Throws as {@link Vault.get}. */
+  /**
+   * The hash that {@link Vault.put} returned for what is stored now. Throws as {@link Vault.get}.
+   */
   vaultHash(account: AccountName): Promise<string>;
 }
 
 /** Where a vault lies and how its key is had. */
 export interface VaultOptions {
   readonly directory: string;
-  /** The text of the key file or variable; asked for when first needed, and again after a failure. */
+  /**
+   * The text of the key file or variable; asked for when first needed, and again after a failure.
+   */
   readonly readIdentity: () => Promise<string>;
-  /** Whether it is known from elsewhere that every record here is authenticated, whatever the mark in the directory says. Default: no. */
+  /**
+   * Whether it is known from elsewhere that every record here is authenticated, whatever the mark
+   * in the directory says. Default: no.
+   */
   readonly isKnownAuthentic?: () => Promise<boolean>;
 }
 
@@ -61,12 +90,17 @@ const missing = (account: AccountName, path: string): FleetError =>
     hint: 'Import its session with `fleet accounts import`, or restore the vault from a backup.',
   });
 
-/** Links the current file as `removed/NAME~N.age` with the first free N; `~` is in no account name, so names cannot collide. */
+/**
+ * Links the current file as `removed/NAME~N.age` with the first free N; `~` is in no account name,
+ * so names cannot collide.
+ */
 const keepCopy = async (directory: string, account: AccountName): Promise<string> => {
   const removed = join(directory, 'removed');
   makeFolder(removed);
   const taken = (await readdir(removed)).filter((name) => name.startsWith(`${account}~`));
-  const numbers = taken.map((name) => Number.parseInt(name.slice(account.length + 1), 10)).filter(Number.isSafeInteger);
+  const numbers = taken
+    .map((name) => Number.parseInt(name.slice(account.length + 1), 10))
+    .filter(Number.isSafeInteger);
   const copy = join(removed, `${account}~${Math.max(0, ...numbers) + 1}${suffix}`);
   await link(join(directory, account + suffix), copy);
   await syncDirectory(removed);
@@ -74,8 +108,16 @@ const keepCopy = async (directory: string, account: AccountName): Promise<string
   return copy;
 };
 
-/** Puts `temp` in place: atomically instead of the former file, or only where there is none (`link` refuses a taken name). */
-const place = async (temp: string, target: string, account: AccountName, replace: boolean): Promise<void> => {
+/**
+ * Puts `temp` in place: atomically instead of the former file, or only where there is none (`link`
+ * refuses a taken name).
+ */
+const place = async (
+  temp: string,
+  target: string,
+  account: AccountName,
+  replace: boolean,
+): Promise<void> => {
   if (replace) {
     await rename(temp, target);
     return;
@@ -88,7 +130,9 @@ const place = async (temp: string, target: string, account: AccountName, replace
     }
     throw new FleetError('vault', `The vault holds a session of ${account} already (${target})`, {
       account,
-      hint: 'Choose another account name, or remove the stored session first; it is never overwritten by an import.',
+      hint:
+        'Choose another account name, or remove the stored session first; it is never ' +
+        'overwritten by an import.',
     });
   }
 };
@@ -96,8 +140,14 @@ const place = async (temp: string, target: string, account: AccountName, replace
 /** Bytes of a session's file at most; one has about 1 KiB. */
 const recordLimitBytes = 64 * 1024;
 
-/** Records without authentication are of a release before they had one. Once all of the vault were given it, none is taken any more. */
-export const takesLegacy = async ({ directory, isKnownAuthentic }: VaultOptions, identity: string): Promise<boolean> =>
+/**
+ * Records without authentication are of a release before they had one. Once all of the vault were
+ * given it, none is taken any more.
+ */
+export const takesLegacy = async (
+  { directory, isKnownAuthentic }: VaultOptions,
+  identity: string,
+): Promise<boolean> =>
   !((await isKnownAuthentic?.()) ?? false) && !(await isVaultMarked(directory, identity));
 
 class AgeVault implements Vault {
@@ -107,7 +157,12 @@ class AgeVault implements Vault {
     this.options = options;
   }
 
-  async put(account: AccountName, session: Session, meta: VaultMeta, options: { readonly replace?: boolean } = {}): Promise<VaultReceipt> {
+  async put(
+    account: AccountName,
+    session: Session,
+    meta: VaultMeta,
+    options: { readonly replace?: boolean } = {},
+  ): Promise<VaultReceipt> {
     const identity = await this.options.readIdentity();
     const recipient = await recipientOf(identity);
     const plaintext = serializeRecord({ account, session, ...meta });
@@ -131,7 +186,9 @@ class AgeVault implements Vault {
       throw systemCode(error) === 'ENOENT' ? missing(account, path) : failed('read', path, error);
     });
     const identity = await this.options.readIdentity();
-    return decryptRecord(content, identity, account, path, () => takesLegacy(this.options, identity));
+    return decryptRecord(content, identity, account, path, () =>
+      takesLegacy(this.options, identity),
+    );
   }
 
   async list(): Promise<readonly AccountName[]> {
@@ -191,7 +248,10 @@ class AgeVault implements Vault {
   }
 }
 
-/** Opens a vault; its directory is made (mode 0700) where it does not exist. Throws `vault`. The key is not read yet. */
+/**
+ * Opens a vault; its directory is made (mode 0700) where it does not exist. Throws `vault`. The key
+ * is not read yet.
+ */
 export const openVault = async (options: VaultOptions): Promise<Vault> => {
   try {
     makeFolder(options.directory);

@@ -28,7 +28,10 @@ export interface Proposal {
   readonly input: InputOf<Fields>;
 }
 
-/** Who has called a verb: what it was told for every verb, what it can be shown, and what it can be asked. */
+/**
+ * Who has called a verb: what it was told for every verb, what it can be shown, and what it can be
+ * asked.
+ */
 export interface Desk {
   /** The inventory that was named; undefined: the nearest one. */
   readonly inventory: string | undefined;
@@ -48,7 +51,8 @@ export interface Desk {
   /** Whether a person can be asked. */
   readonly canAsk: boolean;
   /**
-   * Shows the verb's plan and asks; null: there is nothing to ask, or nothing to show. Errors: `usage`, where nobody can be asked; `interrupted`, when the
+   * Shows the verb's plan and asks; null: there is nothing to ask, or nothing to show. Errors:
+   * `usage`, where nobody can be asked; `interrupted`, when the
    * answer is no.
    */
   agree(question: string | null, proposal: Proposal | null): Promise<void>;
@@ -59,7 +63,10 @@ export interface Desk {
   ): Promise<LoginPrompts & { close(): void }>;
   /** Asks what `fleet new` was not told; only where {@link canAsk}. */
   openNewQuestions(): Promise<NewQuestions>;
-  /** Takes a line of a log as soon as it is there; null: all lines are wanted at the end. `isRaw`: not a byte of it is changed. */
+  /**
+   * Takes a line of a log as soon as it is there; null: all lines are wanted at the end. `isRaw`:
+   * not a byte of it is changed.
+   */
   readonly line: ((text: string, isRaw: boolean) => void) | null;
   /** Looks again and again, and returns the last outcome; null: once. */
   readonly watch: ((look: () => Promise<Outcome>) => Promise<Outcome>) | null;

@@ -1,4 +1,7 @@
-/** A verb's fields as a schema of zod, for callers that have JSON. Apart from the fields, so that a start of the command line does not load zod. */
+/**
+ * A verb's fields as a schema of zod, for callers that have JSON. Apart from the fields, so that a
+ * start of the command line does not load zod.
+ */
 import * as z from 'zod';
 import type { Field } from './input.ts';
 import type { Verb } from './verb.ts';
@@ -22,7 +25,10 @@ function schemaOfValue(field: Field): z.ZodType {
 
 const unitOf = ({ of }: Field): readonly string[] => (of === 'duration' ? ['milliseconds'] : []);
 
-/** A field with what it means; `x-fleet` says what its values stand for, so that a caller can offer them. */
+/**
+ * A field with what it means; `x-fleet` says what its values stand for, so that a caller can offer
+ * them.
+ */
 function propertyOf(field: Field): z.ZodType {
   const { of, words, isMany, isOptional, place, start } = field;
   const value = schemaOfValue(field);
@@ -42,7 +48,10 @@ export function inputSchemaOf({ input }: Pick<Verb, 'input'>): z.ZodObject {
   const limit = z.array(z.string().min(1).max(longestText)).max(10_000).default([]);
   return z.strictObject({
     ...Object.fromEntries(fields),
-    limit: limit.meta({ description: 'only these hosts: names, globs, groups, label=value, !exclusion', 'x-fleet': 'pattern' }),
+    limit: limit.meta({
+      description: 'only these hosts: names, globs, groups, label=value, !exclusion',
+      'x-fleet': 'pattern',
+    }),
   });
 }
 

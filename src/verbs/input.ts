@@ -1,6 +1,12 @@
-/** What a verb takes: fields that are data, from which the command line, its help, its completion, the manual and the JSON schema follow. */
+/**
+ * What a verb takes: fields that are data, from which the command line, its help, its completion,
+ * the manual and the JSON schema follow.
+ */
 
-/** What a value stands for: how it is read, and what completes it. `subject`: a host or an account. `pattern`: hosts by name, glob, group or label. */
+/**
+ * What a value stands for: how it is read, and what completes it. `subject`: a host or an account.
+ * `pattern`: hosts by name, glob, group or label.
+ */
 export type ValueKind =
   | 'flag'
   | 'text'
@@ -29,7 +35,12 @@ interface FieldSpec {
   readonly words?: string;
   readonly choices?: readonly string[];
   /** Of `count`, `number` and `duration` (ms): the smallest and largest value that makes sense. */
-  readonly range?: { readonly min: number; readonly max: number; readonly aboveMin?: boolean; readonly words?: string };
+  readonly range?: {
+    readonly min: number;
+    readonly max: number;
+    readonly aboveMin?: boolean;
+    readonly words?: string;
+  };
   /** Of `account`: whose accounts are meant; default: the ledger's. */
   readonly among?: 'inventory';
   /** Of `host`: something is stated of this very machine, so no pattern stands for it. */
@@ -54,7 +65,10 @@ interface OptionSpec extends FieldSpec {
   readonly start?: unknown;
   /** {@link start} as people write it. */
   readonly startWords?: string;
-  /** How several values are given: the option again and again (default), several words after it, or one word with commas. */
+  /**
+   * How several values are given: the option again and again (default), several words after it, or
+   * one word with commas.
+   */
   readonly many?: 'again' | 'words' | 'commas';
 }
 
@@ -74,7 +88,9 @@ export interface Field<V = unknown> extends FieldSpec {
 export type Fields = Readonly<Record<string, Field>>;
 
 /** What a verb with these fields gets. `limit`: patterns of hosts, of the global option. */
-export type InputOf<F extends Fields> = { readonly [K in keyof F]: F[K] extends Field<infer V> ? V : never } & {
+export type InputOf<F extends Fields> = {
+  readonly [K in keyof F]: F[K] extends Field<infer V> ? V : never;
+} & {
   readonly limit: readonly string[];
 };
 
@@ -84,13 +100,21 @@ type Single<S> = S extends { readonly choices: readonly (infer C)[] }
     ? number
     : string;
 type Listed<S> = S extends { readonly isMany: true } ? readonly Single<S>[] : Single<S>;
-type ArgumentValue<S> = S extends { readonly isMany: true } ? readonly Single<S>[] : Missing<S, 'isOptional', true>;
-type Missing<S, K extends string, V> = S extends { readonly [key in K]: V } ? Single<S> | undefined : Single<S>;
-type OptionValue<S> = S extends { readonly start: unknown } | { readonly isRequired: true } | { readonly isMany: true }
+type ArgumentValue<S> = S extends { readonly isMany: true }
+  ? readonly Single<S>[]
+  : Missing<S, 'isOptional', true>;
+type Missing<S, K extends string, V> = S extends { readonly [key in K]: V }
+  ? Single<S> | undefined
+  : Single<S>;
+type OptionValue<S> = S extends
+  | { readonly start: unknown }
+  | { readonly isRequired: true }
+  | { readonly isMany: true }
   ? Listed<S>
   : Listed<S> | undefined;
 
-const kindOf = ({ of, choices }: FieldSpec): ValueKind => of ?? (choices === undefined ? 'text' : 'choice');
+const kindOf = ({ of, choices }: FieldSpec): ValueKind =>
+  of ?? (choices === undefined ? 'text' : 'choice');
 
 /** A word at its place. A list may be empty where it is optional. */
 export const argument = <const S extends ArgumentSpec>(spec: S): Field<ArgumentValue<S>> => ({
@@ -118,8 +142,19 @@ export const flag = (words: string, short?: string): Field<boolean> => ({
 });
 
 /** `-n, --dry-run`: with it the verb ends after its plan. Also written `--check`. */
-export const dryRun = (words = 'show the plan and change nothing'): Field<boolean> => flag(words, 'n');
+export const dryRun = (words = 'show the plan and change nothing'): Field<boolean> =>
+  flag(words, 'n');
 
 /** `--lines COUNT`: at most so many of what is listed. */
-export const lines = (words: string, { start, min = 1 }: { readonly start: number; readonly min?: number }): Field<number> =>
-  option({ of: 'count', shown: 'count', words, range: { min, max: 100_000 }, example: '20', start });
+export const lines = (
+  words: string,
+  { start, min = 1 }: { readonly start: number; readonly min?: number },
+): Field<number> =>
+  option({
+    of: 'count',
+    shown: 'count',
+    words,
+    range: { min, max: 100_000 },
+    example: '20',
+    start,
+  });

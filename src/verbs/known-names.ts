@@ -8,9 +8,18 @@ export type Inventoried = Pick<Desk, 'inventory'>;
 
 const load = ({ inventory }: Inventoried) => loadInventoryOf({ inventory, note: () => undefined });
 
-/** What the ledger of this inventory says; null where there is no ledger yet: nothing is made for a look. */
-async function readLedger<T>(desk: Inventoried, read: (db: LedgerDb) => Promise<T>): Promise<T | null> {
-  const [{ existsSync }, { openLedger }] = await Promise.all([import('node:fs'), import('../ledger/ledger.ts')]);
+/**
+ * What the ledger of this inventory says; null where there is no ledger yet: nothing is made for a
+ * look.
+ */
+async function readLedger<T>(
+  desk: Inventoried,
+  read: (db: LedgerDb) => Promise<T>,
+): Promise<T | null> {
+  const [{ existsSync }, { openLedger }] = await Promise.all([
+    import('node:fs'),
+    import('../ledger/ledger.ts'),
+  ]);
   const { paths } = await load(desk);
   if (!existsSync(paths.ledger)) return null;
   const ledger = await openLedger(paths.ledger);
@@ -21,10 +30,14 @@ async function readLedger<T>(desk: Inventoried, read: (db: LedgerDb) => Promise<
   }
 }
 
-/** Every account that the ledger knows, with what people call it. Errors: those of the inventory and the ledger. */
+/**
+ * Every account that the ledger knows, with what people call it. Errors: those of the inventory and
+ * the ledger.
+ */
 export async function readKnownAccounts(desk: Inventoried): Promise<readonly CalledAccount[]> {
   const { listAccounts } = await import('../ledger/queries/accounts.ts');
-  const read = async (db: LedgerDb) => (await listAccounts(db)).map(({ name, display_name: displayName }) => ({ name, displayName }));
+  const read = async (db: LedgerDb) =>
+    (await listAccounts(db)).map(({ name, display_name: displayName }) => ({ name, displayName }));
   return (await readLedger(desk, read)) ?? [];
 }
 
@@ -33,9 +46,13 @@ export async function readNamedAccounts(desk: Inventoried): Promise<readonly str
   return (await load(desk)).accounts.map(({ name }) => name);
 }
 
-/** Every host of the inventory, and every other one that the ledger knows. Errors: those of the inventory and the ledger. */
+/**
+ * Every host of the inventory, and every other one that the ledger knows. Errors: those of the
+ * inventory and the ledger.
+ */
 export async function readKnownHosts(desk: Inventoried): Promise<readonly string[]> {
   const { listHosts } = await import('../ledger/queries/hosts.ts');
-  const inLedger = (await readLedger(desk, async (db) => (await listHosts(db)).map(({ name }) => name))) ?? [];
+  const inLedger =
+    (await readLedger(desk, async (db) => (await listHosts(db)).map(({ name }) => name))) ?? [];
   return [...new Set([...(await load(desk)).hosts.map(({ name }) => name as string), ...inLedger])];
 }

@@ -3,7 +3,10 @@ import type { SshContext } from '../remote/config/ssh-context.ts';
 import type { Remote } from '../remote/remote.ts';
 import type { Remotes } from './open-remotes.ts';
 
-/** {@link Remotes} whose code is loaded by the first use: `fleet status` reads the ledger and needs no SSH. */
+/**
+ * {@link Remotes} whose code is loaded by the first use: `fleet status` reads the ledger and needs
+ * no SSH.
+ */
 export interface LazyRemotes {
   readonly ssh: () => Promise<SshContext>;
   readonly remoteFor: (host: HostSpec) => Remote;
@@ -22,7 +25,8 @@ export function lazyRemotes(load: () => Promise<Remotes>): LazyRemotes {
     ssh: async () => (await remotes()).ssh,
     remoteFor: (host) => lazyRemote(host, async () => (await remotes()).remoteFor(host)),
     freshRemoteFor: (host) => lazyRemote(host, async () => (await remotes()).freshRemoteFor(host)),
-    remoteThrough: (host, neighbour) => lazyRemote(host, async () => (await remotes()).remoteThrough(host, neighbour)),
+    remoteThrough: (host, neighbour) =>
+      lazyRemote(host, async () => (await remotes()).remoteThrough(host, neighbour)),
     close: async () => {
       if (loaded !== undefined) await (await loaded).close();
     },

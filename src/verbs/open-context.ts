@@ -39,7 +39,8 @@ function lazyVault(open: () => Promise<Vault>): Vault {
 }
 
 function lazyStates(options: VaultOptions): StateStore {
-  const store = async (): Promise<StateStore> => (await import('../vault/state-store.ts')).openStateStore(options);
+  const store = async (): Promise<StateStore> =>
+    (await import('../vault/state-store.ts')).openStateStore(options);
   return {
     put: async (record) => (await store()).put(record),
     get: async (account) => (await store()).get(account),
@@ -48,8 +49,12 @@ function lazyStates(options: VaultOptions): StateStore {
 }
 
 function lazyFence(inventory: Inventory, signal: AbortSignal): Fence {
-  const open = async (): Promise<Fence> => (await import('../workflows/fence.ts')).openFence(inventory, signal);
-  return { switchOff: async (host) => (await open()).switchOff(host), isOff: async (host) => (await open()).isOff(host) };
+  const open = async (): Promise<Fence> =>
+    (await import('../workflows/fence.ts')).openFence(inventory, signal);
+  return {
+    switchOff: async (host) => (await open()).switchOff(host),
+    isOff: async (host) => (await open()).isOff(host),
+  };
 }
 
 export interface OpenContext extends FleetContext {
@@ -61,14 +66,23 @@ export interface OpenContext extends FleetContext {
   close(): Promise<void>;
 }
 
-/** The inventory that was named, or the nearest one; which one that is is said where it is not in this folder. Errors: `inventory`. */
-export async function loadInventoryOf({ inventory, note }: Pick<Desk, 'inventory' | 'note'>): Promise<Inventory> {
+/**
+ * The inventory that was named, or the nearest one; which one that is is said where it is not in
+ * this folder. Errors: `inventory`.
+ */
+export async function loadInventoryOf({
+  inventory,
+  note,
+}: Pick<Desk, 'inventory' | 'note'>): Promise<Inventory> {
   const { loadInventory } = await import('../inventory/load-inventory.ts');
   return loadInventory(await inventoryPathOf({ inventory, note }));
 }
 
 /** Its path, as messages call it. Errors: `inventory`. */
-export async function inventoryPathOf({ inventory, note }: Pick<Desk, 'inventory' | 'note'>): Promise<string> {
+export async function inventoryPathOf({
+  inventory,
+  note,
+}: Pick<Desk, 'inventory' | 'note'>): Promise<string> {
   if (inventory !== undefined) return inventory;
   const [{ findInventory, inventoryName }, { homeDirectory }] = await Promise.all([
     import('../inventory/find-inventory.ts'),
@@ -80,7 +94,10 @@ export async function inventoryPathOf({ inventory, note }: Pick<Desk, 'inventory
   return found === null ? inventoryName : relative(cwd, found);
 }
 
-/** Who may have written an inventory that nobody named: this user, root, and the one that became root by sudo. */
+/**
+ * Who may have written an inventory that nobody named: this user, root, and the one that became
+ * root by sudo.
+ */
 function ownUsers(): readonly number[] | null {
   const own = process.geteuid?.();
   if (own === undefined) return null;
@@ -99,12 +116,19 @@ interface Opening {
 }
 
 /** Everything that a verb needs which talks to hosts. The caller closes it. */
-async function openContext(desk: Desk, { needsAllRights, isUnasked, linkSignal }: Opening): Promise<OpenContext> {
+async function openContext(
+  desk: Desk,
+  { needsAllRights, isUnasked, linkSignal }: Opening,
+): Promise<OpenContext> {
   const { signal } = desk;
-  const [{ openLedger }, inventory] = await Promise.all([import('../ledger/ledger.ts'), loadInventoryOf(desk)]);
+  const [{ openLedger }, inventory] = await Promise.all([
+    import('../ledger/ledger.ts'),
+    loadInventoryOf(desk),
+  ]);
   const ledger = await openLedger(inventory.paths.ledger, undefined, serialCopyIn(process.env));
   const progress = await desk.startProgress();
-  const warn = (host: string, text: string): void => progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });
+  const warn = (host: string, text: string): void =>
+    progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });
   const remotes = lazyRemotes(async () => {
     const [{ openRemotes }, { ledgerLogins }] = await Promise.all([
       import('./open-remotes.ts'),
@@ -124,9 +148,11 @@ async function openContext(desk: Desk, { needsAllRights, isUnasked, linkSignal }
   };
   const readIdentity = (): Promise<string> => secretReader(inventory)(inventory.vaultKey);
   const vaultOptions = { directory: inventory.paths.vault, readIdentity, isKnownAuthentic };
-  const openVault = async (): Promise<Vault> => (await import('../vault/vault.ts')).openVault(vaultOptions);
+  const openVault = async (): Promise<Vault> =>
+    (await import('../vault/vault.ts')).openVault(vaultOptions);
   const loginOptions = { ...vaultOptions, directory: join(inventory.paths.vault, 'logins') };
-  const openLogins = async (): Promise<Vault> => (await import('../vault/vault.ts')).openVault(loginOptions);
+  const openLogins = async (): Promise<Vault> =>
+    (await import('../vault/vault.ts')).openVault(loginOptions);
   return {
     desk,
     inventory,
@@ -141,7 +167,8 @@ async function openContext(desk: Desk, { needsAllRights, isUnasked, linkSignal }
     fence: lazyFence(inventory, signal),
     readSecret: secretReader(inventory),
     now: () => Date.now(),
-    pause: (ms, until) => sleep(ms, undefined, until === undefined ? {} : { signal: until }).catch(() => undefined),
+    pause: (ms, until) =>
+      sleep(ms, undefined, until === undefined ? {} : { signal: until }).catch(() => undefined),
     report: progress.report,
     signal,
     progress,
@@ -154,16 +181,23 @@ async function openContext(desk: Desk, { needsAllRights, isUnasked, linkSignal }
 }
 
 /**
- * Runs `act` with an open context and closes it again, whatever happens. `isLasting`: Ctrl-C does not cut the links, so that the act that is under way ends and is recorded; what
+ * Runs `act` with an open context and closes it again, whatever happens. `isLasting`: Ctrl-C does
+ * not cut the links, so that the act that is under way ends and is recorded; what
  * still connects afterwards is cut. Otherwise it cuts them at once.
  */
 export async function withContext<T>(
   desk: Desk,
-  { isLasting, ...opening }: Pick<Opening, 'needsAllRights' | 'isUnasked'> & { readonly isLasting: boolean },
+  {
+    isLasting,
+    ...opening
+  }: Pick<Opening, 'needsAllRights' | 'isUnasked'> & { readonly isLasting: boolean },
   act: (context: OpenContext) => Promise<T>,
 ): Promise<T> {
   const links = new AbortController();
-  const context = await openContext(desk, { ...opening, linkSignal: isLasting ? links.signal : desk.signal });
+  const context = await openContext(desk, {
+    ...opening,
+    linkSignal: isLasting ? links.signal : desk.signal,
+  });
   try {
     const { listDisplayNames } = await import('../ledger/queries/accounts.ts');
     desk.learnNames(await listDisplayNames(context.ledger.db));
@@ -177,13 +211,17 @@ export async function withContext<T>(
   }
 }
 
-/** What a command leaves behind that changes accounts: errors, among them the moves that Ctrl-C left open. */
+/**
+ * What a command leaves behind that changes accounts: errors, among them the moves that Ctrl-C left
+ * open.
+ */
 interface WithErrors {
   readonly errors?: readonly FleetError[];
 }
 
 /**
- * Alone on this ledger. The first Ctrl-C ends `act` between two acts. `begin` takes the run's serial; it is called after the operator has agreed and before the first connection
+ * Alone on this ledger. The first Ctrl-C ends `act` between two acts. `begin` takes the run's
+ * serial; it is called after the operator has agreed and before the first connection
  * with authority is made, and again after others were at work (`aside`).
  */
 export async function alone<T extends WithErrors>(
@@ -195,20 +233,31 @@ export async function alone<T extends WithErrors>(
   const { signal } = context;
   const { beginRun, takeLock } = await import('../ledger/queries/runs.ts');
   const { refuseLostLedger } = await import('../workflows/custody/lost-ledger.ts');
-  const lock = await takeLock(context.ledger, waitMs, { command: verb, signal, besideTalks: verb === 'sweep' });
+  const lock = await takeLock(context.ledger, waitMs, {
+    command: verb,
+    signal,
+    besideTalks: verb === 'sweep',
+  });
   try {
     if (verb !== 'adopt') await refuseLostLedger(context);
     const { authenticateRecords } = await import('../workflows/custody/authenticate-records.ts');
     await authenticateRecords(context);
     const begin = async (): Promise<Run> => {
       // What was not asked because of it is missing in what would be done now.
-      if (signal.aborted) throw new FleetError('interrupted', 'nothing was changed', { hint: 'run it again when you are ready' });
+      if (signal.aborted)
+        throw new FleetError('interrupted', 'nothing was changed', {
+          hint: 'run it again when you are ready',
+        });
       return beginRun(context.ledger, verb, context.now());
     };
     const result = await act(begin, lock.aside);
-    return signal.aborted ? await (await import('./open-moves-error.ts')).withOpenMoves(context.ledger.db, result) : result;
+    return signal.aborted
+      ? await (await import('./open-moves-error.ts')).withOpenMoves(context.ledger.db, result)
+      : result;
   } catch (error) {
-    throw signal.aborted ? await (await import('./open-moves-error.ts')).sayingOpenMoves(context.ledger.db, error) : error;
+    throw signal.aborted
+      ? await (await import('./open-moves-error.ts')).sayingOpenMoves(context.ledger.db, error)
+      : error;
   } finally {
     await lock.release();
   }

@@ -1,7 +1,10 @@
 import type { LedgerDb } from '../ledger/ledger.ts';
 import { FleetError } from '../model/errors.ts';
 
-/** What an interrupted command leaves open, with the command that ends it; null: nothing. The moves of earlier runs among them. */
+/**
+ * What an interrupted command leaves open, with the command that ends it; null: nothing. The moves
+ * of earlier runs among them.
+ */
 async function openError(db: LedgerDb): Promise<FleetError | null> {
   const [{ listOpenMoves }, { endingCommands }] = await Promise.all([
     import('../ledger/queries/moves.ts'),
@@ -9,14 +12,24 @@ async function openError(db: LedgerDb): Promise<FleetError | null> {
   ]);
   const open = await listOpenMoves(db);
   if (open.length === 0) return null;
-  return new FleetError('interrupted', open.length === 1 ? 'one move is open' : `${open.length} moves are open`, {
-    hint: `carry on with: ${endingCommands(open)}`,
-    problems: open.map(({ account, from_host, to_host, phase }) => `${account}: ${from_host ?? 'no host'} → ${to_host}, ${phase}`),
-  });
+  return new FleetError(
+    'interrupted',
+    open.length === 1 ? 'one move is open' : `${open.length} moves are open`,
+    {
+      hint: `carry on with: ${endingCommands(open)}`,
+      problems: open.map(
+        ({ account, from_host, to_host, phase }) =>
+          `${account}: ${from_host ?? 'no host'} → ${to_host}, ${phase}`,
+      ),
+    },
+  );
 }
 
 /** The result of a command that Ctrl-C has ended, with what is open. */
-export async function withOpenMoves<T extends { readonly errors?: readonly FleetError[] }>(db: LedgerDb, result: T): Promise<T> {
+export async function withOpenMoves<T extends { readonly errors?: readonly FleetError[] }>(
+  db: LedgerDb,
+  result: T,
+): Promise<T> {
   const error = await openError(db);
   return error === null ? result : { ...result, errors: [...(result.errors ?? []), error] };
 }
@@ -26,6 +39,14 @@ export async function sayingOpenMoves(db: LedgerDb, thrown: unknown): Promise<un
   const open = thrown instanceof FleetError ? await openError(db) : null;
   if (open === null || !(thrown instanceof FleetError)) return thrown;
   const { code, message, hint, host, account, problems, cause } = thrown;
-  const about = { ...(host === undefined ? {} : { host }), ...(account === undefined ? {} : { account }) };
-  return new FleetError(code, message, { hint: `${hint}; ${open.hint}`, problems: [...problems, ...open.problems], cause, ...about });
+  const about = {
+    ...(host === undefined ? {} : { host }),
+    ...(account === undefined ? {} : { account }),
+  };
+  return new FleetError(code, message, {
+    hint: `${hint}; ${open.hint}`,
+    problems: [...problems, ...open.problems],
+    cause,
+    ...about,
+  });
 }

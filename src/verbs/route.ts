@@ -5,7 +5,10 @@ export interface Route {
   /** `GET` has its input in the query, `POST` as JSON. */
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  /** `plan-then-apply`: the first call returns the plan and changes nothing, the second carries out that very plan, or is refused where another one came about. */
+  /**
+   * `plan-then-apply`: the first call returns the plan and changes nothing, the second carries out
+   * that very plan, or is refused where another one came about.
+   */
   readonly steps: 'direct' | 'plan-then-apply';
 }
 

@@ -10,7 +10,10 @@ import type { Change, Errand, Look, Verb } from './verb.ts';
 
 type Input = InputOf<Fields>;
 
-/** Runs a verb. Errors: all those of its acts; what failed for some hosts or accounts only is in the outcome. */
+/**
+ * Runs a verb. Errors: all those of its acts; what failed for some hosts or accounts only is in the
+ * outcome.
+ */
 export async function runVerb(verb: Verb, given: Input, desk: Desk): Promise<Outcome> {
   verb.check?.(given);
   const input = await meantInput(verb, given, desk);
@@ -20,14 +23,19 @@ export async function runVerb(verb: Verb, given: Input, desk: Desk): Promise<Out
   };
   if (verb.kind === 'errand') return ended(verb, await verb.run(desk, input), input);
   if (verb.kind === 'look') {
-    return withContext(desk, { ...opening, isLasting: false }, (context) => lookWith(verb, input, desk, context));
+    return withContext(desk, { ...opening, isLasting: false }, (context) =>
+      lookWith(verb, input, desk, context),
+    );
   }
   return withContext(desk, { ...opening, isLasting: verb.isBesideOthers !== true }, (context) => {
     const act = (begin: () => Promise<Run>, aside: RunLock['aside']): Promise<Outcome> =>
       carryOut(verb, input, desk, context, { begin, aside });
     return verb.isBesideOthers === true
       ? act(
-          () => Promise.reject(new FleetError('bug', `${verb.name} takes no serial`, { hint: 'please report this' })),
+          () =>
+            Promise.reject(
+              new FleetError('bug', `${verb.name} takes no serial`, { hint: 'please report this' }),
+            ),
           (meanwhile) => meanwhile(),
         )
       : alone(verb.name, context, desk.waitMs, act);
@@ -35,12 +43,19 @@ export async function runVerb(verb: Verb, given: Input, desk: Desk): Promise<Out
 }
 
 /** Once, or as long as the desk watches. */
-async function lookWith(verb: Look<Fields, unknown>, input: Input, { watch }: Desk, context: OpenContext): Promise<Outcome> {
+async function lookWith(
+  verb: Look<Fields, unknown>,
+  input: Input,
+  { watch }: Desk,
+  context: OpenContext,
+): Promise<Outcome> {
   if (watch === null) return ended(verb, await verb.look(context, input), input);
   const opened = await verb.open?.(context, input);
   await context.progress.stop();
   try {
-    return await watch(async () => ended(verb, await (opened?.look() ?? verb.look(context, input)), input));
+    return await watch(async () =>
+      ended(verb, await (opened?.look() ?? verb.look(context, input)), input),
+    );
   } finally {
     await opened?.close();
   }
@@ -65,9 +80,14 @@ async function carryOut(
   return changed(verb, plan, await verb.execute(context, begin, plan, input, aside), input);
 }
 
-const withCode = (exitCode: number | undefined): Pick<Outcome, 'exitCode'> => (exitCode === undefined ? {} : { exitCode });
+const withCode = (exitCode: number | undefined): Pick<Outcome, 'exitCode'> =>
+  exitCode === undefined ? {} : { exitCode };
 
-function ended(verb: Look<Fields, unknown> | Errand<Fields, unknown>, result: unknown, input: Input): Outcome {
+function ended(
+  verb: Look<Fields, unknown> | Errand<Fields, unknown>,
+  result: unknown,
+  input: Input,
+): Outcome {
   const errors = verb.problems?.(result) ?? [];
   const about = { data: verb.toJson(result, input), errors, ...withCode(verb.exit?.(result)) };
   return { input, plan: null, result, isPlanOnly: false, ...about };
@@ -81,6 +101,10 @@ function planned(verb: AnyChange, plan: unknown, input: Input): Outcome {
 
 function changed(verb: AnyChange, plan: unknown, done: unknown, input: Input): Outcome {
   const errors = verb.problems?.(plan, done) ?? [];
-  const about = { data: verb.toJson(plan, done, input), errors, ...withCode(verb.exit?.(plan, done, input)) };
+  const about = {
+    data: verb.toJson(plan, done, input),
+    errors,
+    ...withCode(verb.exit?.(plan, done, input)),
+  };
   return { input, plan, result: done, isPlanOnly: false, ...about };
 }

@@ -1,4 +1,7 @@
-/** A verb of fleet as one object. The command line, cron and any other caller use the same one; {@link file://./run-verb.ts} has the order of its acts. */
+/**
+ * A verb of fleet as one object. The command line, cron and any other caller use the same one;
+ * {@link file://./run-verb.ts} has the order of its acts.
+ */
 import type { Run, RunLock } from '../ledger/queries/runs.ts';
 import type { FleetError } from '../model/errors.ts';
 import type { Desk } from './desk.ts';
@@ -74,7 +77,10 @@ export interface Look<F extends Fields, R> extends VerbFacts<F> {
   readonly kind: 'look';
   look(context: OpenContext, input: InputOf<F>): Promise<R>;
   /** Where looks again and again share something, such as connections. */
-  open?(context: OpenContext, input: InputOf<F>): Promise<{ look(): Promise<R>; close(): Promise<void> }>;
+  open?(
+    context: OpenContext,
+    input: InputOf<F>,
+  ): Promise<{ look(): Promise<R>; close(): Promise<void> }>;
   toJson(found: R, input: InputOf<F>): Json;
   /** What failed for some hosts or accounts. */
   problems?(found: R): readonly FleetError[];
@@ -83,14 +89,18 @@ export interface Look<F extends Fields, R> extends VerbFacts<F> {
 }
 
 /**
- * A verb that changes the ledger, or hosts by their authority: alone on this ledger. `P`: what it would do; `D`: what it did. With a field `dryRun` that is true it ends
+ * A verb that changes the ledger, or hosts by their authority: alone on this ledger. `P`: what it
+ * would do; `D`: what it did. With a field `dryRun` that is true it ends
  * after the plan.
  */
 export interface Change<F extends Fields, P, D> extends VerbFacts<F> {
   readonly kind: 'change';
   /** It changes nothing that the ledger has, and may work beside others. */
   readonly isBesideOthers?: boolean;
-  /** It runs again and again by itself: where no person can be asked, a host that has refused the login is left alone for a while. */
+  /**
+   * It runs again and again by itself: where no person can be asked, a host that has refused the
+   * login is left alone for a while.
+   */
   readonly isForCron?: boolean;
   plan(context: OpenContext, input: InputOf<F>): Promise<P>;
   /** Nothing is to be done, or must not be: it ends as a dry run does. */
@@ -99,8 +109,17 @@ export interface Change<F extends Fields, P, D> extends VerbFacts<F> {
   leave?(context: OpenContext, plan: P, input: InputOf<F>): Promise<void>;
   /** What the operator has to agree to; null: nothing. */
   question?(plan: P, input: InputOf<F>): string | null;
-  /** `begin` takes the run's serial: before the first connection with authority, and again after others were at work. `aside`: while it waits for a person. */
-  execute(context: OpenContext, begin: () => Promise<Run>, plan: P, input: InputOf<F>, aside: RunLock['aside']): Promise<D>;
+  /**
+   * `begin` takes the run's serial: before the first connection with authority, and again after
+   * others were at work. `aside`: while it waits for a person.
+   */
+  execute(
+    context: OpenContext,
+    begin: () => Promise<Run>,
+    plan: P,
+    input: InputOf<F>,
+    aside: RunLock['aside'],
+  ): Promise<D>;
   /** `done`: null after a dry run or an empty plan. */
   toJson(plan: P, done: D | null, input: InputOf<F>): Json;
   problems?(plan: P, done: D | null): readonly FleetError[];
@@ -117,15 +136,24 @@ export interface Errand<F extends Fields, R> extends VerbFacts<F> {
 }
 
 // Members are written as methods, so that every verb is one of these.
-export type Verb = Look<Fields, unknown> | Change<Fields, unknown, unknown> | Errand<Fields, unknown>;
+export type Verb =
+  | Look<Fields, unknown>
+  | Change<Fields, unknown, unknown>
+  | Errand<Fields, unknown>;
 
 /** They give a verb its types, and nothing else. */
-export const defineLook = <const F extends Fields, R>(look: Omit<Look<F, R>, 'kind'>): Look<F, R> => ({ ...look, kind: 'look' });
-export const defineChange = <const F extends Fields, P, D>(change: Omit<Change<F, P, D>, 'kind'>): Change<F, P, D> => ({
+export const defineLook = <const F extends Fields, R>(
+  look: Omit<Look<F, R>, 'kind'>,
+): Look<F, R> => ({ ...look, kind: 'look' });
+export const defineChange = <const F extends Fields, P, D>(
+  change: Omit<Change<F, P, D>, 'kind'>,
+): Change<F, P, D> => ({
   ...change,
   kind: 'change',
 });
-export const defineErrand = <const F extends Fields, R>(errand: Omit<Errand<F, R>, 'kind'>): Errand<F, R> => ({
+export const defineErrand = <const F extends Fields, R>(
+  errand: Omit<Errand<F, R>, 'kind'>,
+): Errand<F, R> => ({
   ...errand,
   kind: 'errand',
 });

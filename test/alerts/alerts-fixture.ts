@@ -19,7 +19,9 @@ export interface Heard {
 }
 
 /** A web server of the test that keeps what it was told. `answer` decides what it says. */
-export async function listening(answer: (response: ServerResponse, heard: Heard) => void = (response) => response.end('ok')): Promise<{
+export async function listening(
+  answer: (response: ServerResponse, heard: Heard) => void = (response) => response.end('ok'),
+): Promise<{
   readonly url: string;
   readonly heard: Heard[];
   readonly server: Server;
@@ -29,7 +31,11 @@ export async function listening(answer: (response: ServerResponse, heard: Heard)
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const each = { path: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks).toString('utf8') };
+      const each = {
+        path: request.url ?? '',
+        headers: request.headers,
+        body: Buffer.concat(chunks).toString('utf8'),
+      };
       heard.push(each);
       answer(response, each);
     });
@@ -50,8 +56,14 @@ export interface AlertWorld {
   readonly folder: string;
 }
 
-/** A ledger on disk and an inventory with three hosts and the given `alerts:`; `secrets` by their reference's target. */
-export async function alertWorld(alertsYaml: string, secrets: Readonly<Record<string, string>> = {}): Promise<AlertWorld> {
+/**
+ * A ledger on disk and an inventory with three hosts and the given `alerts:`; `secrets` by their
+ * reference's target.
+ */
+export async function alertWorld(
+  alertsYaml: string,
+  secrets: Readonly<Record<string, string>> = {},
+): Promise<AlertWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'fleet-alerts-'));
   const ledger = await openLedger(join(folder, 'fleet.db'));
   onTestFinished(async () => {
@@ -67,7 +79,8 @@ alerts:
 ${alertsYaml}`;
   const inventory = parseInventory(text, { path: join(folder, 'inventory.yaml'), home: folder });
   const clock = { nowMs: startMs };
-  const readSecret = async ({ target }: { readonly target: string }): Promise<string> => secrets[target] ?? '';
+  const readSecret = async ({ target }: { readonly target: string }): Promise<string> =>
+    secrets[target] ?? '';
   const context = {
     ledger,
     inventory,

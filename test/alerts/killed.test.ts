@@ -1,4 +1,7 @@
-/** A sweep that is killed before any of its statements: nothing is lost, and nothing is told more than twice. */
+/**
+ * A sweep that is killed before any of its statements: nothing is lost, and nothing is told more
+ * than twice.
+ */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type KyselyPlugin, sql } from 'kysely';
@@ -10,7 +13,10 @@ import { tellFleet } from '../../src/workflows/alerts/tell-fleet.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { alertWorld, listening, startMs, swept } from './alerts-fixture.ts';
 
-/** What a process that is killed before its n-th statement does to the ledger, and to whoever waits for it. */
+/**
+ * What a process that is killed before its n-th statement does to the ledger, and to whoever waits
+ * for it.
+ */
 class Killed extends Error {}
 const killBefore = (n: number): KyselyPlugin => {
   let seen = 0;
@@ -39,7 +45,13 @@ const story = [
   { downs: [], afterMs: 60 * minute, dead: [] },
 ] as const;
 
-const expected = ['firing host-down/h1', 'firing host-down/h2', 'over host-down/h1', 'over host-down/h2', 'news ran-twice'];
+const expected = [
+  'firing host-down/h1',
+  'firing host-down/h2',
+  'over host-down/h1',
+  'over host-down/h2',
+  'news ran-twice',
+];
 
 it('tells everything at least once and at most twice, whichever statement of whichever sweep it was killed before', async () => {
   let dead: readonly string[] = [];
@@ -50,7 +62,9 @@ it('tells everything at least once and at most twice, whichever statement of whi
     response.writeHead(isDead ? 500 : 200).end();
   });
   const hook = (name: string): string => `  ${name}: { kind: webhook, url: "${url}/${name}" }`;
-  const yaml = ` channels:\n${['first', 'second', 'alone'].map(hook).join('\n')}\n send: [[first, second], alone]`;
+  const yaml =
+    ` channels:\n${['first', 'second', 'alone'].map(hook).join('\n')}\n send: [[first, ` +
+    'second], alone]';
   const { context, policy, clock, folder } = await alertWorld(yaml);
 
   const open = async (path: string): Promise<Ledger> => {
@@ -64,7 +78,11 @@ it('tells everything at least once and at most twice, whichever statement of whi
     await sql`VACUUM INTO ${path}`.execute(from.db);
     return open(path);
   };
-  const sweep = async (ledger: Ledger, index: number, diesAt = Number.POSITIVE_INFINITY): Promise<boolean> => {
+  const sweep = async (
+    ledger: Ledger,
+    index: number,
+    diesAt = Number.POSITIVE_INFINITY,
+  ): Promise<boolean> => {
     const step = story[index];
     if (step === undefined) throw new Error('no such sweep');
     dead = step.dead;
@@ -83,7 +101,10 @@ it('tells everything at least once and at most twice, whichever statement of whi
       throw error;
     }
   };
-  /** Ids of the messages that told it, by route and what was told: one for each time that somebody took it. */
+  /**
+   * Ids of the messages that told it, by route and what was told: one for each time that somebody
+   * took it.
+   */
   const told = (): ReadonlyMap<string, readonly string[]> => {
     const ids = new Map<string, string[]>();
     for (const [path, { id, items }] of taken)
@@ -101,7 +122,14 @@ it('tells everything at least once and at most twice, whichever statement of whi
     clock.nowMs += story[index]?.afterMs ?? 0;
     const nowMs = clock.nowMs;
     const tookBefore = [...taken];
-    if (index === 1) await recordEvent(before.db, { at: startMs, kind: 'ran-twice', host: 'h2', account: 'anna', text: '' });
+    if (index === 1)
+      await recordEvent(before.db, {
+        at: startMs,
+        kind: 'ran-twice',
+        host: 'h2',
+        account: 'anna',
+        text: '',
+      });
     for (let isKilled = true, n = 0; isKilled; n += 1) {
       taken = [...tookBefore];
       clock.nowMs = nowMs;

@@ -19,7 +19,14 @@ const account = (name: string, on: string, values: SubjectFacts['values']): Subj
   ...{ kind: 'account', name, host: on, values, reason: '', isSilent: false },
 });
 const fleet = (silent: number): SubjectFacts => ({
-  ...{ kind: 'fleet', name: 'community', host: null, values: { 'fleet-silent': silent }, reason: '', isSilent: false },
+  ...{
+    kind: 'fleet',
+    name: 'community',
+    host: null,
+    values: { 'fleet-silent': silent },
+    reason: '',
+    isSilent: false,
+  },
 });
 
 /** A fleet that is swept. */
@@ -29,7 +36,11 @@ class Swept {
   nowMs = 1_700_000_000_000;
   silences: Silence[] = [];
 
-  sweep(subjects: readonly SubjectFacts[], afterMs: number, used: AlertPolicy = policy): readonly Item[] {
+  sweep(
+    subjects: readonly SubjectFacts[],
+    afterMs: number,
+    used: AlertPolicy = policy,
+  ): readonly Item[] {
     this.nowMs += afterMs;
     const { alerts, items } = judge(used, this.alerts, subjects, [], this.silences, this.nowMs);
     this.alerts = JSON.parse(JSON.stringify(alerts)) as readonly Alert[];
@@ -38,7 +49,8 @@ class Swept {
   }
 }
 
-const keys = (items: readonly Item[]): string[] => items.map(({ status, key }) => `${status} ${key}`);
+const keys = (items: readonly Item[]): string[] =>
+  items.map(({ status, key }) => `${status} ${key}`);
 
 describe('an alert', () => {
   it('fires when it was true for long enough, is told once, and its end after two clean sweeps', () => {
@@ -57,7 +69,9 @@ describe('an alert', () => {
   it('is critical above the higher limit, told as worse once, and never as better', () => {
     const swept = new Swept();
     for (const value of [75, 75, 75]) swept.sweep([host('h1', { 'host-cpu': value })], 10 * minute);
-    expect(keys(swept.sweep([host('h1', { 'host-cpu': 95 })], 5 * minute))).toEqual(['worse host-cpu/h1']);
+    expect(keys(swept.sweep([host('h1', { 'host-cpu': 95 })], 5 * minute))).toEqual([
+      'worse host-cpu/h1',
+    ]);
     expect(swept.sweep([host('h1', { 'host-cpu': 75 })], 5 * minute)).toEqual([]);
     expect(swept.sweep([host('h1', { 'host-cpu': 95 })], 5 * minute)).toEqual([]);
   });
@@ -79,11 +93,14 @@ describe('an alert', () => {
     const other = new Swept();
     other.sweep([host('h1', { 'host-down': 1 }, true)], 0);
     const without = { ...policy, rules: policy.rules.filter(({ name }) => name !== 'host-down') };
-    expect(keys(other.sweep([host('h1', { 'host-down': 1 }, true)], minute, without))).toEqual(['over host-down/h1']);
+    expect(keys(other.sweep([host('h1', { 'host-down': 1 }, true)], minute, without))).toEqual([
+      'over host-down/h1',
+    ]);
   });
 
   it('is told again after four hours, eight, sixteen, a day; a critical one every hour', () => {
-    const hours = (n: number, severity: 'warning' | 'critical') => repeatAfterMs(4 * 60 * minute, n, severity) / (60 * minute);
+    const hours = (n: number, severity: 'warning' | 'critical') =>
+      repeatAfterMs(4 * 60 * minute, n, severity) / (60 * minute);
     expect([1, 2, 3, 4, 5].map((n) => hours(n, 'warning'))).toEqual([4, 8, 16, 24, 24]);
     expect([1, 2, 9].map((n) => hours(n, 'critical'))).toEqual([1, 1, 1]);
     const swept = new Swept();
@@ -102,8 +119,10 @@ describe('an alert', () => {
     ] as const) {
       const swept = new Swept();
       for (let flap = 0; flap < 20; flap += 1) {
-        for (let n = 0; n < down; n += 1) swept.sweep([host('h1', { 'host-down': 1 }, true)], every * minute);
-        for (let n = 0; n < up; n += 1) swept.sweep([host('h1', { 'host-down': 0 })], every * minute);
+        for (let n = 0; n < down; n += 1)
+          swept.sweep([host('h1', { 'host-down': 1 }, true)], every * minute);
+        for (let n = 0; n < up; n += 1)
+          swept.sweep([host('h1', { 'host-down': 0 })], every * minute);
       }
       // One that goes on for hours is told again, as any other.
       const once = swept.told.flat().filter(({ status }) => status !== 'again');
@@ -144,15 +163,30 @@ describe('the model hides what another message says', () => {
     const ended = account('anna', 'h1', { 'account-ended': 1 });
     swept.sweep([fleet(0), host('h1', { 'host-down': 0 }), ended], 0);
     expect(swept.told.map(keys)).toEqual([['firing account-ended/anna']]);
-    for (let n = 0; n < 30; n += 1) swept.sweep([fleet(0), host('h1', { 'host-down': 1 }, true), account('anna', 'h1', {})], 10 * minute);
-    expect(new Set(swept.told.slice(1).flatMap(keys))).toEqual(new Set(['firing host-down/h1', 'again host-down/h1']));
-    expect(keys(swept.sweep([fleet(0), host('h1', { 'host-down': 0 }), ended], minute))).toEqual(['again account-ended/anna']);
+    for (let n = 0; n < 30; n += 1)
+      swept.sweep(
+        [fleet(0), host('h1', { 'host-down': 1 }, true), account('anna', 'h1', {})],
+        10 * minute,
+      );
+    expect(new Set(swept.told.slice(1).flatMap(keys))).toEqual(
+      new Set(['firing host-down/h1', 'again host-down/h1']),
+    );
+    expect(keys(swept.sweep([fleet(0), host('h1', { 'host-down': 0 }), ended], minute))).toEqual([
+      'again account-ended/anna',
+    ]);
   });
 
   it('a silent host hides its accounts; without that rule nothing is hidden from its own alert', () => {
     const swept = new Swept();
-    const facts = [fleet(100), host('h1', { 'host-down': 1 }, true), account('anna', 'h1', { 'account-ended': 1 })];
-    const without = { ...policy, rules: policy.rules.filter(({ measure }) => measure !== 'fleet-silent') };
+    const facts = [
+      fleet(100),
+      host('h1', { 'host-down': 1 }, true),
+      account('anna', 'h1', { 'account-ended': 1 }),
+    ];
+    const without = {
+      ...policy,
+      rules: policy.rules.filter(({ measure }) => measure !== 'fleet-silent'),
+    };
     expect(keys(swept.sweep(facts, 0, without))).toEqual(['firing host-down/h1']);
   });
 });
@@ -186,7 +220,10 @@ describe('whatever happens', () => {
   const step = fc.record({
     down: fc.constantFrom(0, 1, null),
     cpu: fc.constantFrom(10, 75, 95, null),
-    afterMs: fc.oneof(fc.integer({ min: 0, max: 20 * minute }), fc.constantFrom(-60 * minute, 0, 48 * 60 * minute)),
+    afterMs: fc.oneof(
+      fc.integer({ min: 0, max: 20 * minute }),
+      fc.constantFrom(-60 * minute, 0, 48 * 60 * minute),
+    ),
   });
 
   it('ends are told only of what was told, never twice in a row, and the end comes', () => {
@@ -196,8 +233,10 @@ describe('whatever happens', () => {
         const open = new Set<string>();
         const look = (items: readonly Item[]): void => {
           for (const { status, key } of items) {
-            if (status === 'firing') expect(open.has(key), `${key} told as new although it was open`).toBe(false);
-            if (status !== 'firing') expect(open.has(key), `${status} ${key} of what nobody was told`).toBe(true);
+            if (status === 'firing')
+              expect(open.has(key), `${key} told as new although it was open`).toBe(false);
+            if (status !== 'firing')
+              expect(open.has(key), `${status} ${key} of what nobody was told`).toBe(true);
             if (status === 'over') open.delete(key);
             else open.add(key);
           }
@@ -205,11 +244,17 @@ describe('whatever happens', () => {
         for (const { down, cpu, afterMs } of steps)
           look(
             swept.sweep(
-              [host('h1', { ...(down === null ? {} : { 'host-down': down }), ...(cpu === null ? {} : { 'host-cpu': cpu }) })],
+              [
+                host('h1', {
+                  ...(down === null ? {} : { 'host-down': down }),
+                  ...(cpu === null ? {} : { 'host-cpu': cpu }),
+                }),
+              ],
               afterMs,
             ),
           );
-        for (let n = 0; n < 3; n += 1) look(swept.sweep([host('h1', { 'host-down': 0, 'host-cpu': 5 })], 5 * minute));
+        for (let n = 0; n < 3; n += 1)
+          look(swept.sweep([host('h1', { 'host-down': 0, 'host-cpu': 5 })], 5 * minute));
         expect([...open]).toEqual([]);
       }),
       { numRuns: 500 },
@@ -219,17 +264,35 @@ describe('whatever happens', () => {
   it('nothing fires before it was seen for as long as its rule says, by clocks that jump too', () => {
     const rule = policy.rules.find(({ name }) => name === 'host-cpu');
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: -30 * minute, max: 30 * minute }), { minLength: 1, maxLength: 20 }), (gaps) => {
-        let [alert, nowMs, seenMs]: [Alert | null, number, number] = [null, 1_700_000_000_000, 0];
-        for (const [index, gap] of gaps.entries()) {
-          nowMs += gap;
-          if (index > 0) seenMs += Math.max(0, gap);
-          const about = { key: 'host-cpu/h1', rule: 'host-cpu', subject: 'h1', host: null, reason: '' };
-          const reading = { ...about, measure: 'host-cpu', kind: 'host', severity: 'warning', value: 80 } as const;
-          alert = advance(alert, reading, rule, nowMs, false);
-          if (seenMs < (rule?.forMs ?? 0)) expect(alert?.state).toBe('pending');
-        }
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: -30 * minute, max: 30 * minute }), {
+          minLength: 1,
+          maxLength: 20,
+        }),
+        (gaps) => {
+          let [alert, nowMs, seenMs]: [Alert | null, number, number] = [null, 1_700_000_000_000, 0];
+          for (const [index, gap] of gaps.entries()) {
+            nowMs += gap;
+            if (index > 0) seenMs += Math.max(0, gap);
+            const about = {
+              key: 'host-cpu/h1',
+              rule: 'host-cpu',
+              subject: 'h1',
+              host: null,
+              reason: '',
+            };
+            const reading = {
+              ...about,
+              measure: 'host-cpu',
+              kind: 'host',
+              severity: 'warning',
+              value: 80,
+            } as const;
+            alert = advance(alert, reading, rule, nowMs, false);
+            if (seenMs < (rule?.forMs ?? 0)) expect(alert?.state).toBe('pending');
+          }
+        },
+      ),
     );
   });
 });

@@ -8,7 +8,11 @@ import { inspect } from 'node:util';
 import { SMTPServer } from 'smtp-server';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compose, type Message } from '../../src/alerts/message.ts';
-import { type ChannelRefusal, type ChannelWorld, channelWorldOf } from '../../src/channels/channel.ts';
+import {
+  type ChannelRefusal,
+  type ChannelWorld,
+  channelWorldOf,
+} from '../../src/channels/channel.ts';
 import { openChannel } from '../../src/channels/open-channel.ts';
 import type { ChannelSpec } from '../../src/model/alert-policy.ts';
 import { listening, startMs } from '../alerts/alerts-fixture.ts';
@@ -34,7 +38,11 @@ const message = (text = 'h1 does not answer'): Message =>
 const secret = (target: string) => ({ kind: 'env', target }) as const;
 const token = '123456:ABCDEFghijklmnopqrstuvwxyz';
 
-const world = (secrets: Readonly<Record<string, string>> = {}, folder = '/nowhere', limitMs = 20_000): ChannelWorld =>
+const world = (
+  secrets: Readonly<Record<string, string>> = {},
+  folder = '/nowhere',
+  limitMs = 20_000,
+): ChannelWorld =>
   channelWorldOf({
     folder,
     readSecret: async ({ target }) => secrets[target] ?? '',
@@ -51,16 +59,19 @@ const send = (
   folder?: string,
   text?: string,
   limitMs?: number,
-): Promise<ChannelRefusal | null> => openChannel('team', spec, world(secrets, folder, limitMs)).send(message(text));
+): Promise<ChannelRefusal | null> =>
+  openChannel('team', spec, world(secrets, folder, limitMs)).send(message(text));
 /** For what never answers. */
 const soonMs = 1_000;
 
 describe('a webhook', () => {
   it('in the shape of each template, as its service takes it', async () => {
     const { url, heard } = await listening((response) => response.end('{"errcode":0,"code":0}'));
-    for (const body of ['slack', 'feishu', 'dingtalk', 'wecom', 'ntfy', 'alertmanager']) await send(webhook(`${url}/x?k=1`, body));
+    for (const body of ['slack', 'feishu', 'dingtalk', 'wecom', 'ntfy', 'alertmanager'])
+      await send(webhook(`${url}/x?k=1`, body));
     const [slack, feishu, dingtalk, wecom, ntfy, manager] = heard.map(({ body }) => body);
-    const text = 'test: 1 critical\nCRITICAL h1 does not answer\n  run: fleet failover h1 --dry-run';
+    const text =
+      'test: 1 critical\nCRITICAL h1 does not answer\n  run: fleet failover h1 --dry-run';
     expect(JSON.parse(slack ?? '')).toEqual({ text });
     expect(JSON.parse(feishu ?? '')).toEqual({ msg_type: 'text', content: { text } });
     expect(JSON.parse(dingtalk ?? '')).toEqual({ msgtype: 'text', text: { content: text } });
@@ -81,24 +92,33 @@ describe('a webhook', () => {
     await send(webhook(url, 'dingtalk', signKey), { KEY: 'SECabc' });
     // printf '' | openssl dgst -sha256 -hmac "$(printf '1700000000\nSECabc')" -binary | base64
     const feishu = 'XprR1de+0SSBnwWyU/4k6x2TL+Q2SJlM5NNEdAv7MWg=';
-    expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject({ timestamp: '1700000000', sign: feishu });
+    expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject({
+      timestamp: '1700000000',
+      sign: feishu,
+    });
     // printf '1700000000000\nSECabc' | openssl dgst -sha256 -hmac SECabc -binary | base64
     const dingtalk = 'jcUpW0QmtKduN03n4JqQ0PBosVjqnM8gU7fIIvsDmCM=';
     expect(heard[1]?.path).toBe(`/?timestamp=1700000000000&sign=${encodeURIComponent(dingtalk)}`);
   });
 
   it('whose service answers 200 and refuses is not taken', async () => {
-    const { url } = await listening((response) => response.end('{"errcode":93000,"errmsg":"invalid webhook url"}'));
+    const { url } = await listening((response) =>
+      response.end('{"errcode":93000,"errmsg":"invalid webhook url"}'),
+    );
     await expect(send(webhook(url, 'wecom'))).rejects.toMatchObject({
       code: 'channel',
-      message: `alerts: channel team: ${url} did not take the message: errcode 93000: invalid webhook url`,
+      message:
+        `alerts: channel team: ${url} did not take the message: errcode 93000: invalid ` +
+        'webhook url',
     });
   });
 
   it('keeps a text within the limits of its service, in characters of four bytes too', async () => {
     const { url, heard } = await listening((response) => response.end('{"errcode":0}'));
     await send(webhook(url, 'wecom'), {}, undefined, '主机👩‍👩‍👧‍👦'.repeat(2000));
-    const { text } = JSON.parse(heard[0]?.body ?? '') as { readonly text: { readonly content: string } };
+    const { text } = JSON.parse(heard[0]?.body ?? '') as {
+      readonly text: { readonly content: string };
+    };
     expect(Buffer.byteLength(text.content)).toBeLessThanOrEqual(2048);
     expect(text.content).toMatch(/(?:主机|👩‍👩‍👧‍👦)\n\.\.\. more/u);
     expect(text.content).toMatch(/more: fleet alerts list$/);
@@ -116,7 +136,10 @@ describe('a webhook', () => {
     const folder = await mkdtemp(join(tmpdir(), 'fleet-template-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     await mkdir(join(folder, 'alerts'));
-    await writeFile(join(folder, 'alerts', 'own.yaml'), 'headers: { x-level: "{severity}" }\nbody: { a: [1, "{title}"], b: null }\n');
+    await writeFile(
+      join(folder, 'alerts', 'own.yaml'),
+      'headers: { x-level: "{severity}" }\nbody: { a: [1, "{title}"], b: null }\n',
+    );
     await writeFile(join(folder, 'alerts', 'bad.yaml'), 'bodi: x\n');
     const { url, heard } = await listening();
     await send(webhook(url, 'own'), {}, folder);
@@ -132,27 +155,48 @@ describe('a webhook', () => {
 
   it.each([
     ['hangs', () => undefined, /did not answer within 1 s$/, /is the service up/],
-    ['answers 500', 500, /answered with status 500: Oops \/\*\*\*\/\*\*\* and \*\*\*$/, /tried again by the next sweeps/],
+    [
+      'answers 500',
+      500,
+      /answered with status 500: Oops \/\*\*\*\/\*\*\* and \*\*\*$/,
+      /tried again by the next sweeps/,
+    ],
     ['redirects', 302, /sends elsewhere \(status 302\)$/, /name the final address/],
     ['does not know it', 404, /answered with status 404/, /mistyped or revoked/],
     ['refuses it', 403, /answered with status 403/, /make a new one/],
-  ] as const)('that %s has a sentence and a hint of its own, without its secret', async (_, how, what, hint) => {
-    const { url } = await listening((response) => {
-      if (typeof how === 'number') response.writeHead(how, { location: '/elsewhere' }).end('Oops\n/services/T0SECRETSECRET and qqsecretqq');
-    });
-    const spec = webhook('', 'fleet', { url: secret('URL') } as never);
-    const secrets = { URL: `${url}/services/T0SECRETSECRET?key=qqsecretqq` };
-    const limitMs = typeof how === 'number' ? undefined : soonMs;
-    const error = await send(spec, secrets, undefined, undefined, limitMs).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'channel', message: expect.stringMatching(what), hint: expect.stringMatching(hint) });
-    expect(JSON.stringify(error) + String(error)).not.toMatch(/SECRET|qqsecretqq/);
-  });
+  ] as const)(
+    'that %s has a sentence and a hint of its own, without its secret',
+    async (_, how, what, hint) => {
+      const { url } = await listening((response) => {
+        if (typeof how === 'number')
+          response
+            .writeHead(how, { location: '/elsewhere' })
+            .end('Oops\n/services/T0SECRETSECRET and qqsecretqq');
+      });
+      const spec = webhook('', 'fleet', { url: secret('URL') } as never);
+      const secrets = { URL: `${url}/services/T0SECRETSECRET?key=qqsecretqq` };
+      const limitMs = typeof how === 'number' ? undefined : soonMs;
+      const error = await send(spec, secrets, undefined, undefined, limitMs).catch(
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toMatchObject({
+        code: 'channel',
+        message: expect.stringMatching(what),
+        hint: expect.stringMatching(hint),
+      });
+      expect(JSON.stringify(error) + String(error)).not.toMatch(/SECRET|qqsecretqq/);
+    },
+  );
 
   it('that repeats what it was authorized with is quoted without it, cut or not', async () => {
     for (const before of ['', 'x'.repeat(190)]) {
-      const { url } = await listening((response, { headers }) => response.writeHead(401).end(`${before} ${headers.authorization} is old`));
+      const { url } = await listening((response, { headers }) =>
+        response.writeHead(401).end(`${before} ${headers.authorization} is old`),
+      );
       const spec = webhook(url, 'fleet', { authorization: secret('AUTH') } as never);
-      const error = await send(spec, { AUTH: 'Bearer qqqq-wwww-eeee-rrrr' }).catch((thrown: unknown) => thrown);
+      const error = await send(spec, { AUTH: 'Bearer qqqq-wwww-eeee-rrrr' }).catch(
+        (thrown: unknown) => thrown,
+      );
       expect(String(error)).toMatch(/status 401/);
       expect(inspect(error, { depth: 9 })).not.toMatch(/qqqq|wwww/);
     }
@@ -164,34 +208,51 @@ describe('a webhook', () => {
   });
 
   it('whose reference holds no address says so, without what it holds', async () => {
-    const error = await send(webhook('', 'fleet', { url: secret('URL') } as never), { URL: 'file:///etc/shadow' }).catch(
-      (thrown: unknown) => thrown,
-    );
-    expect(error).toMatchObject({ code: 'channel', message: 'alerts: channel team: its address is no http or https address' });
+    const error = await send(webhook('', 'fleet', { url: secret('URL') } as never), {
+      URL: 'file:///etc/shadow',
+    }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'channel',
+      message: 'alerts: channel team: its address is no http or https address',
+    });
   });
 
   it.each([
     ['in its address', { url: secret('URL') }, { URL: '/robot?key=qqsecretqq' }],
-    ['in its authorization', { url: secret('URL'), authorization: secret('AUTH') }, { URL: '/robot', AUTH: 'Bearer qqsecretqq' }],
+    [
+      'in its authorization',
+      { url: secret('URL'), authorization: secret('AUTH') },
+      { URL: '/robot', AUTH: 'Bearer qqsecretqq' },
+    ],
     ['in a login', { url: secret('URL') }, { URL: 'fleet:qqsecretqq' }],
-  ])('that takes nothing and repeats its secret %s does not get it into a log', async (where, spec, secrets) => {
-    const said = '{"errcode":93000,"errmsg":"no robot has qqsecretqq"}';
-    for (const status of [200, 403]) {
-      const { url } = await listening((response) => response.writeHead(status).end(said));
-      const address = where === 'in a login' ? url.replace('//', `//${secrets.URL}@`) : url + secrets.URL;
-      const sending = send(webhook('', 'wecom', spec as never), { ...secrets, URL: address });
-      const error = await sending.catch((thrown: unknown) => thrown);
-      expect(error).toMatchObject({ code: 'channel', message: expect.stringContaining('no robot has ***') });
-      expect(JSON.stringify(error) + String(error)).not.toContain('qqsecretqq');
-    }
-  });
+  ])(
+    'that takes nothing and repeats its secret %s does not get it into a log',
+    async (where, spec, secrets) => {
+      const said = '{"errcode":93000,"errmsg":"no robot has qqsecretqq"}';
+      for (const status of [200, 403]) {
+        const { url } = await listening((response) => response.writeHead(status).end(said));
+        const address =
+          where === 'in a login' ? url.replace('//', `//${secrets.URL}@`) : url + secrets.URL;
+        const sending = send(webhook('', 'wecom', spec as never), { ...secrets, URL: address });
+        const error = await sending.catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({
+          code: 'channel',
+          message: expect.stringContaining('no robot has ***'),
+        });
+        expect(JSON.stringify(error) + String(error)).not.toContain('qqsecretqq');
+      }
+    },
+  );
 
   it('is not asked with a secret that is no header, nor is that shown', async () => {
     const { url, heard } = await listening();
-    const error = await send(webhook(url, 'fleet', { authorization: secret('AUTH') } as never), { AUTH: 'one\nqqsecretqq' }).catch(
-      (thrown: unknown) => thrown,
-    );
-    expect(error).toMatchObject({ code: 'channel', message: expect.stringContaining('is no header') });
+    const error = await send(webhook(url, 'fleet', { authorization: secret('AUTH') } as never), {
+      AUTH: 'one\nqqsecretqq',
+    }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'channel',
+      message: expect.stringContaining('is no header'),
+    });
     expect(String((error as Error).cause) + String(error)).not.toContain('qqsecretqq');
     expect(heard).toEqual([]);
   });
@@ -199,8 +260,11 @@ describe('a webhook', () => {
   it('calls nobody and links nowhere by what a worker says', async () => {
     const { url, heard } = await listening((response) => response.end('{"errcode":0,"code":0}'));
     const said = 'anna: <!channel> <https://evil.example|fleet> & <at user_id="all">';
-    for (const body of ['slack', 'feishu', 'wecom']) await send(webhook(url, body), {}, undefined, said);
-    expect(heard[0]?.body).toContain('anna: &lt;!channel&gt; &lt;https://evil.example|fleet&gt; &amp;');
+    for (const body of ['slack', 'feishu', 'wecom'])
+      await send(webhook(url, body), {}, undefined, said);
+    expect(heard[0]?.body).toContain(
+      'anna: &lt;!channel&gt; &lt;https://evil.example|fleet&gt; &amp;',
+    );
     for (const { body } of heard) expect(body).not.toMatch(/<!|<at|<http/);
   });
 
@@ -208,39 +272,61 @@ describe('a webhook', () => {
     const folder = await mkdtemp(join(tmpdir(), 'fleet-template-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     await mkdir(join(folder, 'alerts'));
-    await writeFile(join(folder, 'alerts', 'own.yaml'), 'headers: { x-text: "{text}" }\nbody: "x"\n');
+    await writeFile(
+      join(folder, 'alerts', 'own.yaml'),
+      'headers: { x-text: "{text}" }\nbody: "x"\n',
+    );
     const { url, heard } = await listening();
     await send(webhook(url, 'own'), {}, folder, '主机\r\nx-evil: 1');
     expect(Buffer.from(String(heard[0]?.headers['x-text']), 'latin1').toString()).toContain('主机');
     expect(heard[0]?.headers['x-evil']).toBeUndefined();
   });
 
-  it.each(['a pipe', 'a device', 'too long'])('with %s in the place of its template does not wait', async (what) => {
-    const folder = await mkdtemp(join(tmpdir(), 'fleet-template-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    await mkdir(join(folder, 'alerts'));
-    const path = join(folder, 'alerts', 'own.yaml');
-    if (what === 'a pipe') execFileSync('mkfifo', [path]);
-    else if (what === 'a device') await symlink('/dev/zero', path);
-    else await writeFile(path, `body: "${'x'.repeat(70_000)}"`);
-    await expect(send(webhook('http://127.0.0.1:9', 'own'), {}, folder)).rejects.toMatchObject({
-      message: expect.stringContaining('own.yaml cannot be read'),
-    });
-  });
+  it.each(['a pipe', 'a device', 'too long'])(
+    'with %s in the place of its template does not wait',
+    async (what) => {
+      const folder = await mkdtemp(join(tmpdir(), 'fleet-template-'));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      await mkdir(join(folder, 'alerts'));
+      const path = join(folder, 'alerts', 'own.yaml');
+      if (what === 'a pipe') execFileSync('mkfifo', [path]);
+      else if (what === 'a device') await symlink('/dev/zero', path);
+      else await writeFile(path, `body: "${'x'.repeat(70_000)}"`);
+      await expect(send(webhook('http://127.0.0.1:9', 'own'), {}, folder)).rejects.toMatchObject({
+        message: expect.stringContaining('own.yaml cannot be read'),
+      });
+    },
+  );
 
   it('with a certificate of nobody known is told from one that is down', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'fleet-certificate-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const subject = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
+    const subject = [
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=localhost',
+    ];
     execFileSync('openssl', ['req', ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-    const server = createHttpsServer({ key: await readFile(key), cert: await readFile(cert) }, (_, response) => response.end());
+    const server = createHttpsServer(
+      { key: await readFile(key), cert: await readFile(cert) },
+      (_, response) => response.end(),
+    );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
     await expect(send(webhook(`https://127.0.0.1:${port}`))).rejects.toMatchObject({
-      message: expect.stringMatching(/has a certificate that this machine does not trust \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/),
+      message: expect.stringMatching(
+        /has a certificate that this machine does not trust \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/,
+      ),
       hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
     });
   });
@@ -255,60 +341,107 @@ describe('a webhook', () => {
       };
       more();
     });
-    await expect(send(webhook(url))).rejects.toMatchObject({ message: expect.stringMatching(/status 500: x{200}$/) });
+    await expect(send(webhook(url))).rejects.toMatchObject({
+      message: expect.stringMatching(/status 500: x{200}$/),
+    });
   });
 });
 
 describe('a Telegram bot', () => {
-  const bot = (server: string): ChannelSpec => ({ kind: 'telegram', token: secret('TOKEN'), chat: '-100123', server });
+  const bot = (server: string): ChannelSpec => ({
+    kind: 'telegram',
+    token: secret('TOKEN'),
+    chat: '-100123',
+    server,
+  });
 
   it('writes one message of at most 4,096 characters', async () => {
     const { url, heard } = await listening((response) => response.end('{"ok":true}'));
     await send(bot(url), { TOKEN: token }, undefined, 'long line\n'.repeat(2000));
     expect(heard[0]?.path).toBe(`/bot${token}/sendMessage`);
-    const { text, chat_id } = JSON.parse(heard[0]?.body ?? '') as { readonly text: string; readonly chat_id: string };
-    expect([chat_id, text.length <= 4096, text.endsWith('more: fleet alerts list')]).toEqual(['-100123', true, true]);
+    const { text, chat_id } = JSON.parse(heard[0]?.body ?? '') as {
+      readonly text: string;
+      readonly chat_id: string;
+    };
+    expect([chat_id, text.length <= 4096, text.endsWith('more: fleet alerts list')]).toEqual([
+      '-100123',
+      true,
+      true,
+    ]);
   });
 
   it.each([
     [401, { ok: false, error_code: 401, description: 'Unauthorized' }, /token was revoked/, null],
-    [400, { ok: false, error_code: 400, description: 'Bad Request: chat not found' }, /add the bot to that chat/, null],
-    [403, { ok: false, error_code: 403, description: 'Forbidden: bot was kicked from the group chat' }, /may not write there/, null],
+    [
+      400,
+      { ok: false, error_code: 400, description: 'Bad Request: chat not found' },
+      /add the bot to that chat/,
+      null,
+    ],
+    [
+      403,
+      { ok: false, error_code: 403, description: 'Forbidden: bot was kicked from the group chat' },
+      /may not write there/,
+      null,
+    ],
     [
       429,
-      { ok: false, error_code: 429, description: 'Too Many Requests: retry after 35', parameters: { retry_after: 35 } },
+      {
+        ok: false,
+        error_code: 429,
+        description: 'Too Many Requests: retry after 35',
+        parameters: { retry_after: 35 },
+      },
       /pause/,
       35_000,
     ],
-  ])('that is refused with %s says why and what to do, never its token', async (status, answer, hint, retryAfterMs) => {
-    const { url } = await listening((response) => response.writeHead(status).end(JSON.stringify(answer)));
-    const error = await send(bot(url), { TOKEN: token }).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({
-      code: 'channel',
-      message: `alerts: channel team: Telegram answered: ${answer.description}`,
-      hint: expect.stringMatching(hint),
-      retryAfterMs,
-    });
-    expect(JSON.stringify(error) + String(error)).not.toContain('ABCDEF');
-  });
+  ])(
+    'that is refused with %s says why and what to do, never its token',
+    async (status, answer, hint, retryAfterMs) => {
+      const { url } = await listening((response) =>
+        response.writeHead(status).end(JSON.stringify(answer)),
+      );
+      const error = await send(bot(url), { TOKEN: token }).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        code: 'channel',
+        message: `alerts: channel team: Telegram answered: ${answer.description}`,
+        hint: expect.stringMatching(hint),
+        retryAfterMs,
+      });
+      expect(JSON.stringify(error) + String(error)).not.toContain('ABCDEF');
+    },
+  );
 
   it('cuts what is too long between what people read as one letter, and says so in the language of the fleet', async () => {
     const { url, heard } = await listening((response) => response.end('{"ok":true}'));
     const family = '👩‍👩‍👧‍👦';
     const own = { ...message(`x${family.repeat(1000)}`), language: 'zh' } as const;
     await openChannel('team', bot(url), world({ TOKEN: token })).send(own);
-    const { text, link_preview_options } = JSON.parse(heard[0]?.body ?? '') as { text: string; link_preview_options: object };
+    const { text, link_preview_options } = JSON.parse(heard[0]?.body ?? '') as {
+      text: string;
+      link_preview_options: object;
+    };
     expect(text.length).toBeLessThanOrEqual(4096);
     expect(text.length).toBeGreaterThan(4000);
-    expect(text).toMatch(new RegExp(`x(?:${family})+\\n…… 更多内容请执行：fleet alerts list$`, 'u'));
+    expect(text).toMatch(
+      new RegExp(`x(?:${family})+\\n…… 更多内容请执行：fleet alerts list$`, 'u'),
+    );
     expect(link_preview_options).toEqual({ is_disabled: true });
   });
 
   it('whose server repeats the token is quoted without it', async () => {
-    const answer = { ok: false, error_code: 400, description: `no ${token}, nor ${token.slice(7)}` };
-    const { url } = await listening((response) => response.writeHead(400).end(JSON.stringify(answer)));
+    const answer = {
+      ok: false,
+      error_code: 400,
+      description: `no ${token}, nor ${token.slice(7)}`,
+    };
+    const { url } = await listening((response) =>
+      response.writeHead(400).end(JSON.stringify(answer)),
+    );
     const error = await send(bot(url), { TOKEN: token }).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ message: 'alerts: channel team: Telegram answered: no ***, nor ***' });
+    expect(error).toMatchObject({
+      message: 'alerts: channel team: Telegram answered: no ***, nor ***',
+    });
   });
 
   it('without a token that could be one asks nobody', async () => {
@@ -336,9 +469,19 @@ describe('a program', () => {
     [['sh', '-c', 'sleep 100 & wait'], /did not end within 3 s$/],
     [['true'], null],
   ])('%j', async (argv, what) => {
-    const sending = send({ kind: 'command', argv }, {}, '/tmp', undefined, argv.includes('sleep 100 & wait') ? soonMs : undefined);
+    const sending = send(
+      { kind: 'command', argv },
+      {},
+      '/tmp',
+      undefined,
+      argv.includes('sleep 100 & wait') ? soonMs : undefined,
+    );
     if (what === null) await sending;
-    else await expect(sending).rejects.toMatchObject({ code: 'channel', message: expect.stringMatching(what) });
+    else
+      await expect(sending).rejects.toMatchObject({
+        code: 'channel',
+        message: expect.stringMatching(what),
+      });
   });
 });
 
@@ -348,7 +491,9 @@ describe('a program of an inventory that is not trusted', () => {
     onTestFinished(() => rm(folder, { recursive: true }));
     vi.stubEnv('FLEET_SECRETS', mode);
     onTestFinished(() => void vi.unstubAllEnvs());
-    await expect(send({ kind: 'command', argv: ['touch', 'ran'] }, {}, folder)).rejects.toMatchObject({
+    await expect(
+      send({ kind: 'command', argv: ['touch', 'ran'] }, {}, folder),
+    ).rejects.toMatchObject({
       code: 'secret',
       message: expect.stringContaining('it was not run'),
     });
@@ -369,7 +514,9 @@ describe('a mail server', () => {
     ...more,
   });
 
-  async function smtp(options: ConstructorParameters<typeof SMTPServer>[0]): Promise<{ readonly port: number; readonly mails: string[] }> {
+  async function smtp(
+    options: ConstructorParameters<typeof SMTPServer>[0],
+  ): Promise<{ readonly port: number; readonly mails: string[] }> {
     const mails: string[] = [];
     const server = new SMTPServer({
       disabledCommands: ['STARTTLS', 'AUTH'],
@@ -403,7 +550,9 @@ describe('a mail server', () => {
 
   it('gets no line, header or recipient by what a name or a worker says', async () => {
     const { port, mails } = await smtp({});
-    const said = 'anna\r\n.\r\nMAIL FROM:<evil@example.com>\r\nRCPT TO:<evil@example.com>\r\nDATA\r\nBcc: evil@example.com';
+    const said =
+      'anna\r\n.\r\nMAIL FROM:<evil@example.com>\r\nRCPT ' +
+      'TO:<evil@example.com>\r\nDATA\r\nBcc: evil@example.com';
     const title = 'test\r\nBcc: evil@example.com\r\n\r\nanother text';
     await openChannel('team', mail(port), world()).send({ ...message(), text: said, title });
     expect(mails).toHaveLength(1);
@@ -436,15 +585,18 @@ describe('a mail server', () => {
 
   it('gets no password without TLS', async () => {
     const { port } = await smtp({ authOptional: true, disabledCommands: ['STARTTLS'] });
-    const error = await send(mail(port, { user: 'me', password: secret('PW') }), { PW: 'hunter22hunter' }).catch(
-      (thrown: unknown) => thrown,
-    );
+    const error = await send(mail(port, { user: 'me', password: secret('PW') }), {
+      PW: 'hunter22hunter',
+    }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'channel', hint: expect.stringMatching(/TLS/) });
     expect(JSON.stringify(error) + String(error)).not.toContain('hunter22');
   });
 
   it('that refuses a recipient says so in its own words', async () => {
-    const { port } = await smtp({ onRcptTo: (_, __, done) => done(Object.assign(new Error('no such user here'), { responseCode: 550 })) });
+    const { port } = await smtp({
+      onRcptTo: (_, __, done) =>
+        done(Object.assign(new Error('no such user here'), { responseCode: 550 })),
+    });
     await expect(send(mail(port))).rejects.toMatchObject({
       message: expect.stringMatching(/did not take the mail \(EENVELOPE\): 550 no such user here/),
     });
@@ -453,17 +605,26 @@ describe('a mail server', () => {
   it('that refuses one recipient of two has taken it, and the refusal is known', async () => {
     const { port, mails } = await smtp({
       onRcptTo: ({ address }, _, done) =>
-        done(address.startsWith('b') ? Object.assign(new Error('5.1.1 no such user here'), { responseCode: 550 }) : null),
+        done(
+          address.startsWith('b')
+            ? Object.assign(new Error('5.1.1 no such user here'), { responseCode: 550 })
+            : null,
+        ),
     });
     expect(await send(mail(port))).toMatchObject({
-      message: 'alerts: channel team: mail server 127.0.0.1 took the mail, but not for b@example.com: 550 5.1.1 no such user here',
+      message:
+        'alerts: channel team: mail server 127.0.0.1 took the mail, but not for ' +
+        'b@example.com: 550 5.1.1 no such user here',
       hint: expect.stringMatching(/to: of the channel/),
     });
     expect(mails).toHaveLength(1);
   });
 
   it('that asks for patience is said to, not that an address is wrong', async () => {
-    const { port } = await smtp({ onRcptTo: (_, __, done) => done(Object.assign(new Error('4.7.1 greylisted'), { responseCode: 451 })) });
+    const { port } = await smtp({
+      onRcptTo: (_, __, done) =>
+        done(Object.assign(new Error('4.7.1 greylisted'), { responseCode: 451 })),
+    });
     await expect(send(mail(port))).rejects.toMatchObject({
       message: expect.stringContaining('451 4.7.1 greylisted'),
       hint: expect.stringMatching(/tried again later/),
@@ -490,8 +651,16 @@ describe('a mail server', () => {
 describe('an Alertmanager', () => {
   it('is told by its API', async () => {
     const { url, heard } = await listening();
-    await send({ kind: 'alertmanager', url: `${url}/prefix/`, authorization: secret('AUTH') }, { AUTH: 'Bearer x' });
-    expect(heard[0]).toMatchObject({ path: '/prefix/api/v2/alerts', headers: { authorization: 'Bearer x' } });
-    expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject([{ labels: { alertname: 'host-down', severity: 'critical', fleet: 'test' } }]);
+    await send(
+      { kind: 'alertmanager', url: `${url}/prefix/`, authorization: secret('AUTH') },
+      { AUTH: 'Bearer x' },
+    );
+    expect(heard[0]).toMatchObject({
+      path: '/prefix/api/v2/alerts',
+      headers: { authorization: 'Bearer x' },
+    });
+    expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject([
+      { labels: { alertname: 'host-down', severity: 'critical', fleet: 'test' } },
+    ]);
   });
 });

@@ -1,4 +1,7 @@
-/** Mail as people have it: a real postfix with STARTTLS and users, and all the ways in which it takes nothing. */
+/**
+ * Mail as people have it: a real postfix with STARTTLS and users, and all the ways in which it
+ * takes nothing.
+ */
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -22,7 +25,9 @@ async function freePort(): Promise<number> {
 
 const inventoryFor = (port: number): string => {
   const channel = (to: string, more = ''): string =>
-    `{ kind: mail, server: "smtp://localhost:${port}", user: ${postfixUser.name}@mail.fleet.test, from: fleet@fleet.test, to: [${to}], password: env:PASSWORD${more} }`;
+    `{ kind: mail, server: "smtp://localhost:${port}", user: ` +
+    `${postfixUser.name}@mail.fleet.test, from: fleet@fleet.test, to: [${to}], password: ` +
+    `env:PASSWORD${more} }`;
   return `version: 1
 fleet: shop
 vault: { path: vault, key: file:vault.key }
@@ -52,7 +57,13 @@ async function world(): Promise<{
   const authority = join(folder.path, 'authority.pem');
   await writeFile(authority, postfix.authority);
   const test = async (channel: string, env: Record<string, string> = {}): Promise<Trial> => {
-    const all = { PASSWORD: postfixUser.password, NODE_EXTRA_CA_CERTS: authority, API_HASH: 'x'.repeat(32), COLUMNS: '300', ...env };
+    const all = {
+      PASSWORD: postfixUser.password,
+      NODE_EXTRA_CA_CERTS: authority,
+      API_HASH: 'x'.repeat(32),
+      COLUMNS: '300',
+      ...env,
+    };
     const { code, stdout, stderr } = await folder.fleet(['alerts', 'test', channel], all);
     expect(stdout + stderr).not.toContain(all.PASSWORD);
     return { code, said: stdout + stderr };
@@ -73,7 +84,9 @@ it('a real mail server takes mail over STARTTLS from its user, refuses, asks for
 
   const refused = await test('nobody');
   expect(refused.code).not.toBe(0);
-  expect(refused.said).toMatch(/did not take the mail \(EENVELOPE\): 550 5\.1\.1 <nobody@fleet\.test>/);
+  expect(refused.said).toMatch(
+    /did not take the mail \(EENVELOPE\): 550 5\.1\.1 <nobody@fleet\.test>/,
+  );
   expect(refused.said).toMatch(/look at from: and to: of the channel/);
 
   const half = await test('half');
@@ -87,7 +100,9 @@ it('a real mail server takes mail over STARTTLS from its user, refuses, asks for
   expect((await test('good', { PASSWORD: 'another-password-of-mail' })).said).toMatch(
     /\(EAUTH\): 535 5\.7\.8.*\n?.*user or password is refused/,
   );
-  expect((await test('anonymous')).said).toMatch(/did not take the mail \(EENVELOPE\): 554 5\.7\.1/);
+  expect((await test('anonymous')).said).toMatch(
+    /did not take the mail \(EENVELOPE\): 554 5\.7\.1/,
+  );
   expect((await test('good', { NODE_EXTRA_CA_CERTS: '' })).said).toMatch(
     /has a certificate that this machine does not trust\n[\s\S]*NODE_EXTRA_CA_CERTS/,
   );

@@ -1,10 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** Debian's postfix with a configuration, a queue and mailboxes of its own, on 127.0.0.1: STARTTLS, users of SASL, one address that is greylisted. */
+/**
+ * Debian's postfix with a configuration, a queue and mailboxes of its own, on 127.0.0.1: STARTTLS,
+ * users of SASL, one address that is greylisted.
+ */
 export interface RealPostfix {
   readonly port: number;
   /** The authority of its certificate, PEM. */
@@ -18,7 +30,11 @@ export interface RealPostfix {
 export const postfixUser = { name: 'fleet', password: 'a-long-password-of-mail' } as const;
 
 const run = (program: string, args: readonly string[], input?: string): string =>
-  execFileSync(program, args, { encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'], ...(input === undefined ? {} : { input }) });
+  execFileSync(program, args, {
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    ...(input === undefined ? {} : { input }),
+  });
 
 const masterOf = (port: number): string => `
 127.0.0.1:${port} inet n - n - - smtpd
@@ -71,7 +87,8 @@ export function startPostfix(port: number): RealPostfix {
   const folder = mkdtempSync(join(tmpdir(), 'fleet-postfix-'));
   chmodSync(folder, 0o755);
   const [uid, gid] = [Number(run('id', ['-u', 'postfix'])), Number(run('id', ['-g', 'postfix']))];
-  for (const name of ['queue', 'data', 'mail', 'sasl']) mkdirSync(join(folder, name), { mode: 0o755 });
+  for (const name of ['queue', 'data', 'mail', 'sasl'])
+    mkdirSync(join(folder, name), { mode: 0o755 });
   for (const name of ['data', 'mail']) chownSync(join(folder, name), uid, gid);
   const certificate = [
     '-x509',
@@ -85,10 +102,19 @@ export function startPostfix(port: number): RealPostfix {
     '-addext',
     'subjectAltName=DNS:localhost',
   ];
-  run('openssl', ['req', ...certificate, '-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')]);
+  run('openssl', [
+    'req',
+    ...certificate,
+    '-keyout',
+    join(folder, 'key.pem'),
+    '-out',
+    join(folder, 'cert.pem'),
+  ]);
   writeFileSync(join(folder, 'main.cf'), mainOf(folder, uid, gid));
   writeFileSync(join(folder, 'master.cf'), masterOf(port));
-  const sasl = `pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: ${folder}/sasldb2\nmech_list: PLAIN LOGIN\n`;
+  const sasl =
+    'pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: ' +
+    `${folder}/sasldb2\nmech_list: PLAIN LOGIN\n`;
   writeFileSync(join(folder, 'sasl', 'smtpd.conf'), sasl);
   run(
     '/usr/sbin/saslpasswd2',
@@ -97,7 +123,8 @@ export function startPostfix(port: number): RealPostfix {
   );
   chownSync(join(folder, 'sasldb2'), uid, gid);
   // Its master puts itself into the background, and holds what it inherits.
-  const postfix = (act: string): void => void execFileSync('/usr/sbin/postfix', ['-c', folder, act], { stdio: 'ignore' });
+  const postfix = (act: string): void =>
+    void execFileSync('/usr/sbin/postfix', ['-c', folder, act], { stdio: 'ignore' });
   postfix('start');
   onTestFinished(() => {
     postfix('stop');

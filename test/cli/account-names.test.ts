@@ -1,4 +1,7 @@
-/** What people call accounts: every verb takes it, every screen shows it, in any script and on any width of terminal. */
+/**
+ * What people call accounts: every verb takes it, every screen shows it, in any script and on any
+ * width of terminal.
+ */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
@@ -47,22 +50,65 @@ describe('the account that is meant', () => {
   });
 });
 
-/** A fleet whose accounts stand on the first host, each with a decision, two of them with an open move. */
+/**
+ * A fleet whose accounts stand on the first host, each with a decision, two of them with an open
+ * move.
+ */
 async function makeFleet(): Promise<Folder> {
   const folder = await makeFolder();
   const ledger = await openLedger(join(folder.path, 'fleet.db'));
   await ensureHosts(ledger.db, ['web-1', 'web-2']);
   for (const [index, { name, displayName }] of accounts.entries()) {
-    const about = { user_id: null, data_centre: 2, is_bot: 0, source_format: 'telethon', vault_hash: 'h', imported_at: 1 };
+    const about = {
+      user_id: null,
+      data_centre: 2,
+      is_bot: 0,
+      source_format: 'telethon',
+      vault_hash: 'h',
+      imported_at: 1,
+    };
     const key_id = `${index}`.padStart(32, '0');
     await insertAccount(ledger.db, { name, key_id, ...about, display_name: displayName });
-    await setPlacement(ledger.db, { account: name, host: 'web-1', epoch: 1, move_id: 'm', since: 1 });
-    const decision = { account: name, host: 'web-1', score: null, strategy: null, reason: 'it scores lowest of all hosts that have room' };
-    const entry = { at: 1, host: 'web-1', from_host: null, type: 'initial', score: null, strategy: null } as const;
+    await setPlacement(ledger.db, {
+      account: name,
+      host: 'web-1',
+      epoch: 1,
+      move_id: 'm',
+      since: 1,
+    });
+    const decision = {
+      account: name,
+      host: 'web-1',
+      score: null,
+      strategy: null,
+      reason: 'it scores lowest of all hosts that have room',
+    };
+    const entry = {
+      at: 1,
+      host: 'web-1',
+      from_host: null,
+      type: 'initial',
+      score: null,
+      strategy: null,
+    } as const;
     const decision_json = JSON.stringify(decision);
-    await recordHistory(ledger.db, { ...entry, account: name, reason: decision.reason, move_id: `h${index}`, decision_json });
+    await recordHistory(ledger.db, {
+      ...entry,
+      account: name,
+      reason: decision.reason,
+      move_id: `h${index}`,
+      decision_json,
+    });
     if (index > 2) continue;
-    const move = { id: `m${index}`, account: name, key_id, kind: 'rebalance', from_host: 'web-1', to_host: 'web-2', epoch: 2 } as const;
+    const move = {
+      id: `m${index}`,
+      account: name,
+      key_id,
+      kind: 'rebalance',
+      from_host: 'web-1',
+      to_host: 'web-2',
+      epoch: 2,
+    } as const;
     await insertMove(ledger.db, { ...move, decision_json, created_at: 1 });
   }
   await ledger.close();
@@ -80,26 +126,42 @@ test('every verb that takes an account takes what people call it', async () => {
   const resolved = (word: string) =>
     Promise.all(
       taking.map(async ({ verb, fields }) => {
-        const given = Object.fromEntries(fields.map(([key, { isMany }]) => [key, isMany ? [word] : word]));
-        const { limit: _, ...meant } = await meantInput(verb, { ...given, limit: [] }, { inventory });
+        const given = Object.fromEntries(
+          fields.map(([key, { isMany }]) => [key, isMany ? [word] : word]),
+        );
+        const { limit: _, ...meant } = await meantInput(
+          verb,
+          { ...given, limit: [] },
+          { inventory },
+        );
         return Object.values(meant).flat();
       }),
     );
-  for (const names of await resolved('小王')) expect(new Set(names)).toEqual(new Set(['account-0a1b2c3d']));
+  for (const names of await resolved('小王'))
+    expect(new Set(names)).toEqual(new Set(['account-0a1b2c3d']));
   for (const names of await resolved('anna')) expect(new Set(names)).toEqual(new Set(['anna']));
   await expect(resolved('小李')).rejects.toThrow('no account is called "小李"');
   await expect(resolved('Garden')).rejects.toThrow('2 accounts are called "Garden"');
   const shown = await fleet(['accounts', 'show', '小王', '--json']);
-  expect(JSON.parse(shown.stdout)).toMatchObject({ account: { name: 'account-0a1b2c3d', displayName: '小王' } });
-  expect((await fleet(['history', '--account', 'светлана ильинична'])).stdout).toContain('svetlana-11aa22 (Светлана Ильинична)');
-  expect(await fleet(['why', 'Garden'])).toMatchObject({ code: 2, stderr: expect.stringContaining('garden-55cc66') });
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    account: { name: 'account-0a1b2c3d', displayName: '小王' },
+  });
+  expect((await fleet(['history', '--account', 'светлана ильинична'])).stdout).toContain(
+    'svetlana-11aa22 (Светлана Ильинична)',
+  );
+  expect(await fleet(['why', 'Garden'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('garden-55cc66'),
+  });
 });
 
 /** As the Unicode database of another program has it. */
 function columnsByPython(lines: readonly string[]): number[] {
   const program = `import sys, json, unicodedata as u
 print(json.dumps([sum(0 if u.category(c) in ('Mn', 'Me') else 2 if u.east_asian_width(c) in 'WF' else 1 for c in line) for line in json.load(sys.stdin)]))`;
-  return JSON.parse(execFileSync('python3', ['-c', program], { input: JSON.stringify(lines), encoding: 'utf8' })) as number[];
+  return JSON.parse(
+    execFileSync('python3', ['-c', program], { input: JSON.stringify(lines), encoding: 'utf8' }),
+  ) as number[];
 }
 
 test('columns of characters are those of Unicode', () => {
@@ -124,8 +186,9 @@ test('columns of characters are those of Unicode', () => {
   expect(characters.map(columnsOf)).toEqual(columnsByPython(characters));
 });
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal obeys
-const plain = (text: string): string => text.replace(/\u001b\[[0-9;?]*[a-zA-Z]/g, '').replaceAll('\r', '');
+const plain = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal obeys
+  text.replace(/\u001b\[[0-9;?]*[a-zA-Z]/g, '').replaceAll('\r', '');
 
 test.for([60, 80, 120])(
   'screens of %d columns: nothing is wider, nobody is missing, and with --wide nothing is broken',

@@ -14,7 +14,9 @@ const sessionText = (): string =>
   `1${Buffer.concat([Buffer.from([2, 0, 13]), Buffer.from('149.154.167.5'), Buffer.from([0, 80]), randomBytes(256)]).toString('base64')}`;
 
 /** A folder with two accounts; `fleet` there must succeed. */
-async function makeFleet(): Promise<Folder & { readonly must: (...args: string[]) => Promise<string> }> {
+async function makeFleet(): Promise<
+  Folder & { readonly must: (...args: string[]) => Promise<string> }
+> {
   const folder = await makeFolder();
   const must = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await folder.fleet(args);
@@ -29,8 +31,10 @@ async function makeFleet(): Promise<Folder & { readonly must: (...args: string[]
   return { ...folder, must };
 }
 
-const onlyBackup = async (path: string): Promise<string> => join('backups', (await readdir(join(path, 'backups'))).at(-1) ?? '');
-const vaultFile = (path: string, name: string): Promise<Buffer> => readFile(join(path, 'vault', `${name}.age`));
+const onlyBackup = async (path: string): Promise<string> =>
+  join('backups', (await readdir(join(path, 'backups'))).at(-1) ?? '');
+const vaultFile = (path: string, name: string): Promise<Buffer> =>
+  readFile(join(path, 'vault', `${name}.age`));
 
 test('everything that was lost comes back, what is sound stays, and the ledger may only look until it is adopted', async () => {
   const { path, fleet, must } = await makeFleet();
@@ -58,7 +62,9 @@ test('everything that was lost comes back, what is sound stays, and the ledger m
   const refused = await fleet(['accounts', 'remove', 'anna', '--yes']);
   expect([refused.code, refused.stderr]).toEqual([
     3,
-    expect.stringMatching(/^✗ this ledger is an old copy and read-only: it was restored from fleet-shop-\S+\.age\n {2}→ .* fleet adopt\n$/),
+    expect.stringMatching(
+      /^✗ this ledger is an old copy and read-only: it was restored from fleet-shop-\S+\.age\n {2}→ .* fleet adopt\n$/,
+    ),
   ]);
 });
 
@@ -74,7 +80,10 @@ test('the ledger that is in use stays beside the restored one, and the lock of a
   await ledger.close();
   await must('restore', backup, '--yes');
   const names = (await readdir(path)).filter((name) => name.startsWith('fleet.db')).sort();
-  expect(names).toEqual(['fleet.db', expect.stringMatching(/^fleet\.db\.before-restore-\d{8}T\d{6}Z$/)]);
+  expect(names).toEqual([
+    'fleet.db',
+    expect.stringMatching(/^fleet\.db\.before-restore-\d{8}T\d{6}Z$/),
+  ]);
   expect(await must('accounts', 'list')).toMatch(/anna[\s\S]*ben/);
 });
 
@@ -82,7 +91,10 @@ test('a damaged ledger is set aside as it is', async () => {
   const { path, must } = await makeFleet();
   await must('backup');
   const backup = await onlyBackup(path);
-  await writeFile(join(path, 'fleet.db'), 'not a ledger at all, but long enough to be looked at as a header of one'.repeat(20));
+  await writeFile(
+    join(path, 'fleet.db'),
+    'not a ledger at all, but long enough to be looked at as a header of one'.repeat(20),
+  );
   await rm(join(path, 'fleet.db-wal'), { force: true });
   await must('restore', backup, '--yes');
   expect(await must('accounts', 'list')).toMatch(/anna[\s\S]*ben/);
@@ -104,13 +116,29 @@ test('what cannot be restored says why, and changes nothing', async () => {
     const { code: got, stderr } = await fleet(args);
     expect([got, stderr]).toEqual([code, expect.stringMatching(said)]);
   };
-  await fails(['restore', 'cut.age', '--yes'], 3, /The backup DIR\/cut\.age is damaged, cut off, or none of fleet's/);
-  await fails(['restore', 'foreign.age', '--yes'], 3, /The backup DIR\/foreign\.age is damaged, cut off, or none of fleet's/);
-  await fails(['restore', 'missing.age', '--yes'], 3, /The backup DIR\/missing\.age cannot be read: no such file or directory/);
+  await fails(
+    ['restore', 'cut.age', '--yes'],
+    3,
+    /The backup DIR\/cut\.age is damaged, cut off, or none of fleet's/,
+  );
+  await fails(
+    ['restore', 'foreign.age', '--yes'],
+    3,
+    /The backup DIR\/foreign\.age is damaged, cut off, or none of fleet's/,
+  );
+  await fails(
+    ['restore', 'missing.age', '--yes'],
+    3,
+    /The backup DIR\/missing\.age cannot be read: no such file or directory/,
+  );
   await writeFile(join(path, 'vault.key'), await readFile(join(other.path, 'vault.key')));
   await fails(['restore', file, '--yes'], 2, /The vault key does not open the backup/);
   await writeFile(join(path, 'vault.key'), key);
-  await fails(['backup', '--keep', '0'], 2, /--keep must be a whole number from 1 to 100000 \(got "0"\)/);
+  await fails(
+    ['backup', '--keep', '0'],
+    2,
+    /--keep must be a whole number from 1 to 100000 \(got "0"\)/,
+  );
   await fails(['restore', file], 2, /confirmation needed/);
   expect(await must('accounts', 'list', '--json')).toBe(before);
   expect((await readdir(path)).filter((each) => each.startsWith('.restore'))).toEqual([]);
@@ -121,7 +149,12 @@ test('only the newest are kept, and only those of this fleet', async () => {
   await must('backup');
   const [first = ''] = await readdir(join(path, 'backups'));
   await writeFile(join(path, 'backups', 'fleet-other-20200101T000000Z.age'), 'of another fleet');
-  await vi.waitUntil(() => Date.now() % 1000 < 300 && !first.includes(new Date().toISOString().replace(/[-:]/g, '').slice(0, 15)), 5000);
+  await vi.waitUntil(
+    () =>
+      Date.now() % 1000 < 300 &&
+      !first.includes(new Date().toISOString().replace(/[-:]/g, '').slice(0, 15)),
+    5000,
+  );
   expect(await must('backup', '--keep', '1')).toContain(`1 older removed: ${first}`);
   expect((await readdir(join(path, 'backups'))).sort()).toHaveLength(2);
 });
@@ -143,13 +176,18 @@ test.skipIf(process.getuid?.() !== 0)(
   async () => {
     const { path, fleet } = await makeFleet();
     const small = join(path, 'small');
-    const run = async (argv: readonly string[]): Promise<void> => expect(await tryCommand(argv)).toMatchObject({ code: 0 });
+    const run = async (argv: readonly string[]): Promise<void> =>
+      expect(await tryCommand(argv)).toMatchObject({ code: 0 });
     await mkdir(small);
     for (const size of ['64k', '384k']) {
       await run(['mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', small]);
       try {
         const { code, stderr } = await fleet(['backup', '--to', 'small']);
-        expect([size, code, stderr]).toEqual([size, 3, expect.stringMatching(/^✗ .*DIR\/small.*(?:disk is full|no space left)/)]);
+        expect([size, code, stderr]).toEqual([
+          size,
+          3,
+          expect.stringMatching(/^✗ .*DIR\/small.*(?:disk is full|no space left)/),
+        ]);
         expect(stderr).not.toContain('fleet.db');
         expect(await readdir(small)).toEqual([]);
       } finally {
@@ -167,7 +205,10 @@ test('a backup of another fleet with the same key is refused, and nothing of it 
   await writeFile(join(path, 'inventory.yaml'), inventory.replace('fleet: shop', 'fleet: other'));
   await rm(join(path, 'vault', 'anna.age'));
   const { code, stderr } = await fleet(['restore', backup, '--yes']);
-  expect([code, stderr]).toEqual([3, expect.stringMatching(/is of the fleet "shop", and this inventory is "other"/)]);
+  expect([code, stderr]).toEqual([
+    3,
+    expect.stringMatching(/is of the fleet "shop", and this inventory is "other"/),
+  ]);
   expect((await readdir(join(path, 'vault'))).includes('anna.age')).toBe(false);
   expect((await readdir(path)).filter((name) => name.startsWith('.restore'))).toEqual([]);
 });

@@ -22,7 +22,10 @@ interface Case {
 }
 
 /** Without the fields that are not given, both streams must be empty. */
-async function check(run: Awaited<ReturnType<typeof makeFolder>>['fleet'], expected: Case): Promise<void> {
+async function check(
+  run: Awaited<ReturnType<typeof makeFolder>>['fleet'],
+  expected: Case,
+): Promise<void> {
   const { code, stdout, stderr } = await run(expected.args);
   expect({ args: expected.args, code, stderr: code === expected.code ? '' : stderr }).toEqual({
     args: expected.args,
@@ -44,13 +47,20 @@ const session = `1${Buffer.concat([Buffer.from([2, 0, 13]), Buffer.from('149.154
 const error = (message: string, hint: string): string => `✗ ${message}\n  → ${hint}\n`;
 
 describe('what is asked for wrongly ends with code 2 and says what to do', () => {
-  const unknownAccount = error('no such account: anna', 'fleet accounts list shows those that were imported');
+  const unknownAccount = error(
+    'no such account: anna',
+    'fleet accounts list shows those that were imported',
+  );
   test.for<Case>([
     { args: ['frobnicate'], code: 2, stderr: /^✗ unknown command 'frobnicate'\n {2}→ / },
     { args: ['status', '--frobnicate'], code: 2, stderr: /unknown option '--frobnicate'/ },
     { args: [], code: 2, stderr: /^Usage: fleet / },
     { args: ['allocate'], code: 2, stderr: error('which accounts?', 'name them, or use --all') },
-    { args: ['allocate', 'anna', '--all'], code: 2, stderr: error('both --all and names were given', 'use one of the two') },
+    {
+      args: ['allocate', 'anna', '--all'],
+      code: 2,
+      stderr: error('both --all and names were given', 'use one of the two'),
+    },
     { args: ['allocate', 'anna', '--yes'], code: 2, stderr: unknownAccount },
     {
       args: ['allocate', '--all', '--strategy', 'luck'],
@@ -64,20 +74,35 @@ describe('what is asked for wrongly ends with code 2 and says what to do', () =>
     {
       args: ['history', '--lines', 'x'],
       code: 2,
-      stderr: error('--lines must be a whole number from 1 to 100000 (got "x")', 'for example --lines 20'),
+      stderr: error(
+        '--lines must be a whole number from 1 to 100000 (got "x")',
+        'for example --lines 20',
+      ),
     },
-    { args: ['init', '--limit', 'nowhere'], code: 2, stderr: /^✗ No host matches "nowhere"\n {2}→ / },
+    {
+      args: ['init', '--limit', 'nowhere'],
+      code: 2,
+      stderr: /^✗ No host matches "nowhere"\n {2}→ /,
+    },
     {
       args: ['scripts', 'show', 'welcom'],
       code: 2,
-      stderr: /^✗ There is no script welcom \(did you mean "welcome"\?\)\n {2}→ Scripts are: faq-desk, support-desk, welcome\. /,
+      stderr:
+        /^✗ There is no script welcom \(did you mean "welcome"\?\)\n {2}→ Scripts are: faq-desk, support-desk, welcome\. /,
     },
     {
       args: ['scripts', 'test', 'welcome', 'nowhere.yaml'],
       code: 2,
-      stderr: error('The transcript nowhere.yaml cannot be read', 'Check the path: it has to lead to a file of at most 1048576 bytes.'),
+      stderr: error(
+        'The transcript nowhere.yaml cannot be read',
+        'Check the path: it has to lead to a file of at most 1048576 bytes.',
+      ),
     },
-    { args: ['ssh', 'nowhere'], code: 2, stderr: error('no such host: nowhere', 'fleet hosts list shows the known ones') },
+    {
+      args: ['ssh', 'nowhere'],
+      code: 2,
+      stderr: error('no such host: nowhere', 'fleet hosts list shows the known ones'),
+    },
     {
       args: ['exec', 'web-1', '--timeout', '0', '--', 'true'],
       code: 2,
@@ -102,10 +127,18 @@ web-2  unbootstrapped  0/5       -      -    never  -   run: fleet init --limit 
 No accounts yet: fleet accounts import FILE...
 `,
     },
-    { args: ['accounts', 'list'], code: 0, stdout: 'No accounts yet: fleet accounts import FILE...\n' },
+    {
+      args: ['accounts', 'list'],
+      code: 0,
+      stdout: 'No accounts yet: fleet accounts import FILE...\n',
+    },
     { args: ['history'], code: 0, stdout: 'No decisions yet: fleet allocate makes the first.\n' },
     { args: ['moves'], code: 0, stdout: 'No open moves.\n' },
-    { args: ['allocate', '--all', '--yes'], code: 0, stdout: 'No accounts yet: fleet accounts import FILE...\n' },
+    {
+      args: ['allocate', '--all', '--yes'],
+      code: 0,
+      stdout: 'No accounts yet: fleet accounts import FILE...\n',
+    },
     { args: ['--version'], code: 0, stdout: /^\d+\.\d+\.\d+\n$/ },
   ])('$args', async (expected) => {
     await check((await makeFolder()).fleet, expected);
@@ -114,8 +147,23 @@ No accounts yet: fleet accounts import FILE...
   test('every look gives one JSON document of version 1', async () => {
     const { fleet } = await makeFolder();
     for (const [args, fields] of [
-      [['status'], { command: 'status', fleet: 'shop', hosts: [{ name: 'web-1' }, { name: 'web-2' }], accounts: [], openMoves: [] }],
-      [['hosts', 'list'], { command: 'hosts list', hosts: [{ name: 'web-1', state: 'unbootstrapped' }, { name: 'web-2' }] }],
+      [
+        ['status'],
+        {
+          command: 'status',
+          fleet: 'shop',
+          hosts: [{ name: 'web-1' }, { name: 'web-2' }],
+          accounts: [],
+          openMoves: [],
+        },
+      ],
+      [
+        ['hosts', 'list'],
+        {
+          command: 'hosts list',
+          hosts: [{ name: 'web-1', state: 'unbootstrapped' }, { name: 'web-2' }],
+        },
+      ],
       [['accounts', 'list'], { command: 'accounts list', accounts: [] }],
       [['history'], { command: 'history', history: [] }],
       [['moves'], { command: 'moves', moves: [] }],
@@ -134,7 +182,12 @@ No accounts yet: fleet accounts import FILE...
       command: 'why',
       ok: false,
       errors: [
-        { code: 'usage', message: 'no such account: anna', hint: 'fleet accounts list shows those that were imported', account: 'anna' },
+        {
+          code: 'usage',
+          message: 'no such account: anna',
+          hint: 'fleet accounts list shows those that were imported',
+          account: 'anna',
+        },
       ],
     });
   });
@@ -153,7 +206,9 @@ describe('the inventory', () => {
   });
 
   test('has mistakes: all of them are named with their places', async () => {
-    const { fleet } = await makeFolder(inventory.replace('fleet: shop', 'flet: shop').replace('192.0.2.1', '"a b"'));
+    const { fleet } = await makeFolder(
+      inventory.replace('fleet: shop', 'flet: shop').replace('192.0.2.1', '"a b"'),
+    );
     const { code, stderr } = await fleet(['status']);
     expect(code).toBe(2);
     expect(stderr).toContain('inventory.yaml has 3 mistakes');
@@ -176,7 +231,11 @@ describe('the vault key', () => {
   test('is made once and never overwritten', async () => {
     const { fleet } = await makeFolder();
     expect((await fleet(['vault', 'create-key'])).code).toBe(0);
-    await check(fleet, { args: ['vault', 'create-key'], code: 2, stderr: /The vault key DIR\/vault\.key exists already/ });
+    await check(fleet, {
+      args: ['vault', 'create-key'],
+      code: 2,
+      stderr: /The vault key DIR\/vault\.key exists already/,
+    });
   });
 
   test('is missing: an import names it, stores nothing and shows no secret', async () => {
@@ -193,7 +252,11 @@ describe('the vault key', () => {
     const { fleet, path } = await makeFolder();
     await fleet(['vault', 'create-key']);
     await writeFile(join(path, 'anna.txt'), session);
-    await check(fleet, { args: ['accounts', 'import', 'anna.txt', '--yes'], code: 0, stdout: /anna\s+imported/ });
+    await check(fleet, {
+      args: ['accounts', 'import', 'anna.txt', '--yes'],
+      code: 0,
+      stdout: /anna\s+imported/,
+    });
     const { code, stderr } = await fleet(['allocate', '--all', '--dry-run']);
     expect(code).toBe(3);
     expect(stderr).toContain('fleet init');
@@ -239,7 +302,12 @@ test('one bad file hides no other, and why it was refused is a stable code in th
   ]);
   expect(code).toBe(3);
   expect(JSON.parse(stdout).files).toMatchObject([
-    { path: 'bad.session', result: 'refused', code: 'session-file', refusal: expect.stringMatching(/^(CORRUPT|WRONG_TABLES)$/) },
+    {
+      path: 'bad.session',
+      result: 'refused',
+      code: 'session-file',
+      refusal: expect.stringMatching(/^(CORRUPT|WRONG_TABLES)$/),
+    },
     { path: 'good.session', result: 'imported', code: null, refusal: null },
     { path: 'anna.txt', result: expect.stringMatching(/^(imported|refused)$/) },
   ]);
@@ -266,7 +334,15 @@ test('on a terminal states are coloured, unless NO_COLOR is set', async () => {
   const { path } = await makeFolder();
   const program = new URL('../../bin/fleet', import.meta.url).pathname;
   const onTerminal = (before: string) =>
-    tryCommand(['script', '-qec', `env -u FORCE_COLOR ${before} TERM=xterm-256color ${program} status`, '/dev/null'], { cwd: path });
+    tryCommand(
+      [
+        'script',
+        '-qec',
+        `env -u FORCE_COLOR ${before} TERM=xterm-256color ${program} status`,
+        '/dev/null',
+      ],
+      { cwd: path },
+    );
   const colour = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`);
   expect((await onTerminal('-u NO_COLOR -u CI')).stdout).toMatch(colour);
   expect((await onTerminal('NO_COLOR=1')).stdout).not.toMatch(colour);
@@ -291,7 +367,9 @@ test('a ledger that turns out to be damaged while it is read is no bug of fleet'
   const { fleet, path } = await makeFolder();
   const file = join(path, 'fleet.db');
   const ledger = await openLedger(file);
-  const { rows } = await sql<{ rootpage: number }>`SELECT rootpage FROM sqlite_master WHERE tbl_name = 'history' AND rootpage > 0`.execute(
+  const { rows } = await sql<{
+    rootpage: number;
+  }>`SELECT rootpage FROM sqlite_master WHERE tbl_name = 'history' AND rootpage > 0`.execute(
     ledger.db,
   );
   await sql`PRAGMA wal_checkpoint(TRUNCATE)`.execute(ledger.db);
@@ -299,6 +377,10 @@ test('a ledger that turns out to be damaged while it is read is no bug of fleet'
   const content = await readFile(file);
   for (const { rootpage } of rows) content.fill(0xff, (rootpage - 1) * 4096, rootpage * 4096);
   await writeFile(file, content);
-  await check(fleet, { args: ['history'], code: 3, stderr: /^✗ ledger DIR\/fleet\.db: is damaged or not a ledger\n {2}→ / });
+  await check(fleet, {
+    args: ['history'],
+    code: 3,
+    stderr: /^✗ ledger DIR\/fleet\.db: is damaged or not a ledger\n {2}→ /,
+  });
   expect((await fleet(['status'])).code).toBe(0);
 });

@@ -9,7 +9,12 @@ import { makeFolder } from './fleet-command.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 test('what is wrong comes first, what hosts have in common is said once, and remedies name whom they are for', () => {
-  const finding = (where: string, level: Finding['level'], text: string, remedy = ''): Finding => ({ where, level, text, remedy });
+  const finding = (where: string, level: Finding['level'], text: string, remedy = ''): Finding => ({
+    where,
+    level,
+    text,
+    remedy,
+  });
   const text = formatFindings([
     finding('here', 'ok', 'the ledger is sound'),
     finding('h1', 'warning', 'an upgrade waits for a reboot', 'fleet exec h1 -- reboot'),
@@ -40,7 +45,8 @@ hosts: { web-1: { address: 127.0.0.1, ssh: { port: 1, connect_timeout: 1s } } }
   expect(bare.code).toBe(3);
   const critical = bare.findings.filter(({ level }) => level === 'critical');
   expect(critical.map(({ where }) => where)).toEqual(['here', 'here', 'web-1']);
-  for (const { remedy } of bare.findings.filter(({ level }) => level !== 'ok')) expect(remedy).not.toBe('');
+  for (const { remedy } of bare.findings.filter(({ level }) => level !== 'ok'))
+    expect(remedy).not.toBe('');
   expect(critical[0]?.text).toContain('vault.key');
   expect(critical[1]?.text).toContain('API_HASH');
 
@@ -49,13 +55,24 @@ hosts: { web-1: { address: 127.0.0.1, ssh: { port: 1, connect_timeout: 1s } } }
   await chmod(join(path, 'vault'), 0o755);
   await chmod(join(path, 'vault.key'), 0o644);
   const open = await findingsOf({ API_HASH: 'x' });
-  expect(open.findings.find(({ text }) => text.includes('vault.key'))).toMatchObject({ where: 'here', level: 'critical' });
+  expect(open.findings.find(({ text }) => text.includes('vault.key'))).toMatchObject({
+    where: 'here',
+    level: 'critical',
+  });
   await chmod(join(path, 'vault.key'), 0o600);
   const mended = await findingsOf({ API_HASH: 'x' });
-  expect(mended.findings.filter(({ where, level }) => where === 'here' && level === 'critical')).toEqual([]);
+  expect(
+    mended.findings.filter(({ where, level }) => where === 'here' && level === 'critical'),
+  ).toEqual([]);
   expect(mended.findings).toContainEqual(
-    expect.objectContaining({ level: 'warning', text: expect.stringContaining('others may look into') }),
+    expect.objectContaining({
+      level: 'warning',
+      text: expect.stringContaining('others may look into'),
+    }),
   );
-  await writeFile(join(path, 'fleet.db'), 'not a ledger, and long enough to look like one'.repeat(40));
+  await writeFile(
+    join(path, 'fleet.db'),
+    'not a ledger, and long enough to look like one'.repeat(40),
+  );
   expect((await fleet(['doctor'])).stderr).toContain('damaged or not a ledger');
 });

@@ -1,4 +1,7 @@
-/** Every account of the ledger is on every screen, in whatever state and wherever it is; what its host's silence hides is unknown, and since when. */
+/**
+ * Every account of the ledger is on every screen, in whatever state and wherever it is; what its
+ * host's silence hides is unknown, and since when.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
@@ -11,8 +14,23 @@ import { makeFolder } from './fleet-command.ts';
 vi.setConfig({ testTimeout: 240_000 });
 
 /** What a worker has said; of a silent host nobody knows it now. */
-const reported: readonly AccountState[] = ['placed', 'online', 'reconnecting', 'flood-wait', 'offline', 'held', 'stopped', 'contained'];
-const final: readonly AccountState[] = ['needs-login', 'duplicated', 'banned', 'misconfigured', 'removing'];
+const reported: readonly AccountState[] = [
+  'placed',
+  'online',
+  'reconnecting',
+  'flood-wait',
+  'offline',
+  'held',
+  'stopped',
+  'contained',
+];
+const final: readonly AccountState[] = [
+  'needs-login',
+  'duplicated',
+  'banned',
+  'misconfigured',
+  'removing',
+];
 const silentSinceMs = Date.UTC(2026, 10, 29, 8, 15);
 
 test('status, accounts, top and the report', async () => {
@@ -23,11 +41,21 @@ test('status, accounts, top and the report', async () => {
   await recordUnreachable(ledger.db, 'web-2', silentSinceMs);
   const places = ['web-1', 'web-2', 'web-9', null] as const;
   const states = [...reported, ...final, 'stored', 'detached'] as const;
-  const all = places.flatMap((host) => states.map((state) => ({ name: `${state}-${host ?? 'nowhere'}`, host, state })));
+  const all = places.flatMap((host) =>
+    states.map((state) => ({ name: `${state}-${host ?? 'nowhere'}`, host, state })),
+  );
   for (const [index, { name, host, state }] of all.entries()) {
-    const about = { user_id: null, data_centre: 2, is_bot: 0, source_format: 'telethon', vault_hash: 'h', imported_at: 1 };
+    const about = {
+      user_id: null,
+      data_centre: 2,
+      is_bot: 0,
+      source_format: 'telethon',
+      vault_hash: 'h',
+      imported_at: 1,
+    };
     await insertAccount(ledger.db, { name, key_id: `${index}`.padStart(32, '0'), ...about });
-    if (host !== null) await setPlacement(ledger.db, { account: name, host, epoch: 1, move_id: 'm', since: 1 });
+    if (host !== null)
+      await setPlacement(ledger.db, { account: name, host, epoch: 1, move_id: 'm', since: 1 });
     await setAccountState(ledger.db, name, state, '', 1);
   }
   await ledger.close();
@@ -37,8 +65,12 @@ test('status, accounts, top and the report', async () => {
     const { accounts } = JSON.parse((await fleet([...screen, '--json'])).stdout) as {
       accounts: { name: string; state: string; reason: string }[];
     };
-    expect(accounts.map(({ name }) => name).toSorted()).toEqual(all.map(({ name }) => name).toSorted());
-    const hidden = accounts.filter(({ name }) => name.endsWith('-web-2') && reported.some((state) => name === `${state}-web-2`));
+    expect(accounts.map(({ name }) => name).toSorted()).toEqual(
+      all.map(({ name }) => name).toSorted(),
+    );
+    const hidden = accounts.filter(
+      ({ name }) => name.endsWith('-web-2') && reported.some((state) => name === `${state}-web-2`),
+    );
     expect(hidden).toHaveLength(reported.length);
     for (const { name, state, reason } of hidden)
       expect([screen, name, state, reason]).toEqual([

@@ -18,10 +18,16 @@ hosts: { web-1: { address: 192.0.2.1 }, web-2: { address: 192.0.2.2 } }
 /** What the tests' own terminal says is none of the command's business. */
 const unset = ['FLEET_INVENTORY', 'FLEET_DEBUG', 'SSH_AUTH_SOCK', 'FORCE_COLOR'];
 
-/** A folder of an operator. `fleet` runs the command there, without a terminal; the folder is written as DIR in what it prints. */
+/**
+ * A folder of an operator. `fleet` runs the command there, without a terminal; the folder is
+ * written as DIR in what it prints.
+ */
 export interface Folder {
   readonly path: string;
-  readonly fleet: (args: readonly string[], env?: Readonly<Record<string, string>>) => Promise<CommandResult>;
+  readonly fleet: (
+    args: readonly string[],
+    env?: Readonly<Record<string, string>>,
+  ) => Promise<CommandResult>;
 }
 
 /** Removed when the test has ended. `text` null: without an inventory. */
@@ -32,7 +38,12 @@ export async function makeFolder(text: string | null = inventory): Promise<Folde
   const plain = (said: string): string => said.replaceAll(path, 'DIR');
   const fleet: Folder['fleet'] = async (args, env = {}) => {
     const surroundings = { HOME: path, COLUMNS: '80', ...env };
-    const argv = ['env', ...unset.filter((name) => !(name in env)).flatMap((name) => ['-u', name]), program, ...args];
+    const argv = [
+      'env',
+      ...unset.filter((name) => !(name in env)).flatMap((name) => ['-u', name]),
+      program,
+      ...args,
+    ];
     const { code, stdout, stderr } = await tryCommand(argv, { cwd: path, env: surroundings });
     return { code, stdout: plain(stdout), stderr: plain(stderr) };
   };

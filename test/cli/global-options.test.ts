@@ -24,24 +24,43 @@ const colour = new RegExp(`${String.fromCharCode(27)}\\[`);
 
 async function insertAnna({ path }: Folder, reason: string): Promise<void> {
   const ledger = await openLedger(join(path, 'fleet.db'));
-  const about = { user_id: null, data_centre: 2, is_bot: 0, source_format: 'telethon', vault_hash: 'h', imported_at: 1 };
-  await insertAccount(ledger.db, { name: 'anna', key_id: '0'.repeat(32), ...about, display_name: null });
+  const about = {
+    user_id: null,
+    data_centre: 2,
+    is_bot: 0,
+    source_format: 'telethon',
+    vault_hash: 'h',
+    imported_at: 1,
+  };
+  await insertAccount(ledger.db, {
+    name: 'anna',
+    key_id: '0'.repeat(32),
+    ...about,
+    display_name: null,
+  });
   await setAccountState(ledger.db, 'anna', 'offline', reason, 1);
   await ledger.close();
 }
 
 const tries: Readonly<Record<string, Try>> = {
-  '--version': async ({ fleet }) => expect((await fleet(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\S*\n$/),
+  '--version': async ({ fleet }) =>
+    expect((await fleet(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\S*\n$/),
   '--inventory': async ({ path, fleet }) => {
     await writeFile(join(path, 'other.yaml'), closed.replace('fleet: shop', 'fleet: other'));
     expect((await fleet(['-i', 'other.yaml', 'status'])).stdout).toContain('other: ');
-    expect((await fleet(['status'], { FLEET_INVENTORY: join(path, 'other.yaml') })).stdout).toContain('other: ');
+    expect(
+      (await fleet(['status'], { FLEET_INVENTORY: join(path, 'other.yaml') })).stdout,
+    ).toContain('other: ');
   },
   '--limit': async ({ fleet }) => {
     const { stdout } = await fleet(['hosts', 'list', '--limit', 'web-*', '-l', '!web-1']);
     expect([stdout.includes('web-2'), stdout.includes('web-1')]).toEqual([true, false]);
   },
-  '--json': async ({ fleet }) => expect(JSON.parse((await fleet(['status', '--json'])).stdout)).toMatchObject({ version: 1, ok: true }),
+  '--json': async ({ fleet }) =>
+    expect(JSON.parse((await fleet(['status', '--json'])).stdout)).toMatchObject({
+      version: 1,
+      ok: true,
+    }),
   '--events': async ({ fleet }) => {
     const { stderr } = await fleet(['check', '--stage', 'host', '--events', '--json']);
     const events = stderr
@@ -49,24 +68,33 @@ const tries: Readonly<Record<string, Try>> = {
       .split('\n')
       .map((line) => JSON.parse(line) as { version: number; kind: string });
     expect(events.length).toBeGreaterThan(0);
-    for (const event of events) expect(event).toMatchObject({ version: 1, kind: expect.any(String) });
+    for (const event of events)
+      expect(event).toMatchObject({ version: 1, kind: expect.any(String) });
   },
   '--wide': async (folder) => {
     await insertAnna(folder, 'because '.repeat(20));
     const widest = async (...more: string[]) =>
-      Math.max(...(await folder.fleet(['accounts', 'list', ...more], { COLUMNS: '80' })).stdout.split('\n').map((line) => line.length));
+      Math.max(
+        ...(await folder.fleet(['accounts', 'list', ...more], { COLUMNS: '80' })).stdout
+          .split('\n')
+          .map((line) => line.length),
+      );
     expect(await widest('--wide')).toBeGreaterThan(150);
   },
   '--no-color': async (folder) => {
     await insertAnna(folder, '');
     expect((await folder.fleet(['accounts', 'list'], { FORCE_COLOR: '1' })).stdout).toMatch(colour);
-    expect((await folder.fleet(['accounts', 'list', '--no-color'], { FORCE_COLOR: '1' })).stdout).not.toMatch(colour);
+    expect(
+      (await folder.fleet(['accounts', 'list', '--no-color'], { FORCE_COLOR: '1' })).stdout,
+    ).not.toMatch(colour);
   },
   // What it does on a terminal is in pager.test.ts.
   '--no-pager': async ({ fleet }) => expect((await fleet(['status', '--no-pager'])).code).toBe(0),
   '--quiet': async ({ fleet }) => {
     const said = async (...more: string[]) =>
-      (await fleet(['check', '--stage', 'host', ...more])).stderr.split('\n').filter((line) => /^\d\d:\d\d:\d\d /.test(line));
+      (await fleet(['check', '--stage', 'host', ...more])).stderr
+        .split('\n')
+        .filter((line) => /^\d\d:\d\d:\d\d /.test(line));
     expect((await said()).length).toBeGreaterThan(0);
     expect(await said('--quiet')).toEqual([]);
     // Errors stay.
@@ -75,7 +103,8 @@ const tries: Readonly<Record<string, Try>> = {
   '--verbose': async ({ path, fleet }) => {
     await fleet(['vault', 'create-key']);
     await writeFile(join(path, 'x.txt'), 'nonsense');
-    const said = async (...more: string[]) => (await fleet(['accounts', 'import', 'x.txt', '--yes', ...more])).stderr;
+    const said = async (...more: string[]) =>
+      (await fleet(['accounts', 'import', 'x.txt', '--yes', ...more])).stderr;
     expect(await said()).not.toContain('reading file 1 of 1');
     expect(await said('--verbose')).toContain('reading file 1 of 1');
   },
@@ -121,7 +150,10 @@ test('ls is list, wherever there is one, and says the same', async () => {
   await mkdir(join(folder.path, 'backups'));
   for (const list of lists) {
     const words = [list.parent?.name() ?? ''];
-    const [long, short] = [await folder.fleet([...words, 'list']), await folder.fleet([...words, 'ls'])];
+    const [long, short] = [
+      await folder.fleet([...words, 'list']),
+      await folder.fleet([...words, 'ls']),
+    ];
     expect({ words, ...short }).toEqual({ words, ...long });
   }
 });

@@ -1,4 +1,7 @@
-/** Long commands about the operator's own files, interrupted on a pseudo-terminal: what was done is kept and known, nothing half done is left. */
+/**
+ * Long commands about the operator's own files, interrupted on a pseudo-terminal: what was done is
+ * kept and known, nothing half done is left.
+ */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -41,14 +44,19 @@ async function expectInterrupted(run: OnTerminal, said: RegExp): Promise<void> {
   expect(await run.ends()).toBe(130);
   expect(run.shown()).toContain('stopping after the acts that are under way');
   expect(run.shown()).toMatch(said);
-  expect(run.shown().lastIndexOf(cursorShown)).toBeGreaterThanOrEqual(run.shown().lastIndexOf(cursorHidden));
+  expect(run.shown().lastIndexOf(cursorShown)).toBeGreaterThanOrEqual(
+    run.shown().lastIndexOf(cursorHidden),
+  );
 }
 
 async function known(): Promise<number> {
-  const { accounts } = JSON.parse((await folder.fleet(['accounts', 'list', '--json'])).stdout) as { accounts: unknown[] };
+  const { accounts } = JSON.parse((await folder.fleet(['accounts', 'list', '--json'])).stdout) as {
+    accounts: unknown[];
+  };
   return accounts.length;
 }
-const inVault = async (): Promise<number> => (await readdir(join(folder.path, 'vault'))).filter((name) => /^a\d+\.age$/.test(name)).length;
+const inVault = async (): Promise<number> =>
+  (await readdir(join(folder.path, 'vault'))).filter((name) => /^a\d+\.age$/.test(name)).length;
 
 /** A folder whose name begins so appears there: the command has begun its work. */
 async function appears(directory: string, prefix: string): Promise<void> {
@@ -57,7 +65,8 @@ async function appears(directory: string, prefix: string): Promise<void> {
     if (Date.now() > deadline) throw new Error(`${directory}/${prefix}... never came`);
   }
 }
-const hidden = async (directory: string): Promise<string[]> => (await readdir(directory)).filter((name) => name.startsWith('.'));
+const hidden = async (directory: string): Promise<string[]> =>
+  (await readdir(directory)).filter((name) => name.startsWith('.'));
 
 test('import: what was read is in vault and ledger, the rest is named, and the same command goes on; backup and restore leave nothing', async () => {
   const importing = start('accounts', 'import', ...files, '--yes');
@@ -98,6 +107,8 @@ test('import: what was read is in vault and ledger, the rest is named, and the s
   restoring.type(ctrlC);
   await expectInterrupted(restoring, /nothing was restored/);
   expect(await hidden(folder.path)).toEqual([]);
-  expect((await readdir(folder.path)).filter((file) => file.includes('before-restore'))).toEqual([]);
+  expect((await readdir(folder.path)).filter((file) => file.includes('before-restore'))).toEqual(
+    [],
+  );
   expect(await known()).toBe(sessions);
 });

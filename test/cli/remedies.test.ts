@@ -27,10 +27,14 @@ test.for<[AccountState, RegExp | null]>([
 
 test('a state is named once with all its accounts, many are not listed, and all being well says nothing', () => {
   expect(formatRemedies([account('anna', 'online'), account('ben', 'stopped')])).toBe('');
-  const some = formatRemedies([account('anna', 'banned'), account('ben', 'online'), account('carla', 'banned')]);
+  const some = formatRemedies([
+    account('anna', 'banned'),
+    account('ben', 'online'),
+    account('carla', 'banned'),
+  ]);
   expect(some).toContain('fleet accounts remove anna carla');
   expect(some.split('\n')).toHaveLength(2);
-  expect(formatRemedies(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => account(name, 'banned')))).toContain(
-    'fleet accounts remove ACCOUNT...',
-  );
+  expect(
+    formatRemedies(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => account(name, 'banned'))),
+  ).toContain('fleet accounts remove ACCOUNT...');
 });

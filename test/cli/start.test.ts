@@ -1,4 +1,7 @@
-/** What every start of the command line loads: the verbs, and no library or query that only some of them need. */
+/**
+ * What every start of the command line loads: the verbs, and no library or query that only some of
+ * them need.
+ */
 import { readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import { expect, test } from 'vitest';
@@ -7,7 +10,9 @@ const root = join(import.meta.dirname, '..', '..');
 
 /** Modules that the file loads at once: neither types nor `import()`. */
 function loadedBy(path: string): string[] {
-  const statements = readFileSync(join(root, path), 'utf8').matchAll(/^(?:import|export)\b([^;]*?)\bfrom '([^']+)';/gms);
+  const statements = readFileSync(join(root, path), 'utf8').matchAll(
+    /^(?:import|export)\b([^;]*?)\bfrom '([^']+)';/gms,
+  );
   return [...statements].flatMap(([, what = '', name = '']) => {
     const names = /\{([^}]*)\}/
       .exec(what)?.[1]
@@ -15,7 +20,8 @@ function loadedBy(path: string): string[] {
       .map((each) => each.trim())
       .filter((each) => each !== '');
     const isOnlyTypes =
-      /^\s*type\s/.test(what) || (names !== undefined && names.length > 0 && names.every((each) => each.startsWith('type ')));
+      /^\s*type\s/.test(what) ||
+      (names !== undefined && names.length > 0 && names.every((each) => each.startsWith('type ')));
     return isOnlyTypes ? [] : [name.startsWith('.') ? normalize(join(path, '..', name)) : name];
   });
 }
@@ -27,11 +33,22 @@ test('a start loads no library but those that read the command line, and nothing
     for (const next of loadedBy(path)) if (!way.has(next)) way.set(next, `${next} < ${how}`);
   }
   const libraries = [...way].filter(([name]) => !name.endsWith('.ts') && !name.startsWith('node:'));
-  expect(libraries.map(([name, how]) => (['chalk', 'commander'].includes(name) ? name : how)).toSorted()).toEqual(['chalk', 'commander']);
+  expect(
+    libraries.map(([name, how]) => (['chalk', 'commander'].includes(name) ? name : how)).toSorted(),
+  ).toEqual(['chalk', 'commander']);
   // Milliseconds each: what needs one loads it then.
-  const costly = ['node:crypto', 'node:child_process', 'node:http', 'node:https', 'node:net', 'node:tls', 'node:zlib'];
+  const costly = [
+    'node:crypto',
+    'node:child_process',
+    'node:http',
+    'node:https',
+    'node:net',
+    'node:tls',
+    'node:zlib',
+  ];
   expect(costly.flatMap((name) => way.get(name) ?? [])).toEqual([]);
-  const heavy = /^src\/(?:ledger\/(?:queries|engines|migrations)|remote\/(?:ssh2|openssh)|steps|sessions|vault|report|channels)\//;
+  const heavy =
+    /^src\/(?:ledger\/(?:queries|engines|migrations)|remote\/(?:ssh2|openssh)|steps|sessions|vault|report|channels)\//;
   expect([...way].flatMap(([name, how]) => (heavy.test(name) ? [how] : []))).toEqual([]);
   expect(way.size).toBeGreaterThan(100);
 });

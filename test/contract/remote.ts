@@ -49,7 +49,10 @@ export function remoteContract(name: string, makeRemote: MakeRemote): void {
       await other.run({ command: 'true' });
       await other.close();
       await other.close();
-      await expect(other.run({ command: 'true' })).rejects.toMatchObject({ code: 'ssh-lost', host: other.host });
+      await expect(other.run({ command: 'true' })).rejects.toMatchObject({
+        code: 'ssh-lost',
+        host: other.host,
+      });
     });
   });
 }
@@ -62,16 +65,27 @@ function commandCases(remote: () => Remote): void {
     ['no-such-command-here', 127],
   ];
   test.each(exits)('the exit code of "%s" is the value %d', async (command, exitCode) => {
-    expect(await remote().run({ command })).toMatchObject({ exitCode, signal: null, truncated: false });
+    expect(await remote().run({ command })).toMatchObject({
+      exitCode,
+      signal: null,
+      truncated: false,
+    });
   });
 
   test('a command that a signal ends has no exit code', async () => {
-    expect(await remote().run({ command: 'kill -TERM $$' })).toMatchObject({ exitCode: null, signal: 'SIGTERM' });
+    expect(await remote().run({ command: 'kill -TERM $$' })).toMatchObject({
+      exitCode: null,
+      signal: 'SIGTERM',
+    });
   });
 
   test('stdout and stderr stay apart, and stderr is no failure', async () => {
     const result = await remote().run({ command: 'echo out; echo err >&2' });
-    expect([result.exitCode, text(result.stdout), text(result.stderr)]).toEqual([0, 'out\n', 'err\n']);
+    expect([result.exitCode, text(result.stdout), text(result.stderr)]).toEqual([
+      0,
+      'out\n',
+      'err\n',
+    ]);
   });
 
   test('the shell gets the command unchanged', async () => {
@@ -112,14 +126,26 @@ function commandCases(remote: () => Remote): void {
 
   test('100 MB of binary output keep every byte', async () => {
     const command = `head -c 100000000 /dev/zero | tr '\\0' '\\377'`;
-    const result = await remote().run({ command, maxOutputBytes: 128 * 1024 * 1024, timeoutMs: 110_000 });
+    const result = await remote().run({
+      command,
+      maxOutputBytes: 128 * 1024 * 1024,
+      timeoutMs: 110_000,
+    });
     expect([result.stdout.length, result.truncated]).toEqual([100_000_000, false]);
     expect(Buffer.alloc(100_000_000, 255).equals(result.stdout)).toBe(true);
   }, 120_000);
 
   test('output over the cap keeps its head, and the command still ends', async () => {
-    const result = await remote().run({ command: 'head -c 3000000 /dev/zero; echo x >&2; exit 7', maxOutputBytes: 1000 });
-    expect([result.exitCode, result.stdout.length, result.truncated, text(result.stderr)]).toEqual([7, 1000, true, 'x\n']);
+    const result = await remote().run({
+      command: 'head -c 3000000 /dev/zero; echo x >&2; exit 7',
+      maxOutputBytes: 1000,
+    });
+    expect([result.exitCode, result.stdout.length, result.truncated, text(result.stderr)]).toEqual([
+      7,
+      1000,
+      true,
+      'x\n',
+    ]);
   });
 
   test('lines arrive whole, in order, while the command still runs', async () => {
@@ -135,22 +161,35 @@ function commandCases(remote: () => Remote): void {
 
   test('a line of 3 MB is cut to 1 MiB and the next line is right', async () => {
     const lines: string[] = [];
-    await remote().run({ command: `head -c 3000000 /dev/zero | tr '\\0' x; echo; echo next`, onLine: (line) => lines.push(line) });
+    await remote().run({
+      command: `head -c 3000000 /dev/zero | tr '\\0' x; echo; echo next`,
+      onLine: (line) => lines.push(line),
+    });
     expect(lines.map((line) => line.length)).toEqual([1024 * 1024, 4]);
   });
 
   test('a command that never ends is stopped on the host at its time', async () => {
     const mark = `4242.${Math.floor(Math.random() * 1e6)}`;
     const from = performance.now();
-    await expect(remote().run({ command: `sleep ${mark}`, timeoutMs: 400 })).rejects.toMatchObject({ code: 'command-timeout' });
+    await expect(remote().run({ command: `sleep ${mark}`, timeoutMs: 400 })).rejects.toMatchObject({
+      code: 'command-timeout',
+    });
     expect(performance.now() - from).toBeLessThan(3000);
     await sleep(300);
-    expect(text((await remote().run({ command: `pgrep -fx 'sleep ${mark}' || echo none` })).stdout)).toBe('none\n');
+    expect(
+      text((await remote().run({ command: `pgrep -fx 'sleep ${mark}' || echo none` })).stdout),
+    ).toBe('none\n');
   });
 
   test('50 commands at once all answer', async () => {
-    const results = await Promise.all(Array.from({ length: 50 }, (_, index) => remote().run({ command: `sleep 0.05; echo ${index}` })));
-    expect(results.map(({ stdout }) => Number(text(stdout)))).toEqual(Array.from({ length: 50 }, (_, index) => index));
+    const results = await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        remote().run({ command: `sleep 0.05; echo ${index}` }),
+      ),
+    );
+    expect(results.map(({ stdout }) => Number(text(stdout)))).toEqual(
+      Array.from({ length: 50 }, (_, index) => index),
+    );
   });
 }
 
@@ -174,7 +213,9 @@ function transferCases(remote: () => Remote, folder: () => string): void {
   });
 
   test('an upload into a missing folder says so', async () => {
-    await expect(remote().upload(join(folder(), 'no', 'such'), Buffer.from('x'), { mode: 0o600 })).rejects.toMatchObject({
+    await expect(
+      remote().upload(join(folder(), 'no', 'such'), Buffer.from('x'), { mode: 0o600 }),
+    ).rejects.toMatchObject({
       code: 'transfer',
     });
   });
@@ -187,9 +228,15 @@ function transferCases(remote: () => Remote, folder: () => string): void {
 
   test('a download over its cap and one of a missing file reject', async () => {
     await writeFile(join(folder(), 'ten'), '0123456789');
-    expect(text(await remote().download(join(folder(), 'ten'), { maxBytes: 10 }))).toBe('0123456789');
-    await expect(remote().download(join(folder(), 'ten'), { maxBytes: 9 })).rejects.toMatchObject({ code: 'transfer' });
-    await expect(remote().download(join(folder(), 'missing'))).rejects.toMatchObject({ code: 'transfer' });
+    expect(text(await remote().download(join(folder(), 'ten'), { maxBytes: 10 }))).toBe(
+      '0123456789',
+    );
+    await expect(remote().download(join(folder(), 'ten'), { maxBytes: 9 })).rejects.toMatchObject({
+      code: 'transfer',
+    });
+    await expect(remote().download(join(folder(), 'missing'))).rejects.toMatchObject({
+      code: 'transfer',
+    });
   });
 }
 
@@ -215,16 +262,26 @@ function socketCases(remote: () => Remote, folder: () => string): void {
   });
 
   test('a unix socket is asked over the connection', async () => {
-    expect(await remote().get(socketPath(), '/big')).toMatchObject({ status: 200, body: { length: 3_000_000 } });
+    expect(await remote().get(socketPath(), '/big')).toMatchObject({
+      status: 200,
+      body: { length: 3_000_000 },
+    });
     const missing = await remote().get(socketPath(), '/x?y=1');
     expect([missing.status, text(missing.body)]).toEqual([404, 'no /x?y=1']);
   });
 
-  test.each(['/cut', '/slow'])('an answer that does not come whole (%s) is agent-unreachable', async (url) => {
-    await expect(remote().get(socketPath(), url, { timeoutMs: 500 })).rejects.toMatchObject({ code: 'agent-unreachable' });
-  });
+  test.each(['/cut', '/slow'])(
+    'an answer that does not come whole (%s) is agent-unreachable',
+    async (url) => {
+      await expect(remote().get(socketPath(), url, { timeoutMs: 500 })).rejects.toMatchObject({
+        code: 'agent-unreachable',
+      });
+    },
+  );
 
   test('a missing socket is agent-unreachable', async () => {
-    await expect(remote().get(join(folder(), 'none.sock'), '/')).rejects.toMatchObject({ code: 'agent-unreachable' });
+    await expect(remote().get(join(folder(), 'none.sock'), '/')).rejects.toMatchObject({
+      code: 'agent-unreachable',
+    });
   });
 }

@@ -8,7 +8,10 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { toNumber } from './auth/numbers.ts';
 import { type DataCentre, startDataCentre, TELEGRAM_ADDRESSES } from './server.ts';
 
-/** The unmodified GramJS makes its keys and logs in: what the data centre answers is checked by a client that shares no code with it. */
+/**
+ * The unmodified GramJS makes its keys and logs in: what the data centre answers is checked by a
+ * client that shares no code with it.
+ */
 
 let dataCentre: DataCentre;
 const clients: TelegramClient[] = [];
@@ -19,9 +22,17 @@ beforeAll(async () => {
   dataCentre = await startDataCentre({ offersKeys: true, dcAddresses: TELEGRAM_ADDRESSES });
   const { exchangeKey } = dataCentre;
   if (exchangeKey === null) throw new Error('no key');
-  _serverKeys.set(String(exchangeKey.fingerprint), { n: returnBigInt(String(toNumber(exchangeKey.modulus))), e: 65_537 });
+  _serverKeys.set(String(exchangeKey.fingerprint), {
+    n: returnBigInt(String(toNumber(exchangeKey.modulus))),
+    e: 65_537,
+  });
   dataCentre.desk.addPhone({ phone, userId: 501, firstName: 'Ann', dcId: 4 });
-  dataCentre.desk.addPhone({ phone: '49151000002', userId: 502, password: 'pässword', hint: 'as ever' });
+  dataCentre.desk.addPhone({
+    phone: '49151000002',
+    userId: 502,
+    password: 'pässword',
+    hint: 'as ever',
+  });
   dataCentre.desk.addPhone({ phone: '49151000003', userId: 503, isNumberBanned: true });
   dataCentre.desk.addBot({ token: '77:token', userId: 77, dcId: 1 });
 });
@@ -39,8 +50,19 @@ async function newClient(): Promise<TelegramClient> {
   const session = new StringSession('');
   session.setDC(2, TELEGRAM_ADDRESSES['2'] ?? '', 80);
   const client = new TelegramClient(session, credentials.apiId, credentials.apiHash, {
-    proxy: { ip: front?.host ?? '', port: front?.port ?? 0, socksType: 5, username: '10.0.0.1', password: 'any' },
-    ...{ baseLogger: new Logger(LogLevel.NONE), retryDelay: 50, floodSleepThreshold: 0, useWSS: false },
+    proxy: {
+      ip: front?.host ?? '',
+      port: front?.port ?? 0,
+      socksType: 5,
+      username: '10.0.0.1',
+      password: 'any',
+    },
+    ...{
+      baseLogger: new Logger(LogLevel.NONE),
+      retryDelay: 50,
+      floodSleepThreshold: 0,
+      useWSS: false,
+    },
   });
   client.onError = async () => {};
   clients.push(client);
@@ -62,7 +84,9 @@ test('a new key logs in by code, at the data centre of the number', async () => 
   const [account] = dataCentre.report().accounts.filter(({ userId }) => userId === '501');
   expect(account).toMatchObject({ status: 'live', dcId: 4, maxLive: 1 });
   await client.invoke(new Api.auth.LogOut());
-  await expect(client.invoke(new Api.users.GetUsers({ id: [new Api.InputUserSelf()] }))).rejects.toMatchObject({
+  await expect(
+    client.invoke(new Api.users.GetUsers({ id: [new Api.InputUserSelf()] })),
+  ).rejects.toMatchObject({
     errorMessage: 'AUTH_KEY_UNREGISTERED',
   });
 });
@@ -89,7 +113,8 @@ test('a two-step password is asked for, and proven without being told', async ()
 
 test('a QR code is scanned by somebody of another data centre', async () => {
   const client = await newClient();
-  const token = (): Promise<Api.auth.TypeLoginToken> => client.invoke(new Api.auth.ExportLoginToken({ ...credentials, exceptIds: [] }));
+  const token = (): Promise<Api.auth.TypeLoginToken> =>
+    client.invoke(new Api.auth.ExportLoginToken({ ...credentials, exceptIds: [] }));
   const shown = (await token()) as Api.auth.LoginToken;
   expect(shown).toBeInstanceOf(Api.auth.LoginToken);
   const url = `tg://login?token=${shown.token.toString('base64url')}`;
@@ -100,7 +125,9 @@ test('a QR code is scanned by somebody of another data centre', async () => {
   const moved = (await token()) as Api.auth.LoginTokenMigrateTo;
   expect(moved).toMatchObject({ className: 'auth.LoginTokenMigrateTo', dcId: 4 });
   await client._switchDC(moved.dcId);
-  const done = (await client.invoke(new Api.auth.ImportLoginToken({ token: moved.token }))) as Api.auth.LoginTokenSuccess;
+  const done = (await client.invoke(
+    new Api.auth.ImportLoginToken({ token: moved.token }),
+  )) as Api.auth.LoginTokenSuccess;
   expect(done.authorization).toMatchObject({ user: { firstName: 'Ann' } });
   expect(client.session.dcId).toBe(4);
 });
@@ -125,7 +152,9 @@ test('mistakes are answered as Telegram answers them', async () => {
   const sent = (await client.invoke(send('49151009999'))) as Api.auth.SentCode;
   const signIn = (number: string, phoneCodeHash: string, phoneCode: string): Api.AnyRequest =>
     new Api.auth.SignIn({ phoneNumber: number, phoneCodeHash, phoneCode });
-  expect(await said(signIn('49151009999', sent.phoneCodeHash, await codeFor('49151009999')))).toBe('PHONE_NUMBER_UNOCCUPIED');
+  expect(await said(signIn('49151009999', sent.phoneCodeHash, await codeFor('49151009999')))).toBe(
+    'PHONE_NUMBER_UNOCCUPIED',
+  );
   const first = (await client.invoke(send('49151000002'))) as Api.auth.SentCode;
   expect(first.type).toBeInstanceOf(Api.auth.SentCodeTypeApp);
   const again = (await client.invoke(
@@ -134,8 +163,14 @@ test('mistakes are answered as Telegram answers them', async () => {
   expect(again.type).toBeInstanceOf(Api.auth.SentCodeTypeSms);
   const code = await codeFor('49151000002');
   expect(await said(signIn('49151000002', first.phoneCodeHash, code))).toBe('PHONE_CODE_EXPIRED');
-  expect(await said(signIn('49151000002', again.phoneCodeHash, `${code}1`))).toBe('PHONE_CODE_INVALID');
+  expect(await said(signIn('49151000002', again.phoneCodeHash, `${code}1`))).toBe(
+    'PHONE_CODE_INVALID',
+  );
   dataCentre.desk.expireCode('49151000002');
   expect(await said(signIn('49151000002', again.phoneCodeHash, code))).toBe('PHONE_CODE_EXPIRED');
-  expect(await said(new Api.auth.ImportBotAuthorization({ flags: 0, ...credentials, botAuthToken: '1:x' }))).toBe('ACCESS_TOKEN_INVALID');
+  expect(
+    await said(
+      new Api.auth.ImportBotAuthorization({ flags: 0, ...credentials, botAuthToken: '1:x' }),
+    ),
+  ).toBe('ACCESS_TOKEN_INVALID');
 });

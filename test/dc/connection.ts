@@ -8,7 +8,14 @@ import { FramingError } from './wire/framing.ts';
 import type { Message } from './wire/messages.ts';
 import { nonceOfQuestion, openPlain, questionAnswer, sealPlain } from './wire/plain.ts';
 import { Transport } from './wire/transport.ts';
-import { type ConnectionRecord, type Duplicate, judgePacket, noteAuthorized, noteClosed, notePacket } from './world/key-use.ts';
+import {
+  type ConnectionRecord,
+  type Duplicate,
+  judgePacket,
+  noteAuthorized,
+  noteClosed,
+  notePacket,
+} from './world/key-use.ts';
 import type { CloseReason, Peer, Refusal, Violation } from './world/report.ts';
 import type { Login } from './world/world.ts';
 
@@ -24,7 +31,10 @@ export interface Origin {
 const NO_SUCH_KEY = -404;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** One TCP connection: bytes to verified messages and back. Nothing that a client sends makes it throw. */
+/**
+ * One TCP connection: bytes to verified messages and back. Nothing that a client sends makes it
+ * throw.
+ */
 export class Connection implements SessionCarrier {
   readonly origin: Origin;
   /** Null until the first packet was verified. */
@@ -43,7 +53,10 @@ export class Connection implements SessionCarrier {
     this.#context = context;
     this.#socket = socket;
     this.origin = origin;
-    this.#idleTimer = setTimeout(() => this.close('silent'), Math.min(context.behaviour.idleTimeoutMs, MAX_TIMER_MS)).unref();
+    this.#idleTimer = setTimeout(
+      () => this.close('silent'),
+      Math.min(context.behaviour.idleTimeoutMs, MAX_TIMER_MS),
+    ).unref();
     context.connections.set(origin.id, this);
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#receive(chunk));
@@ -87,7 +100,10 @@ export class Connection implements SessionCarrier {
   disconnectAfter(delayMs: number): void {
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#pingDelayTimer);
-    this.#pingDelayTimer = setTimeout(() => this.close('ping-delay'), Math.min(delayMs, MAX_TIMER_MS)).unref();
+    this.#pingDelayTimer = setTimeout(
+      () => this.close('ping-delay'),
+      Math.min(delayMs, MAX_TIMER_MS),
+    ).unref();
   }
 
   nextMessageId(isAnswer: boolean): bigint {
@@ -97,14 +113,20 @@ export class Connection implements SessionCarrier {
   carry(sessionId: bigint, message: Message): void {
     const login = this.#login;
     if (login === null || !this.#isOpen) return;
-    this.#write(sealEnvelope(login.authKey, 'server', { salt: login.salts[0] ?? 0n, sessionId, ...message }));
+    this.#write(
+      sealEnvelope(login.authKey, 'server', { salt: login.salts[0] ?? 0n, sessionId, ...message }),
+    );
   }
 
   /** Destroys the key: every other connection of it closes at once, this one after its answer. */
   killKey(login: Login, duplicate: Duplicate): void {
     this.#context.world.kill(login, duplicate, Date.now());
     const { older, newer, rule } = duplicate;
-    this.note('kill', `${rule}: #${older.id} ${older.peer.ip}:${older.peer.port} and #${newer.id} ${newer.peer.ip}:${newer.peer.port}`);
+    this.note(
+      'kill',
+      `${rule}: #${older.id} ${older.peer.ip}:${older.peer.port} and #${newer.id} ` +
+        `${newer.peer.ip}:${newer.peer.port}`,
+    );
     for (const other of this.#context.connections.values()) {
       if (other !== this && other.login === login) other.close('duplicate');
     }
@@ -112,7 +134,13 @@ export class Connection implements SessionCarrier {
   }
 
   violation(kind: Violation['kind'], detail: string): void {
-    this.#context.world.violations.push({ at: Date.now(), kind, connectionId: this.origin.id, peer: this.origin.peer, detail });
+    this.#context.world.violations.push({
+      at: Date.now(),
+      kind,
+      connectionId: this.origin.id,
+      peer: this.origin.peer,
+      detail,
+    });
     this.note('violation', `${kind}: ${detail}`);
   }
 
@@ -139,11 +167,15 @@ export class Connection implements SessionCarrier {
     const now = Date.now();
     if (this.#pingDelayTimer === undefined) this.#idleTimer.refresh();
     notePacket(login.use, record, now);
-    const duplicate = login.status === 'live' ? judgePacket(login.use, record, now, this.#context.behaviour.dupWindowMs) : null;
+    const duplicate =
+      login.status === 'live'
+        ? judgePacket(login.use, record, now, this.#context.behaviour.dupWindowMs)
+        : null;
     if (duplicate !== null) this.killKey(login, duplicate);
     receiveEnvelope(this.#context, this, { login, record, envelope });
     // Answers are queued in microtasks: they leave first.
-    if (this.#endReason !== null) setImmediate(() => this.#finish(login.sessions.get(envelope.sessionId)));
+    if (this.#endReason !== null)
+      setImmediate(() => this.#finish(login.sessions.get(envelope.sessionId)));
   }
 
   #finish(session: Session | undefined): void {
@@ -151,7 +183,9 @@ export class Connection implements SessionCarrier {
     this.close(this.#endReason ?? 'broken');
   }
 
-  /** The login whose key encrypted this packet; null where the connection was turned away instead. */
+  /**
+   * The login whose key encrypted this packet; null where the connection was turned away instead.
+   */
   #loginOf(packet: Buffer): Login | null {
     if (packet.length < 8) throw new CryptoError(`a packet of ${packet.length} bytes`);
     const keyId = packet.subarray(0, 8).toString('hex');
@@ -166,31 +200,44 @@ export class Connection implements SessionCarrier {
     return null;
   }
 
-  /** Tells the time without a key. A key exchange is offered beyond its first question only where there is a key for it. */
+  /**
+   * Tells the time without a key. A key exchange is offered beyond its first question only where
+   * there is a key for it.
+   */
   #plain(packet: Buffer): void {
     const nonce = nonceOfQuestion(packet);
     const { exchangeKey } = this.#context.behaviour;
     if (nonce !== null) {
-      const exchange = exchangeKey === null ? null : new KeyExchange(exchangeKey, this.#context.schemas.protocol);
+      const exchange =
+        exchangeKey === null ? null : new KeyExchange(exchangeKey, this.#context.schemas.protocol);
       this.#exchange = exchange;
       this.#afterFault(() =>
-        exchange === null ? this.#write(questionAnswer(nonce, this.nextMessageId(true))) : this.#exchangeStep(exchange, packet),
+        exchange === null
+          ? this.#write(questionAnswer(nonce, this.nextMessageId(true)))
+          : this.#exchangeStep(exchange, packet),
       );
     } else if (this.#exchange !== null) this.#exchangeStep(this.#exchange, packet);
     else this.#turnAway('key-exchange', null);
   }
 
   #exchangeStep(exchange: KeyExchange, packet: Buffer): void {
-    const { body, agreed } = exchange.answer(openPlain(packet), Math.floor(serverNow(this.#context) / 1000));
+    const { body, agreed } = exchange.answer(
+      openPlain(packet),
+      Math.floor(serverNow(this.#context) / 1000),
+    );
     if (agreed !== null) this.#keep(agreed);
     this.#write(sealPlain(body, this.nextMessageId(true)));
   }
 
-  /** A key belongs to the data centre that was asked; where all have the same address, to the one that the client named. */
+  /**
+   * A key belongs to the data centre that was asked; where all have the same address, to the one
+   * that the client named.
+   */
   #keep({ authKey, dcId, salt }: AgreedKey): void {
     const known = this.#dcsAsked();
     const own = known.length === 1 ? Number(known[0]) : (dcId ?? 2);
-    if (dcId !== null && dcId !== own) this.violation('crypto', `a key for data centre ${dcId} was made at ${own}`);
+    if (dcId !== null && dcId !== own)
+      this.violation('crypto', `a key for data centre ${dcId} was made at ${own}`);
     this.#context.world.addKey(authKey, own, salt);
   }
 
@@ -217,7 +264,14 @@ export class Connection implements SessionCarrier {
 
   #turnAway(kind: Refusal['kind'], keyId: string | null): void {
     const { id, peer, asked } = this.origin;
-    this.#context.world.refusals.push({ at: Date.now(), kind, connectionId: id, peer, asked, keyId });
+    this.#context.world.refusals.push({
+      at: Date.now(),
+      kind,
+      connectionId: id,
+      peer,
+      asked,
+      keyId,
+    });
     this.note('refusal', `${kind} ${keyId ?? ''}`);
     this.refuse(NO_SUCH_KEY, 'refused');
   }
@@ -239,7 +293,10 @@ export class Connection implements SessionCarrier {
     this.record = record;
     this.#login = login;
     noteAuthorized(login.use, record);
-    this.note('authorized', `key ${login.keyId} of ${login.account.userId} over ${record.transport}`);
+    this.note(
+      'authorized',
+      `key ${login.keyId} of ${login.account.userId} over ${record.transport}`,
+    );
     return record;
   }
 
@@ -253,7 +310,8 @@ export class Connection implements SessionCarrier {
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#pingDelayTimer);
     this.#context.connections.delete(this.origin.id);
-    if (this.#login !== null && this.record !== null) noteClosed(this.#login.use, this.record, Date.now(), reason);
+    if (this.#login !== null && this.record !== null)
+      noteClosed(this.#login.use, this.record, Date.now(), reason);
     this.note('closed', reason);
   }
 }

@@ -1,10 +1,15 @@
 import { connect, createServer, type Socket } from 'node:net';
 import type { ListenAddress } from './server.ts';
 
-/** A way to the data centre that can die without a word, as when a host loses its power or its network: no FIN and no reset reaches the other end. */
+/**
+ * A way to the data centre that can die without a word, as when a host loses its power or its
+ * network: no FIN and no reset reaches the other end.
+ */
 export interface DeadPath {
   readonly address: ListenAddress;
-  /** From now on nothing passes, in both directions; what is connected stays so for the data centre. */
+  /**
+   * From now on nothing passes, in both directions; what is connected stays so for the data centre.
+   */
   cut(): void;
   /** New connections pass again; those that were cut stay dead. */
   mend(): void;
@@ -32,10 +37,14 @@ export async function startDeadPath(to: ListenAddress, from = '127.0.0.1'): Prom
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const bound = server.address();
   return {
-    address: { host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 },
+    address: {
+      host: '127.0.0.1',
+      port: typeof bound === 'object' && bound !== null ? bound.port : 0,
+    },
     cut() {
       isCut = true;
-      for (const socket of pairs.flat()) socket.removeAllListeners('data').removeAllListeners('end').pause();
+      for (const socket of pairs.flat())
+        socket.removeAllListeners('data').removeAllListeners('end').pause();
     },
     mend() {
       isCut = false;

@@ -4,8 +4,21 @@ import type { TelegramClient } from 'telegram';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { gramClient } from './clients/gram-client.ts';
 import { introduced, RawClient } from './clients/raw-client.ts';
-import { type DataCentre, type ListenAddress, type LoginCredentials, startDataCentre } from './server.ts';
-import { type ConnectionRecord, judgePacket, judgeRequest, newKeyUse, noteAuthorized, noteClosed, notePacket } from './world/key-use.ts';
+import {
+  type DataCentre,
+  type ListenAddress,
+  type LoginCredentials,
+  startDataCentre,
+} from './server.ts';
+import {
+  type ConnectionRecord,
+  judgePacket,
+  judgeRequest,
+  newKeyUse,
+  noteAuthorized,
+  noteClosed,
+  notePacket,
+} from './world/key-use.ts';
 import type { AccountReport } from './world/report.ts';
 
 const GET_ME = { _: 'users.getUsers', id: [{ _: 'inputUserSelf' }] };
@@ -33,7 +46,11 @@ function gram(ip: string): TelegramClient {
 }
 
 async function raw(from: string): Promise<RawClient> {
-  const client = await RawClient.online(dataCentre.addresses[0] as ListenAddress, login.authKey, from);
+  const client = await RawClient.online(
+    dataCentre.addresses[0] as ListenAddress,
+    login.authKey,
+    from,
+  );
   toEnd.push(() => client.close());
   return client;
 }
@@ -66,15 +83,27 @@ describe('with the unmodified client', () => {
         .then((client) => (client ? Promise.reject({ code: 0 }) : client)),
     );
     expect(dataCentre.report().kills).toMatchObject([
-      { keyId: login.keyId, userId: '42', rule: 'other-address', olderPeer: { ip: '10.0.0.1' }, newerPeer: { ip: '10.0.0.2' } },
+      {
+        keyId: login.keyId,
+        userId: '42',
+        rule: 'other-address',
+        olderPeer: { ip: '10.0.0.1' },
+        newerPeer: { ip: '10.0.0.2' },
+      },
     ]);
     await eventually(() =>
       account()
         .connections.slice(0, 2)
         .every((connection) => connection.closedBy === 'duplicate'),
     );
-    expect(await errorOf(first.getMe())).toMatchObject({ code: 406, errorMessage: 'AUTH_KEY_DUPLICATED' });
-    expect(await errorOf(gram('10.0.0.3').connect())).toMatchObject({ code: 406, errorMessage: 'AUTH_KEY_DUPLICATED' });
+    expect(await errorOf(first.getMe())).toMatchObject({
+      code: 406,
+      errorMessage: 'AUTH_KEY_DUPLICATED',
+    });
+    expect(await errorOf(gram('10.0.0.3').connect())).toMatchObject({
+      code: 406,
+      errorMessage: 'AUTH_KEY_DUPLICATED',
+    });
     expect(account()).toMatchObject({ status: 'duplicated' });
     expect(dataCentre.report().kills.length).toBe(1);
   });
@@ -88,7 +117,11 @@ describe('with the unmodified client', () => {
       await eventually(() => account().liveNow === 0);
     }
     expect(account()).toMatchObject({ status: 'live', maxLive: 1, overlaps: [] });
-    expect(account().connections.map(({ peer }) => peer.ip)).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.1']);
+    expect(account().connections.map(({ peer }) => peer.ip)).toEqual([
+      '10.0.0.1',
+      '10.0.0.2',
+      '10.0.0.1',
+    ]);
   });
 });
 
@@ -99,7 +132,9 @@ describe('packet by packet', () => {
     const newer = await raw('127.0.0.1');
     expect(await newer.call(GET_ME)).toMatchObject({ _: 'bytes' });
     expect(account()).toMatchObject({ status: 'live', liveNow: 2, maxLive: 2 });
-    expect(account().overlaps).toMatchObject([{ olderId: 1, newerId: 2, endedAt: null, olderSpokeAfter: false }]);
+    expect(account().overlaps).toMatchObject([
+      { olderId: 1, newerId: 2, endedAt: null, olderSpokeAfter: false },
+    ]);
     older.close();
     await eventually(() => account().overlaps[0]?.endedAt !== null);
     expect(await newer.call(GET_ME)).toMatchObject({ _: 'bytes' });
@@ -112,10 +147,15 @@ describe('packet by packet', () => {
     await b.call(GET_ME);
     expect(account().status).toBe('live');
     expect(await a.call(GET_ME)).toMatchObject({ _: 'rpc_error', error_code: 406 });
-    expect(dataCentre.report().kills).toMatchObject([{ rule: 'interleaved', olderId: 1, newerId: 2 }]);
+    expect(dataCentre.report().kills).toMatchObject([
+      { rule: 'interleaved', olderId: 1, newerId: 2 },
+    ]);
     await eventually(() => a.isClosed && b.isClosed);
     const later = await raw('127.0.0.1');
-    expect(await later.call(introduced({ _: 'help.getConfig' }))).toMatchObject({ _: 'rpc_error', error_code: 406 });
+    expect(await later.call(introduced({ _: 'help.getConfig' }))).toMatchObject({
+      _: 'rpc_error',
+      error_code: 406,
+    });
     expect(account().maxLive).toBe(2);
   });
 
@@ -150,32 +190,49 @@ describe('packet by packet', () => {
     await a.call(GET_ME);
     dataCentre.world.loginOf(login.keyId).layer = null;
     expect(await (await raw('127.0.0.1')).call(GET_ME)).toMatchObject({ error_code: 406 });
-    const requests = dataCentre.report().accounts[1]?.connections.map(({ firstRequest }) => firstRequest?.method);
+    const requests = dataCentre
+      .report()
+      .accounts[1]?.connections.map(({ firstRequest }) => firstRequest?.method);
     expect(requests).toEqual(['users.getUsers', 'users.getUsers', undefined]);
   });
 
   test('another key of the same account is another matter', async () => {
     const phone = dataCentre.addAccount({ userId: 42, layer: 198 });
     const a = await raw('127.0.0.1');
-    const b = await RawClient.online(dataCentre.addresses[0] as ListenAddress, phone.authKey, '127.0.0.2');
+    const b = await RawClient.online(
+      dataCentre.addresses[0] as ListenAddress,
+      phone.authKey,
+      '127.0.0.2',
+    );
     toEnd.push(() => b.close());
     await a.call(GET_ME);
     await b.call(GET_ME);
     await a.call(GET_ME);
-    expect(dataCentre.report()).toMatchObject({ kills: [], accounts: [{ maxLive: 1 }, { maxLive: 1 }] });
+    expect(dataCentre.report()).toMatchObject({
+      kills: [],
+      accounts: [{ maxLive: 1 }, { maxLive: 1 }],
+    });
   });
 });
 
 type Step = { readonly kind: 'open' | 'packet' | 'request' | 'close'; readonly who: number };
 
-/** Runs steps of up to four connections; tells whether any was judged a duplicate, and how many were open at most. */
-function play(steps: readonly Step[], ips: readonly string[]): { killed: boolean; mostOpen: number; maxLive: number } {
+/**
+ * Runs steps of up to four connections; tells whether any was judged a duplicate, and how many were
+ * open at most.
+ */
+function play(
+  steps: readonly Step[],
+  ips: readonly string[],
+): { killed: boolean; mostOpen: number; maxLive: number } {
   const use = newKeyUse();
   const open = new Map<number, ConnectionRecord>();
   let killed = false;
   let mostOpen = 0;
   for (const [now, { kind, who }] of steps.entries()) {
-    const record = open.get(who) ?? (kind === 'open' ? recordOf(use.connections.length + 1, ips[who] ?? '', now) : undefined);
+    const record =
+      open.get(who) ??
+      (kind === 'open' ? recordOf(use.connections.length + 1, ips[who] ?? '', now) : undefined);
     if (record === undefined) continue;
     if (!open.has(who)) noteAuthorized(use, record);
     open.set(who, record);
@@ -203,14 +260,24 @@ function recordOf(id: number, ip: string, now: number): ConnectionRecord {
     firstRequest: null,
     init: null,
   } as const;
-  return { ...blank, id, peer: { ip, port: id }, openedAt: now, authorizedAt: now, lastPacketAt: now };
+  return {
+    ...blank,
+    id,
+    peer: { ip, port: id },
+    openedAt: now,
+    authorizedAt: now,
+    lastPacketAt: now,
+  };
 }
 
 describe('the rule', () => {
   const who = fc.nat(2);
-  const steps = fc.array(fc.record({ kind: fc.constantFrom('open', 'packet', 'request', 'close' as const), who }), {
-    maxLength: 40,
-  }) as fc.Arbitrary<Step[]>;
+  const steps = fc.array(
+    fc.record({ kind: fc.constantFrom('open', 'packet', 'request', 'close' as const), who }),
+    {
+      maxLength: 40,
+    },
+  ) as fc.Arbitrary<Step[]>;
 
   test('counts the connections open at once exactly', () => {
     fc.assert(

@@ -2,12 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Api, type TelegramClient } from 'telegram';
 import { returnBigInt } from 'telegram/Helpers.js';
 import { Connection } from 'telegram/network/connection/Connection.js';
-import { AbridgedPacketCodec, ConnectionTCPAbridged } from 'telegram/network/connection/TCPAbridged.js';
+import {
+  AbridgedPacketCodec,
+  ConnectionTCPAbridged,
+} from 'telegram/network/connection/TCPAbridged.js';
 import { ConnectionTCPFull } from 'telegram/network/connection/TCPFull.js';
 import { ConnectionTCPObfuscated } from 'telegram/network/connection/TCPObfuscated.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { gramClient } from './clients/gram-client.ts';
-import { type DataCentre, type ListenAddress, type LoginCredentials, startDataCentre, TELEGRAM_ADDRESSES } from './server.ts';
+import {
+  type DataCentre,
+  type ListenAddress,
+  type LoginCredentials,
+  startDataCentre,
+  TELEGRAM_ADDRESSES,
+} from './server.ts';
 import type { AccountReport } from './world/report.ts';
 
 /** GramJS has no intermediate transport of its own; its `connection` option takes one. */
@@ -16,7 +25,10 @@ class IntermediateCodec extends AbridgedPacketCodec {
 
   constructor(connection: unknown) {
     super(connection);
-    Object.assign(this, { tag: Buffer.from('eeeeeeee', 'hex'), obfuscateTag: IntermediateCodec.obfuscateTag });
+    Object.assign(this, {
+      tag: Buffer.from('eeeeeeee', 'hex'),
+      obfuscateTag: IntermediateCodec.obfuscateTag,
+    });
   }
 
   override encodePacket(data: Buffer): Buffer {
@@ -25,7 +37,9 @@ class IntermediateCodec extends AbridgedPacketCodec {
     return Buffer.concat([head, data]);
   }
 
-  override async readPacket(reader: { readExactly(count: number): Promise<Buffer> }): Promise<Buffer> {
+  override async readPacket(reader: {
+    readExactly(count: number): Promise<Buffer>;
+  }): Promise<Buffer> {
     return reader.readExactly((await reader.readExactly(4)).readUInt32LE());
   }
 }
@@ -48,8 +62,14 @@ afterEach(async () => {
   await dataCentre.stop();
 });
 
-function newClient(options: { ip?: string; connection?: typeof Connection; deviceModel?: string } = {}): TelegramClient {
-  const client = gramClient({ front: dataCentre.socksAddresses[0] as ListenAddress, login, ...options });
+function newClient(
+  options: { ip?: string; connection?: typeof Connection; deviceModel?: string } = {},
+): TelegramClient {
+  const client = gramClient({
+    front: dataCentre.socksAddresses[0] as ListenAddress,
+    login,
+    ...options,
+  });
   clients.push(client);
   return client;
 }
@@ -71,7 +91,9 @@ async function eventually(condition: () => boolean): Promise<void> {
   }
 }
 
-async function errorOf(promise: Promise<unknown>): Promise<{ code: number; errorMessage: string; seconds?: number }> {
+async function errorOf(
+  promise: Promise<unknown>,
+): Promise<{ code: number; errorMessage: string; seconds?: number }> {
   return promise.then(
     () => Promise.reject(new Error('no error')),
     (error) => error,
@@ -107,7 +129,9 @@ describe('the unmodified client logs in', () => {
     const client = await online();
     const state = await client.invoke(new Api.updates.GetState());
     expect(state).toMatchObject({ pts: 1, unreadCount: 0 });
-    const difference = await client.invoke(new Api.updates.GetDifference({ pts: 1, date: state.date, qts: 0 }));
+    const difference = await client.invoke(
+      new Api.updates.GetDifference({ pts: 1, date: state.date, qts: 0 }),
+    );
     expect(difference).toBeInstanceOf(Api.updates.DifferenceEmpty);
     expect(await client.checkAuthorization()).toBe(true);
   });
@@ -117,7 +141,11 @@ describe('the unmodified client logs in', () => {
     const client = await online();
     const { accessHash } = dataCentre.world.accounts.get(bob.userId) as { accessHash: bigint };
     const ask = (hash: bigint) =>
-      client.invoke(new Api.users.GetUsers({ id: [new Api.InputUser({ userId: returnBigInt(5n), accessHash: returnBigInt(hash) })] }));
+      client.invoke(
+        new Api.users.GetUsers({
+          id: [new Api.InputUser({ userId: returnBigInt(5n), accessHash: returnBigInt(hash) })],
+        }),
+      );
     expect(await ask(accessHash)).toMatchObject([{ firstName: 'Bob', bot: true }]);
     expect(await errorOf(ask(accessHash + 1n))).toMatchObject({ errorMessage: 'USER_ID_INVALID' });
   });
@@ -152,7 +180,10 @@ describe('what can go wrong', () => {
     dataCentre.revoke(login.keyId, 'unregistered');
     const client = newClient();
     expect(await client.connect()).toBe(true);
-    expect(await errorOf(client.getMe())).toMatchObject({ code: 401, errorMessage: 'AUTH_KEY_UNREGISTERED' });
+    expect(await errorOf(client.getMe())).toMatchObject({
+      code: 401,
+      errorMessage: 'AUTH_KEY_UNREGISTERED',
+    });
   });
 
   test.each([
@@ -166,7 +197,10 @@ describe('what can go wrong', () => {
 
   test('a flood wait for one method, once', async () => {
     const client = await online();
-    dataCentre.fault({ method: 'users.getUsers', effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_17' } });
+    dataCentre.fault({
+      method: 'users.getUsers',
+      effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_17' },
+    });
     await client.invoke(new Api.updates.GetState());
     expect(await errorOf(client.getMe())).toMatchObject({ seconds: 17 });
     expect(await client.getMe()).toBeDefined();
@@ -174,9 +208,18 @@ describe('what can go wrong', () => {
 
   test('a fault for another account, or cleared, does nothing', async () => {
     const client = await online();
-    dataCentre.fault({ method: '*', userId: '1', times: null, effect: { kind: 'error', code: 500, message: 'INTERNAL' } });
+    dataCentre.fault({
+      method: '*',
+      userId: '1',
+      times: null,
+      effect: { kind: 'error', code: 500, message: 'INTERNAL' },
+    });
     await client.getMe();
-    dataCentre.fault({ method: '*', times: null, effect: { kind: 'error', code: 500, message: 'INTERNAL' } });
+    dataCentre.fault({
+      method: '*',
+      times: null,
+      effect: { kind: 'error', code: 500, message: 'INTERNAL' },
+    });
     dataCentre.clearFaults();
     await client.getMe();
   });
@@ -200,23 +243,37 @@ describe('what can go wrong', () => {
       () => 'failed',
     );
     await eventually(() => dataCentre.report().refusals.length > 0);
-    expect(dataCentre.report().refusals[0]).toMatchObject({ kind: 'unknown-key', keyId: login.keyId, peer: { ip: '10.0.0.1' } });
+    expect(dataCentre.report().refusals[0]).toMatchObject({
+      kind: 'unknown-key',
+      keyId: login.keyId,
+      peer: { ip: '10.0.0.1' },
+    });
     expect(await Promise.race([connected, sleep(200).then(() => 'hangs')])).not.toBe('connected');
   });
 
   test('a key at the address of another data centre gets -404 too', async () => {
     const other = dataCentre.addAccount({ userId: 9, dcId: 4 });
-    const client = gramClient({ front: dataCentre.socksAddresses[0] as ListenAddress, login: { ...other, dcId: 1 } });
+    const client = gramClient({
+      front: dataCentre.socksAddresses[0] as ListenAddress,
+      login: { ...other, dcId: 1 },
+    });
     clients.push(client);
     client.connect().catch(() => {});
     await eventually(() => dataCentre.report().refusals.length > 0);
-    expect(dataCentre.report().refusals[0]).toMatchObject({ kind: 'wrong-dc', asked: '149.154.175.53:80' });
+    expect(dataCentre.report().refusals[0]).toMatchObject({
+      kind: 'wrong-dc',
+      asked: '149.154.175.53:80',
+    });
   });
 
   test('a method that is not there is an error and a violation', async () => {
     const client = await online();
-    expect(await errorOf(client.invoke(new Api.account.GetAccountTTL()))).toMatchObject({ errorMessage: 'NOT_IMPLEMENTED' });
-    expect(dataCentre.report().violations).toMatchObject([{ kind: 'not-implemented', detail: 'account.getAccountTTL' }]);
+    expect(await errorOf(client.invoke(new Api.account.GetAccountTTL()))).toMatchObject({
+      errorMessage: 'NOT_IMPLEMENTED',
+    });
+    expect(dataCentre.report().violations).toMatchObject([
+      { kind: 'not-implemented', detail: 'account.getAccountTTL' },
+    ]);
   });
 });
 
@@ -230,7 +287,10 @@ describe('connections that end', () => {
     }
     expect(dataCentre.report()).toMatchObject({ kills: [], violations: [] });
     expect(account()).toMatchObject({ maxLive: 1, overlaps: [], status: 'live' });
-    expect(account().connections.map((connection) => connection.closedBy)).toEqual([...Array(3).fill('disconnect-all'), null]);
+    expect(account().connections.map((connection) => connection.closedBy)).toEqual([
+      ...Array(3).fill('disconnect-all'),
+      null,
+    ]);
   });
 
   test('by a fault in place of an answer: the request is sent again', async () => {

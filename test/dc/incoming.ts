@@ -35,21 +35,38 @@ const MUST_BE_ODD = 35;
 const INVALID_CONTENT = 64;
 
 /** Salt first (a refused message makes no session), then the message id, then the content. */
-export function receiveEnvelope(context: Context, connection: Connection, received: Received): void {
+export function receiveEnvelope(
+  context: Context,
+  connection: Connection,
+  received: Received,
+): void {
   const { login, envelope } = received;
   if (login.salts.includes(envelope.salt)) {
-    const code = judgeMessageId(envelope.messageId, serverNow(context)) ?? acceptEnvelope(context, connection, received);
+    const code =
+      judgeMessageId(envelope.messageId, serverNow(context)) ??
+      acceptEnvelope(context, connection, received);
     refuseIf(code, context, connection, envelope.sessionId, envelope);
   } else refuseSalt(context, connection, received);
 }
 
-/** Null when all was accepted; what single messages of a container did wrong is already answered then. */
-function acceptEnvelope(context: Context, connection: Connection, received: Received): BadMessageCode | null {
+/**
+ * Null when all was accepted; what single messages of a container did wrong is already answered
+ * then.
+ */
+function acceptEnvelope(
+  context: Context,
+  connection: Connection,
+  received: Received,
+): BadMessageCode | null {
   const { login, envelope } = received;
-  const session = login.sessions.get(envelope.sessionId) ?? openSession(context, connection, received);
+  const session =
+    login.sessions.get(envelope.sessionId) ?? openSession(context, connection, received);
   session.bindTo(connection);
   try {
-    return session.noteReceived(envelope.messageId) ?? receiveMessage({ context, connection, ...received, session, message: envelope });
+    return (
+      session.noteReceived(envelope.messageId) ??
+      receiveMessage({ context, connection, ...received, session, message: envelope })
+    );
   } catch (error) {
     if (!(error instanceof TlError)) throw error;
     connection.violation('schema', error.message);
@@ -69,9 +86,16 @@ function receiveContainer(incoming: Incoming, body: Buffer): BadMessageCode | nu
   for (const message of openContainer(body)) {
     const inner = ungzip(message.body);
     if (isContainer(inner) || message.messageId >= container.messageId) return INVALID_CONTENT;
-    // A client may repeat an unanswered message inside a later container: it was acted on, so it is passed over.
+    // A client may repeat an unanswered message inside a later container: it was acted on, so it is
+    // passed over.
     if (session.noteReceived(message.messageId) !== null) continue;
-    refuseIf(receiveSingle({ ...incoming, message: { ...message, body: inner } }), context, connection, session.id, message);
+    refuseIf(
+      receiveSingle({ ...incoming, message: { ...message, body: inner } }),
+      context,
+      connection,
+      session.id,
+      message,
+    );
   }
   return null;
 }
@@ -86,7 +110,11 @@ function receiveSingle(incoming: Incoming): BadMessageCode | null {
   return null;
 }
 
-function openSession(context: Context, connection: Connection, { login, envelope }: Received): Session {
+function openSession(
+  context: Context,
+  connection: Connection,
+  { login, envelope }: Received,
+): Session {
   const session = new Session(envelope.sessionId, connection);
   login.sessions.set(session.id, session);
   const created = {
@@ -95,7 +123,11 @@ function openSession(context: Context, connection: Connection, { login, envelope
     unique_id: connection.nextMessageId(false),
     server_salt: login.salts[0] ?? 0n,
   };
-  session.queue({ body: encodeObject(context.schemas.protocol, created), isContent: true, isAnswer: false });
+  session.queue({
+    body: encodeObject(context.schemas.protocol, created),
+    isContent: true,
+    isAnswer: false,
+  });
   return session;
 }
 
@@ -110,10 +142,21 @@ function refuseSalt(context: Context, connection: Connection, { login, envelope 
   carryNotice(connection, envelope.sessionId, encodeObject(context.schemas.protocol, refusal));
 }
 
-function refuseIf(code: BadMessageCode | null, context: Context, connection: Connection, sessionId: bigint, message: Message): void {
+function refuseIf(
+  code: BadMessageCode | null,
+  context: Context,
+  connection: Connection,
+  sessionId: bigint,
+  message: Message,
+): void {
   if (code === null) return;
   connection.violation('message', `message refused with code ${code}`);
-  const refusal = { _: 'bad_msg_notification', bad_msg_id: message.messageId, bad_msg_seqno: message.sequence, error_code: code };
+  const refusal = {
+    _: 'bad_msg_notification',
+    bad_msg_id: message.messageId,
+    bad_msg_seqno: message.sequence,
+    error_code: code,
+  };
   carryNotice(connection, sessionId, encodeObject(context.schemas.protocol, refusal));
 }
 

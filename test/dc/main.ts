@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { DataCentreEvent } from './context.ts';
 import { serveControl } from './control/control-server.ts';
-import { type DataCentreOptions, type ListenAddress, startDataCentre, TELEGRAM_ADDRESSES } from './server.ts';
+import {
+  type DataCentreOptions,
+  type ListenAddress,
+  startDataCentre,
+  TELEGRAM_ADDRESSES,
+} from './server.ts';
 import type { LayerText } from './tl/schemas.ts';
 
 const USAGE = `Test data centre. Options (each of the first two any number of times):
@@ -50,17 +55,22 @@ async function main(): Promise<void> {
     ...(values.verbose === true ? { onEvent: printEvent } : {}),
   };
   const dataCentre = await startDataCentre(options);
-  const control = values.control === undefined ? null : await serveControl(dataCentre, values.control);
-  if (values.announce === true) console.log(JSON.stringify({ listen: dataCentre.addresses, socks: dataCentre.socksAddresses }));
-  const stop = () => void Promise.all([dataCentre.stop(), control?.close()]).then(() => process.exit(0));
+  const control =
+    values.control === undefined ? null : await serveControl(dataCentre, values.control);
+  if (values.announce === true)
+    console.log(JSON.stringify({ listen: dataCentre.addresses, socks: dataCentre.socksAddresses }));
+  const stop = () =>
+    void Promise.all([dataCentre.stop(), control?.close()]).then(() => process.exit(0));
   process.once('SIGTERM', stop).once('SIGINT', stop);
-  if (values['end-with-stdin'] === true) process.stdin.resume().once('end', stop).once('error', stop);
+  if (values['end-with-stdin'] === true)
+    process.stdin.resume().once('end', stop).once('error', stop);
 }
 
 function listenAddress(text: string): ListenAddress {
   const at = text.lastIndexOf(':');
   const port = Number(text.slice(at + 1));
-  if (at < 1 || !Number.isInteger(port) || port < 0 || port > 65_535) throw new RangeError(`not HOST:PORT: ${text}`);
+  if (at < 1 || !Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new RangeError(`not HOST:PORT: ${text}`);
   return { host: text.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port };
 }
 
@@ -70,7 +80,10 @@ function layerText(text: string): LayerText {
   return { layer: Number(layer), text: readFileSync(file, 'utf8') };
 }
 
-function numberOption<K extends string>(name: K, text: string | undefined): { readonly [P in K]?: number } {
+function numberOption<K extends string>(
+  name: K,
+  text: string | undefined,
+): { readonly [P in K]?: number } {
   if (text === undefined) return {};
   const value = Number(text);
   if (!Number.isFinite(value)) throw new RangeError(`${name}: not a number: ${text}`);

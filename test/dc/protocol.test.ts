@@ -4,7 +4,13 @@ import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bytesOf, introduced, RawClient } from './clients/raw-client.ts';
-import { type DataCentre, type DataCentreOptions, type ListenAddress, type LoginCredentials, startDataCentre } from './server.ts';
+import {
+  type DataCentre,
+  type DataCentreOptions,
+  type ListenAddress,
+  type LoginCredentials,
+  startDataCentre,
+} from './server.ts';
 import { TlWriter } from './tl/bytes.ts';
 import type { TlObject } from './tl/codec.ts';
 import { sealEnvelope } from './wire/crypto.ts';
@@ -67,7 +73,9 @@ describe('salts and sessions', () => {
     client.send(ping(3n));
     await client.next('pong', (value) => value.ping_id === 3n);
     const created = client.heard.filter(({ value }) => value._ === 'new_session_created');
-    expect(created).toMatchObject([{ value: { first_msg_id: first, server_salt: client.salt }, sequence: 1 }]);
+    expect(created).toMatchObject([
+      { value: { first_msg_id: first, server_salt: client.salt }, sequence: 1 },
+    ]);
   });
 
   test('future salts are valid salts', async () => {
@@ -88,9 +96,17 @@ describe('salts and sessions', () => {
     await client.call({ _: 'help.getConfig' });
     const ids = client.heard.map(({ messageId }) => messageId);
     expect(ids).toEqual([...ids].sort((a, b) => (a < b ? -1 : 1)));
-    expect(client.heard.filter(({ value }) => value._ === 'rpc_result').every(({ messageId }) => (messageId & 3n) === 1n)).toBe(true);
+    expect(
+      client.heard
+        .filter(({ value }) => value._ === 'rpc_result')
+        .every(({ messageId }) => (messageId & 3n) === 1n),
+    ).toBe(true);
     expect(client.heard.some(({ inContainer }) => inContainer)).toBe(true);
-    expect(client.heard.filter(({ value }) => value._ === 'rpc_result').map(({ value }) => value.was_packed)).toEqual([false, true]);
+    expect(
+      client.heard
+        .filter(({ value }) => value._ === 'rpc_result')
+        .map(({ value }) => value.was_packed),
+    ).toEqual([false, true]);
   });
 });
 
@@ -115,8 +131,13 @@ describe('messages that are refused', () => {
     const messageId = client.nextId();
     client.send(ping(7n), { messageId });
     client.send(ping(7n), { messageId });
-    expect((await client.next('bad_msg_notification')).value).toMatchObject({ bad_msg_id: messageId, error_code: 19 });
-    expect(client.heard.filter(({ value }) => value._ === 'pong' && value.ping_id === 7n).length).toBe(1);
+    expect((await client.next('bad_msg_notification')).value).toMatchObject({
+      bad_msg_id: messageId,
+      error_code: 19,
+    });
+    expect(
+      client.heard.filter(({ value }) => value._ === 'pong' && value.ping_id === 7n).length,
+    ).toBe(1);
   });
 
   test.each([
@@ -161,7 +182,11 @@ describe('requests', () => {
     const zlib = new TlWriter();
     zlib.int(GZIP_ID);
     zlib.bytes(deflateSync(bytesOf(GET_STATE)));
-    const after = { _: 'invokeAfterMsg', msg_id: 4n, query: { _: 'invokeWithoutUpdates', query: introduced(GET_STATE) } };
+    const after = {
+      _: 'invokeAfterMsg',
+      msg_id: 4n,
+      query: { _: 'invokeWithoutUpdates', query: introduced(GET_STATE) },
+    };
     const bodies = [gzipPacked(bytesOf(GET_STATE)), zlib.finish(), bytesOf(after)];
     const messages = bodies.map((body) => ({ messageId: client.nextId(), sequence: 1, body }));
     client.send(gzipPacked(packContainer(messages)), { sequence: 0 });
@@ -176,16 +201,23 @@ describe('requests', () => {
     const client = await online();
     dataCentre.fault({ method: 'updates.getState', effect: { kind: 'silence' } });
     const messageId = client.send(bytesOf(GET_STATE));
-    client.send(packContainer([{ messageId, sequence: 1, body: bytesOf(GET_STATE) }]), { sequence: 0 });
+    client.send(packContainer([{ messageId, sequence: 1, body: bytesOf(GET_STATE) }]), {
+      sequence: 0,
+    });
     await client.call({ _: 'help.getNearestDc' });
-    expect(client.heard.some(({ value }) => value._ === 'rpc_result' && value.req_msg_id === messageId)).toBe(false);
+    expect(
+      client.heard.some(({ value }) => value._ === 'rpc_result' && value.req_msg_id === messageId),
+    ).toBe(false);
     expect(violations()).toEqual([]);
   });
 
   test('a key that never introduced itself is told so; afterwards its layer is known on every connection', async () => {
     login = dataCentre.addAccount({ userId: 43 });
     const client = await online();
-    expect(await client.call(GET_STATE)).toMatchObject({ error_code: 400, error_message: Buffer.from('CONNECTION_NOT_INITED') });
+    expect(await client.call(GET_STATE)).toMatchObject({
+      error_code: 400,
+      error_message: Buffer.from('CONNECTION_NOT_INITED'),
+    });
     expect(await client.call(introduced(GET_STATE))).toMatchObject({ _: 'updates.state' });
     client.close();
     expect(await (await online()).call(GET_STATE)).toMatchObject({ _: 'updates.state' });
@@ -193,7 +225,11 @@ describe('requests', () => {
 
   test('a layer without schema is refused', async () => {
     const client = await online();
-    const answer = await client.call({ _: 'invokeWithLayer', layer: 300, query: { _: 'help.getConfig' } });
+    const answer = await client.call({
+      _: 'invokeWithLayer',
+      layer: 300,
+      query: { _: 'help.getConfig' },
+    });
     expect(answer).toMatchObject({ error_message: Buffer.from('CONNECTION_LAYER_INVALID') });
   });
 
@@ -216,7 +252,9 @@ describe('requests', () => {
 
   test('a handler that fails is a 500 and a violation', async () => {
     const client = await online();
-    Object.defineProperty(dataCentre.world.loginOf(login.keyId).account.feed, 'pts', { value: 'no number' });
+    Object.defineProperty(dataCentre.world.loginOf(login.keyId).account.feed, 'pts', {
+      value: 'no number',
+    });
     expect(await client.call(GET_STATE)).toMatchObject({ _: 'rpc_error', error_code: 500 });
     expect(violations()).toEqual(['internal: updates.state.pts: expected number, got string']);
     expect(await client.call({ _: 'help.getNearestDc' })).toMatchObject({ _: 'nearestDc' });
@@ -245,7 +283,9 @@ describe('protocol messages', () => {
     await other.next('pong');
     client.send(bytesOf({ _: 'destroy_session', session_id: other.sessionId }));
     await client.next('destroy_session_ok');
-    expect(await client.call({ _: 'rpc_drop_answer', req_msg_id: 8n })).toMatchObject({ _: 'rpc_answer_unknown' });
+    expect(await client.call({ _: 'rpc_drop_answer', req_msg_id: 8n })).toMatchObject({
+      _: 'rpc_answer_unknown',
+    });
     expect(violations()).toEqual([]);
   });
 
@@ -269,7 +309,9 @@ describe('protocol messages', () => {
     client.send(ping(1n));
     client.send(ping(2n));
     await client.next('pong', (value) => value.ping_id === 2n);
-    expect(client.heard.some(({ value }) => value._ === 'pong' && value.ping_id === 1n)).toBe(false);
+    expect(client.heard.some(({ value }) => value._ === 'pong' && value.ping_id === 1n)).toBe(
+      false,
+    );
   });
 });
 
@@ -287,7 +329,13 @@ describe('what is no MTProto', () => {
     const other = dataCentre.addAccount({ userId: 44 });
     const client = await online();
     client.sendPacket(
-      sealEnvelope(other.authKey, 'client', { salt: 0n, sessionId: 1n, messageId: client.nextId(), sequence: 1, body: ping(1n) }),
+      sealEnvelope(other.authKey, 'client', {
+        salt: 0n,
+        sessionId: 1n,
+        messageId: client.nextId(),
+        sequence: 1,
+        body: ping(1n),
+      }),
     );
     await eventually(() => client.isClosed);
     expect(violations()[0]).toMatch(/^second-key/);
@@ -324,9 +372,13 @@ describe('what is no MTProto', () => {
   test('any authenticated content leaves it running', async () => {
     const client = await online();
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 75 }), fc.nat(3), async (bytes, sequence) => {
-        client.send(Buffer.concat(Array(4).fill(Buffer.from(bytes))), { sequence });
-      }),
+      fc.asyncProperty(
+        fc.uint8Array({ minLength: 1, maxLength: 75 }),
+        fc.nat(3),
+        async (bytes, sequence) => {
+          client.send(Buffer.concat(Array(4).fill(Buffer.from(bytes))), { sequence });
+        },
+      ),
       { numRuns: 300 },
     );
     expect(await client.call(GET_STATE)).toMatchObject({ _: 'updates.state' });

@@ -35,26 +35,44 @@ const LOCAL_ADDRESSES: Readonly<Record<string, string>> = {
 };
 
 export interface DataCentreOptions {
-  /** Listeners for clients that reach the data centre by network. Default: one on 127.0.0.1, any port. */
+  /**
+   * Listeners for clients that reach the data centre by network. Default: one on 127.0.0.1, any
+   * port.
+   */
   readonly listen?: readonly ListenAddress[];
-  /** SOCKS5 fronts: whatever destination is asked, the data centre answers. Default: one on 127.0.0.1, any port. */
+  /**
+   * SOCKS5 fronts: whatever destination is asked, the data centre answers. Default: one on
+   * 127.0.0.1, any port.
+   */
   readonly socks?: readonly ListenAddress[];
-  /** Also parallel use: another address within this time (ms) after the connection from the first was closed. Default 0. */
+  /**
+   * Also parallel use: another address within this time (ms) after the connection from the first
+   * was closed. Default 0.
+   */
   readonly dupWindowMs?: number;
   /**
-   * A connection whose client is silent is live for as long as the client asked (`ping_delay_disconnect`); one that never asked is live for so
+   * A connection whose client is silent is live for as long as the client asked
+   * (`ping_delay_disconnect`); one that never asked is live for so
    * long (ms) after its last packet. How long Telegram keeps it is not known. Default 300 s.
    */
   readonly idleTimeoutMs?: number;
   /** Answers longer than this are sent gzip-packed. Default 256: the configuration always is. */
   readonly gzipAboveBytes?: number;
-  /** The data centre's clock runs ahead by so much (ms), to test clients with a wrong clock. Default 0. */
+  /**
+   * The data centre's clock runs ahead by so much (ms), to test clients with a wrong clock. Default
+   * 0.
+   */
   readonly clockSkewMs?: number;
-  /** Address per data centre id in `help.getConfig`. Where all differ, a key of another data centre is refused there. Default: 127.0.0.1 for all. */
+  /**
+   * Address per data centre id in `help.getConfig`. Where all differ, a key of another data centre
+   * is refused there. Default: 127.0.0.1 for all.
+   */
   readonly dcAddresses?: Readonly<Record<string, string>>;
   /** Ports per data centre in `help.getConfig`. Default 80 and 443. */
   readonly dcPorts?: readonly number[];
-  /** Offers key exchanges, so that new logins can be made. Takes a second to start. Default: false. */
+  /**
+   * Offers key exchanges, so that new logins can be made. Takes a second to start. Default: false.
+   */
   readonly offersKeys?: boolean;
   /** Schemas for clients of other layers than GramJS' 198. */
   readonly layers?: readonly LayerText[];
@@ -75,7 +93,9 @@ export interface LoginCredentials {
 /** How {@link DataCentre.revoke} ends a login. */
 export type RevokeKind = Extract<KeyStatus, 'revoked' | 'unregistered' | 'expired'>;
 
-/** A running data centre. Keys are given as 256 bytes or as key id; unknown ones throw RangeError. */
+/**
+ * A running data centre. Keys are given as 256 bytes or as key id; unknown ones throw RangeError.
+ */
 export interface DataCentre {
   /** Bound addresses, in the order of the options. */
   readonly addresses: readonly ListenAddress[];
@@ -93,15 +113,27 @@ export interface DataCentre {
   /** Arranges something to go wrong. Faults act in the order in which they were added. */
   fault(fault: Fault): void;
   clearFaults(): void;
-  /** The login ends: 401 from its next request on. Default `revoked`. Connections stay open, as they do at Telegram. */
+  /**
+   * The login ends: 401 from its next request on. Default `revoked`. Connections stay open, as they
+   * do at Telegram.
+   */
   revoke(key: Uint8Array | string, kind?: RevokeKind): void;
-  /** The account is gone, all its logins with it: 401 USER_DEACTIVATED, or with `banned` USER_DEACTIVATED_BAN. */
+  /**
+   * The account is gone, all its logins with it: 401 USER_DEACTIVATED, or with `banned`
+   * USER_DEACTIVATED_BAN.
+   */
   deactivate(userId: bigint | number | string, status?: 'deactivated' | 'banned'): void;
   /** The key was never known: transport error -404 from now on. Its connections close. */
   forgetKey(key: Uint8Array | string): void;
-  /** From now on the data centre's clock is ahead of this machine's by so much (ms): as it is for a machine that stood still. */
+  /**
+   * From now on the data centre's clock is ahead of this machine's by so much (ms): as it is for a
+   * machine that stood still.
+   */
   setClockSkew(ms: number): void;
-  /** What the account's sessions were is forgotten, and with it what was to be told: the next message of each begins it anew, with `new_session_created`. */
+  /**
+   * What the account's sessions were is forgotten, and with it what was to be told: the next
+   * message of each begins it anew, with `new_session_created`.
+   */
   forgetSessions(userId: bigint | number | string): void;
   /** Every client gets `bad_server_salt` at its next message. */
   rotateSalts(): void;
@@ -116,7 +148,10 @@ export interface DataCentre {
   stop(): Promise<void>;
 }
 
-/** Starts a data centre in this process; resolves when all its listeners are bound. Rejects when an address cannot be bound. */
+/**
+ * Starts a data centre in this process; resolves when all its listeners are bound. Rejects when an
+ * address cannot be bound.
+ */
 export async function startDataCentre(options: DataCentreOptions = {}): Promise<DataCentre> {
   const context: Context = {
     world: new World(),
@@ -129,7 +164,9 @@ export async function startDataCentre(options: DataCentreOptions = {}): Promise<
   const front = new Front(context);
   const any = [{ host: '127.0.0.1', port: 0 }];
   try {
-    const addresses = await front.open(options.listen ?? any, (socket) => front.accept(socket, null));
+    const addresses = await front.open(options.listen ?? any, (socket) =>
+      front.accept(socket, null),
+    );
     const socksAddresses = await front.open(options.socks ?? any, (socket) =>
       serveSocks(socket, (request) => front.accept(socket, request)),
     );
@@ -152,7 +189,12 @@ function behaviourOf(options: DataCentreOptions): Behaviour {
   };
 }
 
-function dataCentreOf(context: Context, front: Front, addresses: ListenAddress[], socksAddresses: ListenAddress[]): DataCentre {
+function dataCentreOf(
+  context: Context,
+  front: Front,
+  addresses: ListenAddress[],
+  socksAddresses: ListenAddress[],
+): DataCentre {
   const { world } = context;
   world.desk.onScanned = (login) => tellScanned(context, login);
   return {
@@ -209,7 +251,10 @@ class Front {
     this.#context = context;
   }
 
-  async open(wanted: readonly ListenAddress[], onSocket: (socket: Socket) => void): Promise<ListenAddress[]> {
+  async open(
+    wanted: readonly ListenAddress[],
+    onSocket: (socket: Socket) => void,
+  ): Promise<ListenAddress[]> {
     const bound: ListenAddress[] = [];
     for (const address of wanted) {
       const listener = await this.#listener(address, onSocket);
@@ -251,7 +296,9 @@ class Front {
   async suspend(): Promise<void> {
     this.disconnect('stop');
     for (const socket of this.#sockets) socket.destroy();
-    await Promise.all(this.#listeners.map(({ server }) => new Promise((resolve) => server.close(resolve))));
+    await Promise.all(
+      this.#listeners.map(({ server }) => new Promise((resolve) => server.close(resolve))),
+    );
   }
 
   async resume(): Promise<void> {

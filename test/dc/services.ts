@@ -23,7 +23,9 @@ const SERVICES: Readonly<Record<string, Service>> = {
   get_future_salts: futureSalts,
   msgs_state_req(incoming, call) {
     const asked = call.msg_ids as readonly bigint[];
-    const info = Buffer.from(asked.map((id) => (incoming.session.hasReceived(id) ? STATE_RECEIVED : STATE_UNKNOWN)));
+    const info = Buffer.from(
+      asked.map((id) => (incoming.session.hasReceived(id) ? STATE_RECEIVED : STATE_UNKNOWN)),
+    );
     say(incoming, { _: 'msgs_state_info', req_msg_id: incoming.message.messageId, info });
   },
   destroy_session(incoming, call) {
@@ -43,7 +45,9 @@ const SERVICES: Readonly<Record<string, Service>> = {
   msgs_state_info: nothing,
 };
 
-/** Answers what belongs to the protocol itself and not to the API. Faults can silence or end pings. */
+/**
+ * Answers what belongs to the protocol itself and not to the API. Faults can silence or end pings.
+ */
 export function answerService(incoming: Incoming, combinator: TlCombinator): void {
   const { connection, context, login } = incoming;
   const call = decodeObject(context.schemas.protocol, incoming.message.body);
@@ -52,7 +56,9 @@ export function answerService(incoming: Incoming, combinator: TlCombinator): voi
     connection.violation('not-implemented', combinator.name);
     return;
   }
-  const effect = combinator.name.startsWith('ping') ? context.world.faults.take(combinator.name, String(login.account.userId)) : null;
+  const effect = combinator.name.startsWith('ping')
+    ? context.world.faults.take(combinator.name, String(login.account.userId))
+    : null;
   if (effect === null) service(incoming, call);
   else if (effect.kind === 'delay') setTimeout(() => service(incoming, call), effect.ms).unref();
   else if (effect.kind === 'close') connection.close('fault');

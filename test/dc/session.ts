@@ -1,7 +1,10 @@
 import type { BadMessageCode } from './wire/message-ids.ts';
 import { type Message, packContainer } from './wire/messages.ts';
 
-/** One thing that the server says. `isContent`: to be acknowledged; `isAnswer`: caused by a request of the client. */
+/**
+ * One thing that the server says. `isContent`: to be acknowledged; `isAnswer`: caused by a request
+ * of the client.
+ */
 export interface Outgoing {
   readonly body: Buffer;
   readonly isContent: boolean;
@@ -22,7 +25,8 @@ const REMEMBERED_IDS = 4096;
 const MAX_IN_CONTAINER = 100;
 
 /**
- * An MTProto session: what a client keeps over reconnects (GramJS starts a new one each time). Bound to the latest connection that
+ * An MTProto session: what a client keeps over reconnects (GramJS starts a new one each time).
+ * Bound to the latest connection that
  * used it; what is queued while that one is closed waits for the next.
  */
 export class Session {
@@ -50,12 +54,15 @@ export class Session {
     return this.#carrier === carrier;
   }
 
-  /** Notes a client's message id; 19 when the session saw it before (the last 4096 are remembered). */
+  /**
+   * Notes a client's message id; 19 when the session saw it before (the last 4096 are remembered).
+   */
   noteReceived(messageId: bigint): (BadMessageCode & 19) | null {
     if (this.#receivedIds.has(messageId)) return 19;
     this.#receivedIds.add(messageId);
     const [oldest] = this.#receivedIds;
-    if (this.#receivedIds.size > REMEMBERED_IDS && oldest !== undefined) this.#receivedIds.delete(oldest);
+    if (this.#receivedIds.size > REMEMBERED_IDS && oldest !== undefined)
+      this.#receivedIds.delete(oldest);
     return null;
   }
 
@@ -75,7 +82,8 @@ export class Session {
   flush(): void {
     this.#flushScheduled = false;
     if (this.#outbox.length === 0 || !this.#carrier.isOpen) return;
-    for (let from = 0; from < this.#outbox.length; from += MAX_IN_CONTAINER) this.#send(this.#outbox.slice(from, from + MAX_IN_CONTAINER));
+    for (let from = 0; from < this.#outbox.length; from += MAX_IN_CONTAINER)
+      this.#send(this.#outbox.slice(from, from + MAX_IN_CONTAINER));
     this.#outbox = [];
   }
 

@@ -4,7 +4,10 @@ import { isIP, type Socket } from 'node:net';
 export interface SocksRequest {
   /** `address:port`, as asked; names are not resolved. */
   readonly destination: string;
-  /** The SOCKS user name where it is an IP address: how a test on one machine gives a client an address of its own. */
+  /**
+   * The SOCKS user name where it is an IP address: how a test on one machine gives a client an
+   * address of its own.
+   */
   readonly clientIp: string | null;
 }
 
@@ -17,12 +20,18 @@ const REPLY_OK = Buffer.from([VERSION, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
 const REPLY_REFUSED = Buffer.from([VERSION, 7, 0, 1, 0, 0, 0, 0, 0, 0]);
 const MAX_GREETING = 1024;
 
-/** A step of the greeting: how many bytes it takes and what to answer; null while bytes are missing. */
-type Step = (bytes: Buffer) => { readonly taken: number; readonly answer: Buffer; readonly next: Step | null } | null;
+/**
+ * A step of the greeting: how many bytes it takes and what to answer; null while bytes are missing.
+ */
+type Step = (
+  bytes: Buffer,
+) => { readonly taken: number; readonly answer: Buffer; readonly next: Step | null } | null;
 
 /**
- * Speaks the server's half of SOCKS5 (RFC 1928, user and password by RFC 1929; any password will do) and then hands the socket
- * over with what was asked: nothing is ever connected anywhere. A client that speaks something else is cut off.
+ * Speaks the server's half of SOCKS5 (RFC 1928, user and password by RFC 1929; any password will
+ * do) and then hands the socket
+ * over with what was asked: nothing is ever connected anywhere. A client that speaks something else
+ * is cut off.
  */
 export function serveSocks(socket: Socket, onRequest: (request: SocksRequest) => void): void {
   const greeting = new Greeting();
@@ -68,8 +77,10 @@ class Greeting {
     if (count === undefined || bytes.length < 2 + count) return null;
     const offered = bytes.subarray(2, 2 + count);
     const taken = 2 + count;
-    if (offered.includes(USER_AND_PASSWORD)) return { taken, answer: method(USER_AND_PASSWORD), next: (rest) => this.#user(rest) };
-    if (offered.includes(NO_AUTHENTICATION)) return { taken, answer: method(NO_AUTHENTICATION), next: (rest) => this.#connect(rest) };
+    if (offered.includes(USER_AND_PASSWORD))
+      return { taken, answer: method(USER_AND_PASSWORD), next: (rest) => this.#user(rest) };
+    if (offered.includes(NO_AUTHENTICATION))
+      return { taken, answer: method(NO_AUTHENTICATION), next: (rest) => this.#connect(rest) };
     return { taken, answer: method(NOTHING_ACCEPTABLE), next: null };
   }
 
@@ -79,7 +90,11 @@ class Greeting {
     if (passwordLength === undefined || bytes.length < 3 + userLength + passwordLength) return null;
     const user = bytes.subarray(2, 2 + userLength).toString('utf8');
     this.#clientIp = isIP(user) === 0 ? null : user;
-    return { taken: 3 + userLength + passwordLength, answer: Buffer.from([1, 0]), next: (rest) => this.#connect(rest) };
+    return {
+      taken: 3 + userLength + passwordLength,
+      answer: Buffer.from([1, 0]),
+      next: (rest) => this.#connect(rest),
+    };
   }
 
   #connect(bytes: Buffer): ReturnType<Step> {
@@ -87,7 +102,10 @@ class Greeting {
     if (host === null || bytes.length < host.end + 2) return null;
     const taken = host.end + 2;
     if (bytes[1] !== COMMAND_CONNECT) return { taken, answer: REPLY_REFUSED, next: null };
-    this.#request = { destination: `${host.name}:${bytes.readUInt16BE(host.end)}`, clientIp: this.#clientIp };
+    this.#request = {
+      destination: `${host.name}:${bytes.readUInt16BE(host.end)}`,
+      clientIp: this.#clientIp,
+    };
     return { taken, answer: REPLY_OK, next: null };
   }
 }
@@ -100,7 +118,9 @@ function hostOf(bytes: Buffer): { readonly name: string; readonly end: number } 
   if (bytes.length < end) return null;
   if (type === 1) return { name: bytes.subarray(4, end).join('.'), end };
   if (type === 3) return { name: bytes.subarray(5, end).toString('utf8'), end };
-  const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(4 + 2 * index).toString(16));
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    bytes.readUInt16BE(4 + 2 * index).toString(16),
+  );
   return { name: groups.join(':'), end };
 }
 

@@ -5,4 +5,6 @@ import { codecContract } from './codec-contract.ts';
 import { parseSchema } from './tl/schema-text.ts';
 
 /** Whatever can come in the layer that workers are built with. */
-codecContract(parseSchema([leanSchema(currentLayer().text, workerSource('.'))], { stringsAreBinary: false }));
+codecContract(
+  parseSchema([leanSchema(currentLayer().text, workerSource('.'))], { stringsAreBinary: false }),
+);

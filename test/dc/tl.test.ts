@@ -18,11 +18,16 @@ const api = schemas.api(CLIENT_LAYER) as TlSchema;
 const anyObject = anyObjectOf(api);
 
 describe('schema text', () => {
-  test('the layer is the one that the installed client declares', () => expect(CLIENT_LAYER).toBe(LAYER));
+  test('the layer is the one that the installed client declares', () =>
+    expect(CLIENT_LAYER).toBe(LAYER));
 
   test('every constructor that the client knows has the same id here', () => {
-    const classes = Object.values(Api).flatMap((entry) => ('CONSTRUCTOR_ID' in entry ? [entry] : Object.values(entry))) as ClientClass[];
-    const missing = classes.filter(({ CONSTRUCTOR_ID: id }) => !api.byId.has(id >>> 0) && !schemas.protocol.byId.has(id >>> 0));
+    const classes = Object.values(Api).flatMap((entry) =>
+      'CONSTRUCTOR_ID' in entry ? [entry] : Object.values(entry),
+    ) as ClientClass[];
+    const missing = classes.filter(
+      ({ CONSTRUCTOR_ID: id }) => !api.byId.has(id >>> 0) && !schemas.protocol.byId.has(id >>> 0),
+    );
     expect(classes.length).toBeGreaterThan(2000);
     // Written without an id in the schema: parts of a TLS greeting, never sent as TL.
     expect(missing.filter(({ className }) => !className.startsWith('Tls'))).toEqual([]);
@@ -30,10 +35,14 @@ describe('schema text', () => {
 
   test('comments, vectors and lines without id are left out; short ids and sections are read', () => {
     const text =
-      '// note#1 x:int = X;\nvector#1cb5c415 {t:Type} # [ t ] = Vector t;\nbare = Bare;\nfoo#1f id:long = Foo;\n---functions---\nget#2 = Vector<Foo>;';
+      '// note#1 x:int = X;\nvector#1cb5c415 {t:Type} # [ t ] = Vector t;\nbare = ' +
+      'Bare;\nfoo#1f id:long = Foo;\n---functions---\nget#2 = Vector<Foo>;';
     const schema = parseSchema([text], { stringsAreBinary: false });
     expect([...schema.byId.keys()]).toEqual([0x1f, 2]);
-    expect(schema.byName.get('get')).toMatchObject({ isFunction: true, result: { kind: 'vector', bare: false } });
+    expect(schema.byName.get('get')).toMatchObject({
+      isFunction: true,
+      result: { kind: 'vector', bare: false },
+    });
   });
 
   test.each(['foo#1 = ', 'foo#1 x = Foo;', 'foo#1 x:int'])('refuses %s', (line) =>
@@ -56,16 +65,20 @@ describe('codec', () => {
 
   test('random bytes are read or refused with a TlError', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...api.byId.keys()), fc.uint8Array({ maxLength: 400 }), (id, rest) => {
-        const writer = new TlWriter();
-        writer.int(id);
-        writer.raw(rest);
-        try {
-          decodeObject(api, writer.finish());
-        } catch (error) {
-          expect(error).toBeInstanceOf(TlError);
-        }
-      }),
+      fc.property(
+        fc.constantFrom(...api.byId.keys()),
+        fc.uint8Array({ maxLength: 400 }),
+        (id, rest) => {
+          const writer = new TlWriter();
+          writer.int(id);
+          writer.raw(rest);
+          try {
+            decodeObject(api, writer.finish());
+          } catch (error) {
+            expect(error).toBeInstanceOf(TlError);
+          }
+        },
+      ),
       { numRuns: 2000 },
     );
   });
@@ -78,7 +91,9 @@ describe('codec', () => {
   test('missing fields are zero, a missing object is an error', () => {
     const state = decodeObject(api, encodeObject(api, { _: 'updates.state', pts: 5 }));
     expect(state).toEqual({ _: 'updates.state', pts: 5, qts: 0, date: 0, seq: 0, unread_count: 0 });
-    expect(() => encodeObject(api, { _: 'updateNewChannelMessage' })).toThrow('updateNewChannelMessage.message');
+    expect(() => encodeObject(api, { _: 'updateNewChannelMessage' })).toThrow(
+      'updateNewChannelMessage.message',
+    );
   });
 
   test.each([
@@ -86,7 +101,9 @@ describe('codec', () => {
     [{ _: 'nearestDc', this_dc: '2' }, 'nearestDc.this_dc'],
     [{ _: 'nearestDc', this_dc: 2 ** 40 }, 'no 32 bit integer'],
     [{ _: 'noSuchThing' }, 'noSuchThing'],
-  ] as [TlObject, string][])('%j is refused and named', (value, message) => expect(() => encodeObject(api, value)).toThrow(message));
+  ] as [TlObject, string][])('%j is refused and named', (value, message) =>
+    expect(() => encodeObject(api, value)).toThrow(message),
+  );
 
   test('results that are no objects', () => {
     const ints = api.byName.get('stories.getPeerMaxIDs')?.result as TlType;

@@ -2,8 +2,22 @@ import { createCipheriv, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { IGE } from 'telegram/crypto/IGE.js';
 import { describe, expect, test } from 'vitest';
-import { authKeyId, CryptoError, type Envelope, igeDecrypt, igeEncrypt, openEnvelope, sealEnvelope } from './wire/crypto.ts';
-import { abridgedFraming, type Framing, FramingError, fullFraming, intermediateFraming } from './wire/framing.ts';
+import {
+  authKeyId,
+  CryptoError,
+  type Envelope,
+  igeDecrypt,
+  igeEncrypt,
+  openEnvelope,
+  sealEnvelope,
+} from './wire/crypto.ts';
+import {
+  abridgedFraming,
+  type Framing,
+  FramingError,
+  fullFraming,
+  intermediateFraming,
+} from './wire/framing.ts';
 import { judgeMessageId, ServerMessageIds } from './wire/message-ids.ts';
 import { gzipPacked, openContainer, packContainer, ungzip } from './wire/messages.ts';
 import { OBFUSCATED_HEADER, Transport } from './wire/transport.ts';
@@ -28,8 +42,11 @@ function xor(a: Buffer, b: Buffer): Buffer {
   return Buffer.from(a.map((byte, index) => byte ^ (b[index] ?? 0)));
 }
 
-const bytes = (options: { minLength: number; maxLength: number }) => fc.uint8Array(options).map((array) => Buffer.from(array));
-const words = fc.uint8Array({ minLength: 1, maxLength: 700 }).map((array) => Buffer.concat(Array(4).fill(Buffer.from(array))));
+const bytes = (options: { minLength: number; maxLength: number }) =>
+  fc.uint8Array(options).map((array) => Buffer.from(array));
+const words = fc
+  .uint8Array({ minLength: 1, maxLength: 700 })
+  .map((array) => Buffer.concat(Array(4).fill(Buffer.from(array))));
 const long = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 const authKey = bytes({ minLength: 256, maxLength: 256 });
 const envelope: fc.Arbitrary<Envelope> = fc.record({
@@ -60,12 +77,19 @@ describe('encryption', () => {
 
   test('an envelope survives in both directions, and only in its own', () => {
     fc.assert(
-      fc.property(authKey, envelope, fc.constantFrom('client' as const, 'server' as const), (key, content, sender) => {
-        const packet = sealEnvelope(key, sender, content);
-        expect(openEnvelope(key, sender, packet)).toEqual(content);
-        expect(packet.subarray(0, 8).toString('hex')).toBe(authKeyId(key));
-        expect(() => openEnvelope(key, sender === 'client' ? 'server' : 'client', packet)).toThrow(CryptoError);
-      }),
+      fc.property(
+        authKey,
+        envelope,
+        fc.constantFrom('client' as const, 'server' as const),
+        (key, content, sender) => {
+          const packet = sealEnvelope(key, sender, content);
+          expect(openEnvelope(key, sender, packet)).toEqual(content);
+          expect(packet.subarray(0, 8).toString('hex')).toBe(authKeyId(key));
+          expect(() =>
+            openEnvelope(key, sender === 'client' ? 'server' : 'client', packet),
+          ).toThrow(CryptoError);
+        },
+      ),
     );
   });
 
@@ -92,7 +116,11 @@ function obfuscated(
   header.write(tag, 56, 'hex');
   const reversed = Buffer.from(header.subarray(8, 56)).reverse();
   const outgoing = createCipheriv('aes-256-ctr', header.subarray(8, 40), header.subarray(40, 56));
-  const incoming = createCipheriv('aes-256-ctr', reversed.subarray(0, 32), reversed.subarray(32, 48));
+  const incoming = createCipheriv(
+    'aes-256-ctr',
+    reversed.subarray(0, 32),
+    reversed.subarray(32, 48),
+  );
   const encrypted = outgoing.update(header);
   return {
     header: Buffer.concat([header.subarray(0, 56), encrypted.subarray(56)]),
@@ -109,7 +137,12 @@ interface ClientEnd {
 }
 
 function plain(framing: Framing, header: string): ClientEnd {
-  return { header: Buffer.from(header, 'hex'), framing, wrap: (packet) => framing.wrap(packet), unwrap: (chunk) => chunk };
+  return {
+    header: Buffer.from(header, 'hex'),
+    framing,
+    wrap: (packet) => framing.wrap(packet),
+    unwrap: (chunk) => chunk,
+  };
 }
 
 function hidden(framing: Framing, tag: string): ClientEnd {
@@ -140,9 +173,13 @@ describe.each(Object.keys(TRANSPORTS))('transport %s', (name) => {
       fc.property(packets, fc.array(fc.nat(), { maxLength: 12 }), (sent, cuts) => {
         const client = makeClient();
         const stream = Buffer.concat([client.header, ...sent.map((packet) => client.wrap(packet))]);
-        const positions = [...new Set([0, ...cuts.map((cut) => cut % stream.length), stream.length])].sort((a, b) => a - b);
+        const positions = [
+          ...new Set([0, ...cuts.map((cut) => cut % stream.length), stream.length]),
+        ].sort((a, b) => a - b);
         const transport = new Transport();
-        const received = positions.slice(1).flatMap((end, index) => transport.feed(stream.subarray(positions[index], end)));
+        const received = positions
+          .slice(1)
+          .flatMap((end, index) => transport.feed(stream.subarray(positions[index], end)));
         expect(received).toEqual(sent);
         expect(transport.kind).toBe(name);
       }),
@@ -154,7 +191,9 @@ describe.each(Object.keys(TRANSPORTS))('transport %s', (name) => {
     const client = makeClient();
     const packet = randomBytes(24 + 16 * 40);
     const transport = new Transport();
-    const received = [...Buffer.concat([client.header, client.wrap(packet)])].flatMap((byte) => transport.feed(Buffer.from([byte])));
+    const received = [...Buffer.concat([client.header, client.wrap(packet)])].flatMap((byte) =>
+      transport.feed(Buffer.from([byte])),
+    );
     expect(received).toEqual([packet]);
     const answer = randomBytes(24 + 16 * 40);
     expect(client.framing.take(client.unwrap(transport.wrap(answer)))?.packet).toEqual(answer);
@@ -163,10 +202,15 @@ describe.each(Object.keys(TRANSPORTS))('transport %s', (name) => {
 
 describe('framing', () => {
   test.each([
-    ['a wrong checksum', () => Buffer.concat([fullFraming().wrap(randomBytes(40)).subarray(0, -1), Buffer.from([0])]), 'checksum'],
+    [
+      'a wrong checksum',
+      () => Buffer.concat([fullFraming().wrap(randomBytes(40)).subarray(0, -1), Buffer.from([0])]),
+      'checksum',
+    ],
     [
       'a repeated packet number',
-      () => Buffer.concat([fullFraming().wrap(randomBytes(40)), fullFraming().wrap(randomBytes(40))]),
+      () =>
+        Buffer.concat([fullFraming().wrap(randomBytes(40)), fullFraming().wrap(randomBytes(40))]),
       'number 0',
     ],
     ['a huge length', () => Buffer.from('eeeeeeeeffffff7f', 'hex'), 'bytes'],
@@ -191,19 +235,34 @@ function randomHeader(): Buffer {
 describe('messages', () => {
   test('containers and gzip survive', () => {
     const message = fc.record({ messageId: long, sequence: fc.nat(1000), body: words });
-    fc.assert(fc.property(fc.array(message, { maxLength: 5 }), (list) => void expect(openContainer(packContainer(list))).toEqual(list)));
-    fc.assert(fc.property(words, (body) => void expect(ungzip(gzipPacked(gzipPacked(body)))).toEqual(ungzip(body))));
+    fc.assert(
+      fc.property(
+        fc.array(message, { maxLength: 5 }),
+        (list) => void expect(openContainer(packContainer(list))).toEqual(list),
+      ),
+    );
+    fc.assert(
+      fc.property(
+        words,
+        (body) => void expect(ungzip(gzipPacked(gzipPacked(body)))).toEqual(ungzip(body)),
+      ),
+    );
   });
 
   test("the server's ids grow for ever and tell answers from the rest", () => {
     const ids = new ServerMessageIds();
     fc.assert(
-      fc.property(fc.integer({ min: 1.7e12, max: 1.9e12 }), fc.boolean(), fc.boolean(), (now, first, second) => {
-        const a = ids.next(now, first);
-        const b = ids.next(now, second);
-        expect(b).toBeGreaterThan(a);
-        expect([a & 3n, b & 3n]).toEqual([first ? 1n : 3n, second ? 1n : 3n]);
-      }),
+      fc.property(
+        fc.integer({ min: 1.7e12, max: 1.9e12 }),
+        fc.boolean(),
+        fc.boolean(),
+        (now, first, second) => {
+          const a = ids.next(now, first);
+          const b = ids.next(now, second);
+          expect(b).toBeGreaterThan(a);
+          expect([a & 3n, b & 3n]).toEqual([first ? 1n : 3n, second ? 1n : 3n]);
+        },
+      ),
     );
   });
 

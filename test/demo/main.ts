@@ -1,6 +1,8 @@
 /**
- * `npm run demo`: the main job end to end, on real hosts and a real data centre that both live on this machine and end with this program. Bare Debian
- * servers become hosts, session files become accounts that are online, and every decision can be explained.
+ * `npm run demo`: the main job end to end, on real hosts and a real data centre that both live on
+ * this machine and end with this program. Bare Debian
+ * servers become hosts, session files become accounts that are online, and every decision can be
+ * explained.
  */
 import { spawn } from 'node:child_process';
 import { type LabDataCentre, startLabDataCentre } from '../e2e/lab-data-centre.ts';
@@ -9,7 +11,20 @@ import { labAvailability } from '../lab/availability.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 
 const hostCount = 4;
-const accountNames = ['anna', 'ben', 'carla', 'dimitri', 'elif', 'farid', 'greta', 'hugo', 'ines', 'jonas', 'kaja', 'luca'];
+const accountNames = [
+  'anna',
+  'ben',
+  'carla',
+  'dimitri',
+  'elif',
+  'farid',
+  'greta',
+  'hugo',
+  'ines',
+  'jonas',
+  'kaja',
+  'luca',
+];
 const started = performance.now();
 
 const say = (text: string): void => console.log(`\n\u001b[1m# ${text}\u001b[0m`);
@@ -20,7 +35,11 @@ function run(operator: Operator, line: string): Promise<number> {
   const [program = '', ...args] = operator.argv(line.split(' '));
   return new Promise((resolve, reject) => {
     const env = { ...process.env, ...operator.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0' };
-    const child = spawn(program, args, { cwd: operator.directory, stdio: ['ignore', 'inherit', 'inherit'], env });
+    const child = spawn(program, args, {
+      cwd: operator.directory,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env,
+    });
     child.on('error', reject).on('exit', (code) => resolve(code ?? 1));
   });
 }
@@ -40,7 +59,9 @@ async function firstDay(operator: Operator, files: string): Promise<void> {
   say('A folder of session files, six formats, into the encrypted vault');
   await mustRun(operator, 'vault create-key');
   await mustRun(operator, `accounts import ${files} --yes`);
-  say('Choose a host for each, ask every host that nobody runs it, start it, wait until it is online');
+  say(
+    'Choose a host for each, ask every host that nobody runs it, start it, wait until it is online',
+  );
   await mustRun(operator, 'allocate --all --yes');
 }
 
@@ -62,15 +83,20 @@ async function judge(dataCentre: LabDataCentre): Promise<void> {
   const live = accounts.filter(({ liveNow }) => liveNow === 1).length;
   const most = Math.max(...accounts.map(({ maxLive }) => maxLive));
   say(
-    `Telegram's side: ${live} of ${accounts.length} keys live, at most ${most} connection per key ever, ${kills.length} keys destroyed, ${violations.length} protocol faults`,
+    `Telegram's side: ${live} of ${accounts.length} keys live, at most ${most} connection ` +
+      `per key ever, ${kills.length} keys destroyed, ${violations.length} protocol faults`,
   );
-  if (live !== accounts.length || most !== 1 || kills.length > 0) throw new Error('the data centre saw what must not be');
+  if (live !== accounts.length || most !== 1 || kills.length > 0)
+    throw new Error('the data centre saw what must not be');
 }
 
 async function demo(lab: Lab, dataCentre: LabDataCentre, operator: Operator): Promise<void> {
   const logins = await logIn(dataCentre, `${operator.directory}/sessions`, accountNames);
   console.log(
-    `${hostCount} servers: ${lab.hosts.map(({ name, address }) => `${name} ${address}`).join(', ')}; ${logins.length} session files in ${new Set(logins.map(({ format }) => format)).size} formats`,
+    `${hostCount} servers: ` +
+      `${lab.hosts.map(({ name, address }) => `${name} ${address}`).join(', ')}; ` +
+      `${logins.length} session files in ${new Set(logins.map(({ format }) => format)).size} ` +
+      'formats',
   );
   await firstDay(operator, logins.map(({ path }) => path).join(' '));
   await explain(operator);
@@ -82,7 +108,9 @@ if (!able.ok) {
   console.error(`The demo needs a machine that can run real hosts: ${able.reason}`);
   process.exit(2);
 }
-say('Four bare Debian 12 servers with systemd and sshd, and a Telegram data centre, on this machine');
+say(
+  'Four bare Debian 12 servers with systemd and sshd, and a Telegram data centre, on this machine',
+);
 const lab = await startLab({ hosts: hostCount, say: console.log });
 let operator: Operator | undefined;
 

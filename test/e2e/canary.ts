@@ -1,4 +1,7 @@
-/** Looks for secrets where they must not be: on hosts, in what this machine's processes show, and in the operator's own files. */
+/**
+ * Looks for secrets where they must not be: on hosts, in what this machine's processes show, and in
+ * the operator's own files.
+ */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Lab } from '../lab/lab.ts';
@@ -10,7 +13,8 @@ export interface Needle {
 }
 
 /**
- * Forms in which a secret may leak: raw, hexadecimal, base64 and base64url. The middle of the secret is looked for in all three alignments, because a
+ * Forms in which a secret may leak: raw, hexadecimal, base64 and base64url. The middle of the
+ * secret is looked for in all three alignments, because a
  * session string has it behind other bytes.
  */
 export function needlesOf(name: string, secret: Buffer): Needle[] {
@@ -18,7 +22,10 @@ export function needlesOf(name: string, secret: Buffer): Needle[] {
   const chunk = (skip: number): Buffer => secret.subarray(middle + skip, middle + skip + 24);
   const aligned = [0, 1, 2].flatMap((skip) => [
     { name: `${name} in base64 (${skip})`, bytes: Buffer.from(chunk(skip).toString('base64')) },
-    { name: `${name} in base64url (${skip})`, bytes: Buffer.from(chunk(skip).toString('base64url')) },
+    {
+      name: `${name} in base64url (${skip})`,
+      bytes: Buffer.from(chunk(skip).toString('base64url')),
+    },
   ]);
   const hex = chunk(0).toString('hex');
   return [
@@ -43,7 +50,11 @@ function unlessGone<T>(look: () => T, otherwise: T): T {
 }
 
 /** Files below `directory` that hold a needle; `isSkipped` gets whole paths. */
-export function searchFiles(directory: string, needles: readonly Needle[], isSkipped: (path: string) => boolean): string[] {
+export function searchFiles(
+  directory: string,
+  needles: readonly Needle[],
+  isSkipped: (path: string) => boolean,
+): string[] {
   const entries = unlessGone(() => readdirSync(directory, { withFileTypes: true }), []);
   return entries.flatMap((entry) => {
     const path = join(directory, entry.name);
@@ -61,8 +72,10 @@ export function searchFiles(directory: string, needles: readonly Needle[], isSki
 }
 
 /**
- * Arguments and environments of all processes of this machine, those on lab hosts included, as long as `act` runs. The operator's own shell
- * environment holds what the inventory takes from it (`env:`): pass only needles that no environment may hold.
+ * Arguments and environments of all processes of this machine, those on lab hosts included, as long
+ * as `act` runs. The operator's own shell
+ * environment holds what the inventory takes from it (`env:`): pass only needles that no
+ * environment may hold.
  */
 export async function watchProcesses<T>(
   needles: readonly Needle[],
@@ -74,7 +87,8 @@ export async function watchProcesses<T>(
     looks += 1;
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       for (const file of ['cmdline', 'environ']) {
-        for (const leak of found(`${file} of ${pid}`, readProc(`/proc/${pid}/${file}`), needles)) leaks.add(leak);
+        for (const leak of found(`${file} of ${pid}`, readProc(`/proc/${pid}/${file}`), needles))
+          leaks.add(leak);
       }
     }
   };
@@ -95,7 +109,10 @@ function readProc(path: string): Buffer {
   }
 }
 
-/** Runs on the host with fleet's own runtime. Needles come on standard input, so that the search itself puts them nowhere. */
+/**
+ * Runs on the host with fleet's own runtime. Needles come on standard input, so that the search
+ * itself puts them nowhere.
+ */
 const hostSearch = `
 const fs = require('node:fs'), cp = require('node:child_process');
 const needles = JSON.parse(fs.readFileSync(0, 'utf8')).map(({ name, base64 }) => ({ name, bytes: Buffer.from(base64, 'base64') }));
@@ -127,13 +144,25 @@ console.log(JSON.stringify({ leaks, files, held }));
 export interface HostSearch {
   readonly leaks: readonly string[];
   readonly files: number;
-  /** `MODE UID PATH` of each file below the folder of sessions, which hosts of the lab encrypt: it is searched like all others. */
+  /**
+   * `MODE UID PATH` of each file below the folder of sessions, which hosts of the lab encrypt: it
+   * is searched like all others.
+   */
   readonly held: readonly string[];
 }
 
-/** Searches journal, logs, run-time and temporary folders, settings, releases, arguments, environments and unit properties of a host. */
-export async function searchHost(lab: Lab, host: number, needles: readonly Needle[]): Promise<HostSearch> {
-  const input = JSON.stringify(needles.map(({ name, bytes }) => ({ name, base64: bytes.toString('base64') })));
+/**
+ * Searches journal, logs, run-time and temporary folders, settings, releases, arguments,
+ * environments and unit properties of a host.
+ */
+export async function searchHost(
+  lab: Lab,
+  host: number,
+  needles: readonly Needle[],
+): Promise<HostSearch> {
+  const input = JSON.stringify(
+    needles.map(({ name, bytes }) => ({ name, base64: bytes.toString('base64') })),
+  );
   await lab.ssh(host, 'cat > /opt/fleet/search.cjs', { input: hostSearch });
   const { code, stdout, stderr } = await lab.ssh(
     host,

@@ -14,7 +14,8 @@ export function fleetOnTerminal(operator: Operator, args: readonly string[]): Fl
   const run = startOnTerminal(argv, { cwd: operator.directory, env, columns: 120 });
   const signal = (name: NodeJS.Signals): void => {
     const pid = /its pid is (\d+) here/.exec(run.shown())?.[1];
-    if (pid === undefined) throw new Error(`it did not say its pid; the terminal shows:\n${run.shown()}`);
+    if (pid === undefined)
+      throw new Error(`it did not say its pid; the terminal shows:\n${run.shown()}`);
     process.kill(Number(pid), name);
   };
   return { ...run, signal };

@@ -1,7 +1,10 @@
 /**
- * Preloaded into fleet (`NODE_OPTIONS=--import`): ends the process without warning at its Nth remote call, counted over all hosts. A call is a connection, a
- * command, or a stream to a socket. `FLEET_KILL_AT`: `N:before`, nothing of the call is sent; `N:after:MS`, so long after it was sent; `0`, never.
- * `FLEET_CALLS_FILE`: where a process that ends by itself leaves the number of its calls of each kind, as JSON.
+ * Preloaded into fleet (`NODE_OPTIONS=--import`): ends the process without warning at its Nth
+ * remote call, counted over all hosts. A call is a connection, a
+ * command, or a stream to a socket. `FLEET_KILL_AT`: `N:before`, nothing of the call is sent;
+ * `N:after:MS`, so long after it was sent; `0`, never.
+ * `FLEET_CALLS_FILE`: where a process that ends by itself leaves the number of its calls of each
+ * kind, as JSON.
  */
 import { writeFileSync } from 'node:fs';
 import ssh2 from 'ssh2';

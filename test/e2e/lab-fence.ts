@@ -1,4 +1,7 @@
-/** The power switch of a lab's hosts, as a provider's command line would be: `node lab-fence.ts LAB off|is-off HOST`. */
+/**
+ * The power switch of a lab's hosts, as a provider's command line would be: `node lab-fence.ts LAB
+ * off|is-off HOST`.
+ */
 import { connectLab } from '../lab/lab.ts';
 
 const [labName = '', act = '', host = ''] = process.argv.slice(2);

@@ -5,9 +5,19 @@ import type { MovePhase } from '../../src/ownership/phases.ts';
 import type { CommandResult } from '../lab/run-command.ts';
 import type { World } from './world.ts';
 
-/** The first row that a query gives, straight from the ledger's file: faster than a command, and in the same moment. */
-export function askLedger<Row>(world: World, query: string, ...values: readonly string[]): Row | undefined {
-  const database = new Database(join(world.operator.directory, 'fleet.db'), { readonly: true, fileMustExist: true });
+/**
+ * The first row that a query gives, straight from the ledger's file: faster than a command, and in
+ * the same moment.
+ */
+export function askLedger<Row>(
+  world: World,
+  query: string,
+  ...values: readonly string[]
+): Row | undefined {
+  const database = new Database(join(world.operator.directory, 'fleet.db'), {
+    readonly: true,
+    fileMustExist: true,
+  });
   try {
     return database.prepare(query).get(...values) as Row | undefined;
   } finally {
@@ -16,7 +26,8 @@ export function askLedger<Row>(world: World, query: string, ...values: readonly 
 }
 
 export const hostOf = (world: World, name: string): string | null =>
-  askLedger<{ host: string }>(world, 'select host from placements where account = ?', name)?.host ?? null;
+  askLedger<{ host: string }>(world, 'select host from placements where account = ?', name)?.host ??
+  null;
 
 /** `h3` -> 3. */
 export const hostNumber = (host: string | null): number => Number(host?.slice(1));
@@ -28,11 +39,15 @@ export const elsewhere = (host: string | null): string => (host === 'h1' ? 'h2' 
 export const phaseOf = (world: World, name: string): MovePhase | null =>
   askLedger<{ phase: MovePhase }>(
     world,
-    "select phase from moves where account = ? and phase not in ('done', 'aborted') order by created_at desc limit 1",
+    "select phase from moves where account = ? and phase not in ('done', 'aborted') order " +
+      'by created_at desc limit 1',
     name,
   )?.phase ?? null;
 
-/** Moves an account and does `act` in the moment in which the journal shows the phase; what the command said. */
+/**
+ * Moves an account and does `act` in the moment in which the journal shows the phase; what the
+ * command said.
+ */
 export async function moveWithFault(
   world: World,
   name: string,

@@ -13,19 +13,29 @@ import { type Suite, suiteFacts, suiteOfRun } from '../lab/suites.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** An application's API hash as the operator keeps it: a secret that must never be found anywhere. */
+/**
+ * An application's API hash as the operator keeps it: a secret that must never be found anywhere.
+ */
 const apiHash = 'c0ffee00c0ffee00c0ffee00c0ffee99';
 
 /** Of the model, the same. */
 export const modelKey = 'sk-canary-9f8e7d6c5b4a';
 
-/** A person with a folder, an inventory and the command `fleet`, sitting inside the lab's network. */
+/**
+ * A person with a folder, an inventory and the command `fleet`, sitting inside the lab's network.
+ */
 export interface Operator {
   readonly directory: string;
   readonly apiHash: string;
   /** Runs `fleet ARGS` in the folder. */
-  fleet(args: readonly string[], options?: { env?: Record<string, string>; timeoutMs?: number }): Promise<CommandResult>;
-  /** The same with `--json` and `--yes`; the document, whose shape the caller knows. Throws where nothing was printed. */
+  fleet(
+    args: readonly string[],
+    options?: { env?: Record<string, string>; timeoutMs?: number },
+  ): Promise<CommandResult>;
+  /**
+   * The same with `--json` and `--yes`; the document, whose shape the caller knows. Throws where
+   * nothing was printed.
+   */
   json<T>(args: readonly string[]): Promise<T>;
   /** More of the inventory, at its end. */
   append(text: string): Promise<void>;
@@ -49,14 +59,28 @@ export interface OperatorOptions {
 }
 
 /** Zones and places of the lab's hosts, so that strategies have something to choose from. */
-const places = ['eu-a frankfurt', 'eu-b amsterdam', 'us-a new-york', 'asia-a singapore', 'eu-a frankfurt'];
+const places = [
+  'eu-a frankfurt',
+  'eu-b amsterdam',
+  'us-a new-york',
+  'asia-a singapore',
+  'eu-a frankfurt',
+];
 
-function inventoryText({ lab, hosts, accounts = '', suite = suiteOfRun() }: OperatorOptions): string {
+function inventoryText({
+  lab,
+  hosts,
+  accounts = '',
+  suite = suiteOfRun(),
+}: OperatorOptions): string {
   const unsupported = suiteFacts(suite).isSupported ? '' : 'allow_unsupported_os: true, ';
   const entries = hosts.map((index) => {
     const host = lab.hosts[index - 1];
     const [zone, place = ''] = (places[index - 1] ?? 'eu-a frankfurt').split(' ');
-    return `  ${host?.name}: { address: ${host?.address}, zone: ${zone}, location: "${place.replace('-', ' ')}"${index === 1 ? ', ssh: { user: root }' : ''} }`;
+    return (
+      `  ${host?.name}: { address: ${host?.address}, zone: ${zone}, location: ` +
+      `"${place.replace('-', ' ')}"${index === 1 ? ', ssh: { user: root }' : ''} }`
+    );
   });
   return `version: 1
 fleet: rehearsal
@@ -84,14 +108,21 @@ export async function makeOperator(options: OperatorOptions): Promise<Operator> 
     XDG_CACHE_HOME: process.env.XDG_CACHE_HOME ?? `${process.env.HOME}/.cache`,
     SSH_AUTH_SOCK: '',
   };
-  const inside = (argv: readonly string[]) => (options.isOutside ? options.lab.insideArgv(argv) : argv);
+  const inside = (argv: readonly string[]) =>
+    options.isOutside ? options.lab.insideArgv(argv) : argv;
   // The build, which starts in a third of the time, or the sources where they are newer.
-  // kill-at-call.ts counts calls of the package ssh2: the built program has it inside, the sources have not.
+  // kill-at-call.ts counts calls of the package ssh2: the built program has it inside, the sources
+  // have not.
   const fromSources = [process.execPath, join(root, 'src', 'cli', 'main.ts')];
-  const argv = (args: readonly string[], isKilled = false) => inside([...(isKilled ? fromSources : [join(root, 'bin', 'fleet')]), ...args]);
+  const argv = (args: readonly string[], isKilled = false) =>
+    inside([...(isKilled ? fromSources : [join(root, 'bin', 'fleet')]), ...args]);
   const transcript: string[] = [];
   const fleet: Operator['fleet'] = async (args, { env: more = {}, timeoutMs = 600_000 } = {}) => {
-    const result = await tryCommand(argv(args, 'FLEET_KILL_AT' in more), { cwd: directory, env: { ...env, ...more }, timeoutMs });
+    const result = await tryCommand(argv(args, 'FLEET_KILL_AT' in more), {
+      cwd: directory,
+      env: { ...env, ...more },
+      timeoutMs,
+    });
     transcript.push(result.stdout, result.stderr);
     return result;
   };
@@ -112,7 +143,14 @@ export async function makeOperator(options: OperatorOptions): Promise<Operator> 
   };
 }
 
-const formats: WrittenFormat[] = ['pyrogram', 'telethon', 'gramjs-string', 'telethon-string', 'pyrogram-string', 'mtcute-string'];
+const formats: WrittenFormat[] = [
+  'pyrogram',
+  'telethon',
+  'gramjs-string',
+  'telethon-string',
+  'pyrogram-string',
+  'mtcute-string',
+];
 
 export interface Login {
   readonly account: string;
@@ -126,7 +164,10 @@ export interface Login {
   readonly dcKeyId: string;
 }
 
-/** Logs `names` in at the data centre and leaves their session files, in all formats by turns, in `directory`. */
+/**
+ * Logs `names` in at the data centre and leaves their session files, in all formats by turns, in
+ * `directory`.
+ */
 export async function logIn(
   dc: DataCentreControl,
   directory: string,
@@ -140,7 +181,12 @@ export async function logIn(
     const userId = (randomBytes(4).readUInt32BE() + 5_000_000_000).toString();
     const username = usernames[account];
     const named = username === undefined ? {} : { username };
-    const login = await dc.addAccount({ userId, firstName: account, ...named, dcId: (index % 5) + 1 });
+    const login = await dc.addAccount({
+      userId,
+      firstName: account,
+      ...named,
+      dcId: (index % 5) + 1,
+    });
     const keyId = keyIdOf(login.authKey);
     const session: Session = {
       dataCentre: login.dcId,
@@ -152,7 +198,15 @@ export async function logIn(
     };
     const path = join(directory, `${account}${format.endsWith('-string') ? '.txt' : '.session'}`);
     await exportSession(path, session, format, 4711);
-    logins.push({ account, path, format, userId, authKey: login.authKey, keyId, dcKeyId: login.keyId });
+    logins.push({
+      account,
+      path,
+      format,
+      userId,
+      authKey: login.authKey,
+      keyId,
+      dcKeyId: login.keyId,
+    });
   }
   return logins;
 }

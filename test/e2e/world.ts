@@ -20,7 +20,8 @@ export interface World {
 export interface WorldOptions {
   readonly hosts: readonly number[];
   /**
-   * `wiped`: new disks. `equipped`: new disks with the packages of an account host. `forgotten`: packages are there, nothing of fleet's accounts is, so that
+   * `wiped`: new disks. `equipped`: new disks with the packages of an account host. `forgotten`:
+   * packages are there, nothing of fleet's accounts is, so that
    * `init` takes seconds.
    */
   readonly state: 'wiped' | 'equipped' | 'forgotten';
@@ -31,14 +32,21 @@ export interface WorldOptions {
   readonly dc?: LabDataCentre;
 }
 
-/** What an operator of another fleet would have to remove by hand before the host can be taken over. */
+/**
+ * What an operator of another fleet would have to remove by hand before the host can be taken over.
+ */
 const forgetAll = `systemctl stop 'fleet-account@*' fleet-agent
 rm -rf /var/lib/fleet /var/lib/fleet-accounts /var/lib/private/fleet-accounts /etc/fleet
 rm -rf /etc/systemd/system/fleet-account@*.service.d /etc/systemd/system/multi-user.target.wants/fleet-account@*
 systemctl daemon-reload; systemctl reset-failed
 command -v ufw >/dev/null && echo equipped; true`;
 
-async function prepare(lab: Lab, host: number, state: WorldOptions['state'], suite?: Suite): Promise<void> {
+async function prepare(
+  lab: Lab,
+  host: number,
+  state: WorldOptions['state'],
+  suite?: Suite,
+): Promise<void> {
   await Promise.all([lab.heal(host), lab.unfill(host)]);
   await lab.start(host);
   if (state !== 'forgotten') return lab.wipe(host, state === 'wiped' ? 'bare' : state, suite);
@@ -49,7 +57,10 @@ async function prepare(lab: Lab, host: number, state: WorldOptions['state'], sui
 
 let connected: Promise<Lab> | undefined;
 
-/** One for all worlds of a test file: a connection that is made while another test wipes a host meets that host without a key. */
+/**
+ * One for all worlds of a test file: a connection that is made while another test wipes a host
+ * meets that host without a key.
+ */
 export function labOfThisFile(): Promise<Lab> {
   connected ??= connectLab();
   return connected;
@@ -60,11 +71,18 @@ export async function makeWorld(options: WorldOptions): Promise<World> {
   const lab = await labOfThisFile();
   await Promise.all(hosts.map((host) => prepare(lab, host, state, suite)));
   const dc = options.dc ?? (await startLabDataCentre(lab, false));
-  const operator = await makeOperator({ lab, hosts, accounts, ...(suite === undefined ? {} : { suite }) });
+  const operator = await makeOperator({
+    lab,
+    hosts,
+    accounts,
+    ...(suite === undefined ? {} : { suite }),
+  });
   const end = async (): Promise<void> => {
     if (options.dc === undefined) await dc.stop();
     // Workers without a data centre would keep the machine busy.
-    await Promise.all(hosts.map((host) => prepare(lab, host, suite === undefined ? 'forgotten' : 'wiped')));
+    await Promise.all(
+      hosts.map((host) => prepare(lab, host, suite === undefined ? 'forgotten' : 'wiped')),
+    );
     await operator.remove();
   };
   return { lab, dc, operator, hosts, end };
@@ -73,7 +91,11 @@ export async function makeWorld(options: WorldOptions): Promise<World> {
 /** `fleet ARGS` that must succeed; its standard output. */
 export async function must(world: Pick<World, 'operator'>, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await world.operator.fleet([...args, '--yes']);
-  expect({ args, code, stderr: code === 0 ? '' : `${stderr}\n${stdout}` }).toEqual({ args, code: 0, stderr: '' });
+  expect({ args, code, stderr: code === 0 ? '' : `${stderr}\n${stdout}` }).toEqual({
+    args,
+    code: 0,
+    stderr: '',
+  });
   return stdout;
 }
 
@@ -85,7 +107,11 @@ export async function prepareFleet(world: World): Promise<void> {
 }
 
 /** New logins, imported. `usernames`: of those that have one, by name of the account. */
-export async function importNew({ dc, operator }: World, names: readonly string[], usernames = {}): Promise<Login[]> {
+export async function importNew(
+  { dc, operator }: World,
+  names: readonly string[],
+  usernames = {},
+): Promise<Login[]> {
   const logins = await logIn(dc, `${operator.directory}/sessions`, names, usernames);
   await must({ operator }, 'accounts', 'import', ...logins.map(({ path }) => path));
   return logins;
@@ -102,28 +128,54 @@ export interface ListedAccount {
   readonly format: string;
 }
 
-export const listAccounts = async ({ operator }: Pick<World, 'operator'>): Promise<readonly ListedAccount[]> =>
+export const listAccounts = async ({
+  operator,
+}: Pick<World, 'operator'>): Promise<readonly ListedAccount[]> =>
   (await operator.json<{ accounts: ListedAccount[] }>(['accounts', 'list'])).accounts;
 
 /** State of each account, by name, from the agents. */
-export async function liveStates({ operator }: Pick<World, 'operator'>): Promise<Record<string, string>> {
+export async function liveStates({
+  operator,
+}: Pick<World, 'operator'>): Promise<Record<string, string>> {
   const { accounts } = await operator.json<{ accounts: ListedAccount[] }>(['status', '--live']);
   return Object.fromEntries(accounts.map(({ name, state }) => [name, state]));
 }
 
-/** The host's record of its last contact says that a boot holds after `ms` already, as if more time than that had passed since. */
-export async function expireContact({ lab }: Pick<World, 'lab'>, host: number, ms = 1): Promise<void> {
-  const { code, stderr } = await lab.ssh(host, `sed -i 's/"holdAfterMs": *[0-9]*/"holdAfterMs":${ms}/' ${hostPaths.contact}`);
+/**
+ * The host's record of its last contact says that a boot holds after `ms` already, as if more time
+ * than that had passed since.
+ */
+export async function expireContact(
+  { lab }: Pick<World, 'lab'>,
+  host: number,
+  ms = 1,
+): Promise<void> {
+  const { code, stderr } = await lab.ssh(
+    host,
+    `sed -i 's/"holdAfterMs": *[0-9]*/"holdAfterMs":${ms}/' ${hostPaths.contact}`,
+  );
   if (code !== 0) throw new Error(`the contact of host ${host} could not be aged: ${stderr}`);
 }
 
 const noteKills = (kills: readonly unknown[]): void => {
-  if (kills.length > 0) noteFinalFault(`the data centre destroyed ${kills.length} keys: ${JSON.stringify(kills).slice(0, 500)}`);
+  if (kills.length > 0)
+    noteFinalFault(
+      `the data centre destroyed ${kills.length} keys: ${JSON.stringify(kills).slice(0, 500)}`,
+    );
 };
 
-/** What the data centre saw against what the ledger says: each key on one connection, from its owner's address, never on two. */
-export async function expectExclusive(world: World, logins: readonly Login[], accounts?: readonly ListedAccount[]): Promise<void> {
-  const listed = new Map((accounts ?? (await listAccounts(world))).map(({ name, host }) => [name, host]));
+/**
+ * What the data centre saw against what the ledger says: each key on one connection, from its
+ * owner's address, never on two.
+ */
+export async function expectExclusive(
+  world: World,
+  logins: readonly Login[],
+  accounts?: readonly ListedAccount[],
+): Promise<void> {
+  const listed = new Map(
+    (accounts ?? (await listAccounts(world))).map(({ name, host }) => [name, host]),
+  );
   const report = await world.dc.report();
   noteKills(report.kills);
   const seen = logins.map(({ account, dcKeyId }) => {
@@ -131,25 +183,32 @@ export async function expectExclusive(world: World, logins: readonly Login[], ac
     const open = key?.connections.filter(({ closedAt }) => closedAt === null) ?? [];
     return { account, maxLive: key?.maxLive, from: open.map(({ peer }) => peer.ip) };
   });
-  const address = (account: string) => world.lab.hosts.find(({ name }) => name === listed.get(account))?.address;
-  expect(seen).toEqual(logins.map(({ account }) => ({ account, maxLive: 1, from: [address(account)] })));
+  const address = (account: string) =>
+    world.lab.hosts.find(({ name }) => name === listed.get(account))?.address;
+  expect(seen).toEqual(
+    logins.map(({ account }) => ({ account, maxLive: 1, from: [address(account)] })),
+  );
   expect(report.kills).toEqual([]);
   expect(report.violations).toEqual([]);
 }
 
 /**
- * No key was destroyed, and no old connection spoke after a newer one was open. For worlds in which a link was cut: the data centre keeps what it cannot
+ * No key was destroyed, and no old connection spoke after a newer one was open. For worlds in which
+ * a link was cut: the data centre keeps what it cannot
  * know to be dead.
  */
 export async function expectNoKills(world: World): Promise<void> {
   const { kills, violations, accounts } = await world.dc.report();
   noteKills(kills);
   expect([kills, violations]).toEqual([[], []]);
-  expect(accounts.flatMap(({ overlaps }) => overlaps.filter(({ olderSpokeAfter }) => olderSpokeAfter))).toEqual([]);
+  expect(
+    accounts.flatMap(({ overlaps }) => overlaps.filter(({ olderSpokeAfter }) => olderSpokeAfter)),
+  ).toEqual([]);
 }
 
 /**
- * `look` until it holds, at most `limitMs`; the last failure otherwise. A look is often a whole command, so that looking takes at most a third of the time: what
+ * `look` until it holds, at most `limitMs`; the last failure otherwise. A look is often a whole
+ * command, so that looking takes at most a third of the time: what
  * is waited for has to run on the same machine.
  */
 export async function eventually(limitMs: number, look: () => Promise<void>): Promise<void> {

@@ -1,5 +1,17 @@
 import { grantAccount, tolerant } from './commands-grant.ts';
-import { addMove, advance, beginRun, Failed, fail, look, raiseEpoch, type Steps, setAccount, setHost, write } from './effects.ts';
+import {
+  addMove,
+  advance,
+  beginRun,
+  Failed,
+  fail,
+  look,
+  raiseEpoch,
+  type Steps,
+  setAccount,
+  setHost,
+  write,
+} from './effects.ts';
 import { isSafe } from './host-statement.ts';
 import type { Rules } from './rules.ts';
 import type { Command, HostRow, Move } from './world.ts';
@@ -28,7 +40,14 @@ export function* failover(rules: Rules, { host, statement, target }: Failover): 
       if (isHalted(move, host)) raiseEpoch(ledger, move.account, move.epoch);
       if (move.to === 'detached') setAccount(ledger, move.account, { state: 'offline' });
     }
-    const base = { kind: 'failover', from: null, fromEpoch: 0, lost: host, isBack: false, releasedTo: null } as const;
+    const base = {
+      kind: 'failover',
+      from: null,
+      fromEpoch: 0,
+      lost: host,
+      isBack: false,
+      releasedTo: null,
+    } as const;
     const added = plan.leaving.map((account) => {
       const highest = Math.max(
         ledger.accounts[account]?.highest ?? 0,
@@ -55,23 +74,39 @@ function* refuseIfAnswering(host: number): Steps<void> {
   throw fail('refused', 'it answers');
 }
 
-const isHalted = ({ from, to, phase }: Move, host: number): boolean => phase === 'staged' && from === null && to === host;
+const isHalted = ({ from, to, phase }: Move, host: number): boolean =>
+  phase === 'staged' && from === null && to === host;
 
 const isConsumed = ({ to, phase, isBack }: Move, host: number): boolean =>
   to === host && (phase === 'granted' || (phase === 'released' && isBack));
 
-function planOf(host: number, accounts: readonly { readonly host: number | null }[], open: readonly Move[]) {
-  const touching = open.filter(({ account, to }) => to === host || accounts[account]?.host === host);
+function planOf(
+  host: number,
+  accounts: readonly { readonly host: number | null }[],
+  open: readonly Move[],
+) {
+  const touching = open.filter(
+    ({ account, to }) => to === host || accounts[account]?.host === host,
+  );
   const resumed = [
-    ...touching.filter(({ kind, phase, to }) => kind === 'failover' && phase === 'staged' && to !== host),
-    ...open.filter(({ kind, phase, to }) => kind === 'failover' && phase === 'granted' && to !== host),
+    ...touching.filter(
+      ({ kind, phase, to }) => kind === 'failover' && phase === 'staged' && to !== host,
+    ),
+    ...open.filter(
+      ({ kind, phase, to }) => kind === 'failover' && phase === 'granted' && to !== host,
+    ),
   ];
   const isDropped = (move: Move): boolean =>
-    move.phase === 'planned' || (move.phase === 'staged' && move.from === host) || isHalted(move, host) || isConsumed(move, host);
+    move.phase === 'planned' ||
+    (move.phase === 'staged' && move.from === host) ||
+    isHalted(move, host) ||
+    isConsumed(move, host);
   const dropped = touching.filter((move) => isDropped(move) && !resumed.includes(move));
   const underWay = touching.filter((move) => !resumed.includes(move) && !dropped.includes(move));
   const goesOn = new Set([...resumed, ...underWay].map(({ account }) => account));
-  const arriving = new Set(dropped.filter((move) => isHalted(move, host)).map(({ account }) => account));
+  const arriving = new Set(
+    dropped.filter((move) => isHalted(move, host)).map(({ account }) => account),
+  );
   const leaving = accounts.flatMap((row, account) => {
     const isLeaving = row.host === host || (row.host === null && arriving.has(account));
     return isLeaving && !goesOn.has(account) ? [account] : [];

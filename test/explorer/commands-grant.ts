@@ -27,7 +27,17 @@ import {
 } from './effects.ts';
 import { reverifyOff } from './host-statement.ts';
 import type { Rules } from './rules.ts';
-import { type AccountRow, type HostRow, hostIndex, hostName, keyId, type Ledger, type LedgerState, type Move, newName } from './world.ts';
+import {
+  type AccountRow,
+  type HostRow,
+  hostIndex,
+  hostName,
+  keyId,
+  type Ledger,
+  type LedgerState,
+  type Move,
+  newName,
+} from './world.ts';
 
 /** `failover.settle` */
 export const lostHostFloorMs = 15_000;
@@ -54,21 +64,34 @@ export function* surveyHosts(run: Run): Steps<readonly HostEvidence[]> {
       });
       const isUnfenced = replies[0]?.ok !== true;
       if (isUnfenced) refused.push(host);
-      evidence.set(host, { host: hostName(host), survey: surveyIn(replies), isUnfenced, isOff: off.has(host) });
+      evidence.set(host, {
+        host: hostName(host),
+        survey: surveyIn(replies),
+        isUnfenced,
+        isOff: off.has(host),
+      });
     } catch (error) {
       if (isTooOld(error)) {
         // `lookAtOld`
-        const looked = surveyIn(yield* request(host, 'survey', { stamp: null, acts: [{ act: 'survey' }] }));
+        const looked = surveyIn(
+          yield* request(host, 'survey', { stamp: null, acts: [{ act: 'survey' }] }),
+        );
         evidence.set(host, { host: hostName(host), survey: looked, isUnfenced: true, isOld: true });
         continue;
       }
       if (!isSilence(error)) throw error;
-      evidence.set(host, { host: hostName(host), survey: null, isUnfenced: false, isOff: off.has(host) });
+      evidence.set(host, {
+        host: hostName(host),
+        survey: null,
+        isUnfenced: false,
+        isOff: off.has(host),
+      });
     }
   }
   const seen = known.filter((host) => evidence.get(host)?.survey);
   const faults = yield* faultsOf(run.rules, evidence);
-  for (const [host, found] of evidence) if (faults.has(found.host)) evidence.set(host, { ...found, isUnfenced: true });
+  for (const [host, found] of evidence)
+    if (faults.has(found.host)) evidence.set(host, { ...found, isUnfenced: true });
   if (seen.length > 0)
     yield* write('notes who answered', (ledger, world) => {
       for (const host of seen) {
@@ -76,15 +99,23 @@ export function* surveyHosts(run: Run): Steps<readonly HostEvidence[]> {
         setHost(ledger, host, { off: null, mark: newName(world, 'c'), ...machine });
       }
     });
-  for (const host of refused) yield* refuseOldCopy(run, evidence.get(host)?.survey?.authority ?? null);
+  for (const host of refused)
+    yield* refuseOldCopy(run, evidence.get(host)?.survey?.authority ?? null);
   return known.flatMap((host) => evidence.get(host) ?? []);
 }
 
 /** `faultsOf`: what is wrong with the machines that answered, by name. */
-function* faultsOf(rules: Rules, evidence: ReadonlyMap<number, HostEvidence>): Steps<ReadonlyMap<string, unknown>> {
-  const machines = yield* look((ledger) => ledger.hosts.map((_, host) => machineKnown(ledger, host)));
+function* faultsOf(
+  rules: Rules,
+  evidence: ReadonlyMap<number, HostEvidence>,
+): Steps<ReadonlyMap<string, unknown>> {
+  const machines = yield* look((ledger) =>
+    ledger.hosts.map((_, host) => machineKnown(ledger, host)),
+  );
   const heard = [...evidence.values()].flatMap(({ host, survey }) =>
-    survey === null ? [] : [{ name: host, instanceId: survey.instanceId, machineId: null, toldName: host }],
+    survey === null
+      ? []
+      : [{ name: host, instanceId: survey.instanceId, machineId: null, toldName: host }],
   );
   return rules.judgeAll(heard, machines);
 }
@@ -97,7 +128,10 @@ export const machineKnown = (ledger: Ledger, host: number): KnownMachine => ({
 
 const ownsAccounts = ({ accounts, moves }: Ledger, host: number): boolean =>
   accounts.some((row) => row.host === host) ||
-  moves.some(({ to, phase, from }) => to === host && mayBeGranted({ phase, from_host: from === null ? null : hostName(from) }));
+  moves.some(
+    ({ to, phase, from }) =>
+      to === host && mayBeGranted({ phase, from_host: from === null ? null : hostName(from) }),
+  );
 
 /** `heardInstance` */
 const machineRow = (ledger: Ledger, host: number, heard: string): Partial<HostRow> => {
@@ -133,13 +167,27 @@ export function* grantAccount(run: Run, opened: Move): Steps<void> {
   });
 }
 
-export const awaitOf = ({ account }: Move): HostAct => ({ act: 'await', keyIds: [keyId(account)], timeoutMs: 1 });
+export const awaitOf = ({ account }: Move): HostAct => ({
+  act: 'await',
+  keyIds: [keyId(account)],
+  timeoutMs: 1,
+});
 
 export const awaitedState = (reply: ActReply | undefined): LedgerState =>
-  reply?.result?.kind === 'awaited' && reply.result.accounts[0]?.state === 'online' ? 'online' : 'held';
+  reply?.result?.kind === 'awaited' && reply.result.accounts[0]?.state === 'online'
+    ? 'online'
+    : 'held';
 
 export const stageOf = ({ account, epoch, id }: Move): HostAct => ({
-  ...{ act: 'stage', keyId: keyId(account), account: 'a', epoch, moveId: id, session: '', config: '' },
+  ...{
+    act: 'stage',
+    keyId: keyId(account),
+    account: 'a',
+    epoch,
+    moveId: id,
+    session: '',
+    config: '',
+  },
   limits: { memoryMaxBytes: 1, memoryHighBytes: 1, cpuMaxCores: 1, tasksMax: 1 },
 });
 
@@ -155,8 +203,10 @@ function* stage(run: Run, move: Move, mayRaise = true): Steps<Move> {
     if (isSilence(error) && move.phase === 'planned') yield* abort(run, move);
     throw error;
   }
-  const seen = reply?.refusal === 'epoch' && reply.claim?.state !== 'active' ? (reply.claim?.epoch ?? 0) : 0;
-  if (reply?.ok !== true && mayRaise && seen >= move.epoch) return yield* stage(run, yield* raise(move, seen + 1), false);
+  const seen =
+    reply?.refusal === 'epoch' && reply.claim?.state !== 'active' ? (reply.claim?.epoch ?? 0) : 0;
+  if (reply?.ok !== true && mayRaise && seen >= move.epoch)
+    return yield* stage(run, yield* raise(move, seen + 1), false);
   if (reply?.ok === true || move.phase === 'staged')
     return yield* write('journals staged', (ledger) => advance(run.rules, ledger, move, 'staged'));
   yield* abort(run, move);
@@ -182,9 +232,18 @@ function* judge(run: Run, move: Move, mayRaise: boolean): Steps<Judged> {
   const { ownedEpoch, isUndisputed } = yield* look((ledger) => {
     const row = ledger.accounts[move.account] as AccountRow;
     const owned = row.host === move.to ? row.epoch : null;
-    return { ownedEpoch: owned, isUndisputed: owned !== null && isGiveBackSure(ledger, move.account, move.to as number, owned) };
+    return {
+      ownedEpoch: owned,
+      isUndisputed:
+        owned !== null && isGiveBackSure(ledger, move.account, move.to as number, owned),
+    };
   });
-  const about = { keyId: keyId(move.account), moveId: move.id, epoch: move.epoch, toHost: hostName(move.to as number) };
+  const about = {
+    keyId: keyId(move.account),
+    moveId: move.id,
+    epoch: move.epoch,
+    toHost: hostName(move.to as number),
+  };
   const intent = { ...about, ownedEpoch, isUndisputed };
   const verdict = run.rules.judgeEvidence(intent, evidence);
   if (verdict.kind === 'clear' || verdict.kind === 'granted') return { kind: 'clear', move };
@@ -192,7 +251,8 @@ function* judge(run: Run, move: Move, mayRaise: boolean): Steps<Judged> {
     yield* leaveWithOwner(run, move);
     return null;
   }
-  if (verdict.kind === 'raise' && mayRaise) return { kind: 'again', move: yield* raise(move, verdict.epoch) };
+  if (verdict.kind === 'raise' && mayRaise)
+    return { kind: 'again', move: yield* raise(move, verdict.epoch) };
   if (verdict.kind === 'owned' && move.lost !== null && hostIndex(verdict.host) === move.lost) {
     yield* revokeAtTarget(run, move);
     yield* abort(run, move);
@@ -202,7 +262,9 @@ function* judge(run: Run, move: Move, mayRaise: boolean): Steps<Judged> {
 }
 
 function* leaveWithOwner(run: Run, move: Move): Steps<void> {
-  const [wiped] = yield* askAsAuthority(run, move.to as number, 'wipe', [{ act: 'wipe', keyId: keyId(move.account), epoch: move.epoch }]);
+  const [wiped] = yield* askAsAuthority(run, move.to as number, 'wipe', [
+    { act: 'wipe', keyId: keyId(move.account), epoch: move.epoch },
+  ]);
   if (wiped?.ok !== true) throw fail('refused', 'the files were not given up');
   const wanted = yield* write('journals aborted', (ledger) => {
     raiseEpoch(ledger, move.account, move.epoch);
@@ -216,7 +278,9 @@ function* leaveWithOwner(run: Run, move: Move): Steps<void> {
 export function* startOwned(run: Run, account: number): Steps<void> {
   const row = yield* look((ledger) => ledger.accounts[account] as AccountRow);
   if (row.host === null) throw fail('refused', 'it is on no host');
-  yield* write('notes that it is wanted', (ledger) => setAccount(ledger, account, { wanted: true }));
+  yield* write('notes that it is wanted', (ledger) =>
+    setAccount(ledger, account, { wanted: true }),
+  );
   const acts: HostAct[] = [
     { act: 'start', keyId: keyId(account) },
     { act: 'await', keyIds: [keyId(account)], timeoutMs: 1 },
@@ -225,7 +289,12 @@ export function* startOwned(run: Run, account: number): Steps<void> {
   if (replies.some(({ ok }) => !ok)) throw fail('refused', 'the start was refused');
   yield* write('notes how it fares', (ledger) => {
     const now = ledger.accounts[account] as AccountRow;
-    if (now.host === row.host && now.epoch === row.epoch && now.state !== 'removing' && now.state !== 'detached')
+    if (
+      now.host === row.host &&
+      now.epoch === row.epoch &&
+      now.state !== 'removing' &&
+      now.state !== 'detached'
+    )
       setAccount(ledger, account, { state: awaitedState(replies[1]) });
   });
 }
@@ -249,20 +318,38 @@ function* grant(run: Run, move: Move): Steps<Move> {
 
 export const recordGrant = (rules: Rules, ledger: Ledger, move: Move): Move => {
   raiseEpoch(ledger, move.account, move.epoch);
-  setAccount(ledger, move.account, { host: move.to as number, epoch: move.epoch, moveId: move.id, state: 'placed' });
-  ledger.begun = ledger.begun.filter(({ account, epoch }) => account !== move.account || epoch > move.epoch);
+  setAccount(ledger, move.account, {
+    host: move.to as number,
+    epoch: move.epoch,
+    moveId: move.id,
+    state: 'placed',
+  });
+  ledger.begun = ledger.begun.filter(
+    ({ account, epoch }) => account !== move.account || epoch > move.epoch,
+  );
   return advance(rules, ledger, move, 'granted');
 };
 
 /** `planAllocation` and `executeAllocation` for those accounts; new ones go to `target`. */
-export function* allocate(rules: Rules, target: number, given: Run | null = null, only: readonly number[] | null = null): Steps<void> {
+export function* allocate(
+  rules: Rules,
+  target: number,
+  given: Run | null = null,
+  only: readonly number[] | null = null,
+): Steps<void> {
   const { accounts, moves } = yield* look(({ accounts, moves }) => ({ accounts, moves }));
-  const chosen = accounts.map((row, account) => ({ ...row, account })).filter(({ account }) => only?.includes(account) ?? true);
+  const chosen = accounts
+    .map((row, account) => ({ ...row, account }))
+    .filter(({ account }) => only?.includes(account) ?? true);
   const resumed = moves.filter(
-    ({ account, from, phase }) => from === null && phase !== 'planned' && chosen.some((row) => row.account === account),
+    ({ account, from, phase }) =>
+      from === null && phase !== 'planned' && chosen.some((row) => row.account === account),
   );
-  const isFree = ({ account }: { account: number }): boolean => resumed.every((move) => move.account !== account);
-  const homeless = chosen.filter((row) => row.host === null && row.state === 'stored' && isFree(row));
+  const isFree = ({ account }: { account: number }): boolean =>
+    resumed.every((move) => move.account !== account);
+  const homeless = chosen.filter(
+    (row) => row.host === null && row.state === 'stored' && isFree(row),
+  );
   const held = chosen.filter(
     (row) =>
       row.state === 'held' &&
@@ -274,14 +361,35 @@ export function* allocate(rules: Rules, target: number, given: Run | null = null
   if (resumed.length + homeless.length + held.length === 0) return;
   const run = given ?? (yield* beginRun(rules));
   const opened = yield* write('journals the plan', (ledger, world) => {
-    for (const move of ledger.moves.filter(({ phase, from }) => phase === 'planned' && from === null))
+    for (const move of ledger.moves.filter(
+      ({ phase, from }) => phase === 'planned' && from === null,
+    ))
       advance(rules, ledger, move, 'aborted');
-    const base = { from: null, phase: 'planned', fromEpoch: 0, lost: null, isBack: false, releasedTo: null } as const;
+    const base = {
+      from: null,
+      phase: 'planned',
+      fromEpoch: 0,
+      lost: null,
+      isBack: false,
+      releasedTo: null,
+    } as const;
     const epochOf = (account: number): number => (ledger.accounts[account]?.highest ?? 0) + 1;
     for (const { account } of homeless.filter(stillTrue(ledger)))
-      addMove(ledger, world, { ...base, account, kind: 'initial', to: target, epoch: epochOf(account) });
+      addMove(ledger, world, {
+        ...base,
+        account,
+        kind: 'initial',
+        to: target,
+        epoch: epochOf(account),
+      });
     for (const { account, host } of held.filter(stillTrue(ledger)))
-      addMove(ledger, world, { ...base, account, kind: 'manual', to: host ?? 0, epoch: epochOf(account) });
+      addMove(ledger, world, {
+        ...base,
+        account,
+        kind: 'manual',
+        to: host ?? 0,
+        epoch: epochOf(account),
+      });
     const ours = [...resumed, ...homeless, ...held].map(({ account }) => account);
     return ledger.moves.filter(({ account, from }) => from === null && ours.includes(account));
   });

@@ -34,13 +34,22 @@ import { type AccountRow, type HostRow, hostName, keyId, type Ledger, type Move 
 export function* moveAccount(rules: Rules, account: number, to: number): Steps<void> {
   const row = yield* look((ledger) => ledger.accounts[account] as AccountRow);
   const isOpen = yield* look((ledger) => ledger.moves.some((move) => move.account === account));
-  if (row.host === null || row.epoch === null || row.host === to || isOpen) throw fail('refused', 'there is nothing to move');
+  if (row.host === null || row.epoch === null || row.host === to || isOpen)
+    throw fail('refused', 'there is nothing to move');
   const run = yield* beginRun(rules);
   const move = yield* write('journals the move', (ledger, world) => {
     const now = ledger.accounts[account] as AccountRow;
-    if (now.host !== row.host || now.epoch !== row.epoch) throw fail('refused', 'the plan is stale');
+    if (now.host !== row.host || now.epoch !== row.epoch)
+      throw fail('refused', 'the plan is stale');
     const epoch = Math.max(now.highest, row.epoch ?? 0) + 1;
-    const about = { account, kind: 'manual', from: row.host, to, epoch, fromEpoch: row.epoch ?? 0 } as const;
+    const about = {
+      account,
+      kind: 'manual',
+      from: row.host,
+      to,
+      epoch,
+      fromEpoch: row.epoch ?? 0,
+    } as const;
     return addMove(ledger, world, { ...about, lost: null, isBack: false, releasedTo: null });
   });
   yield* carryMove(run, move);
@@ -70,18 +79,26 @@ function* stageFiles(run: Run, opened: Move): Steps<Move> {
   }
 }
 
-function* stageAbove(run: Run, opened: Move): Steps<{ readonly move: Move; readonly refused: string | null }> {
+function* stageAbove(
+  run: Run,
+  opened: Move,
+): Steps<{ readonly move: Move; readonly refused: string | null }> {
   let move = opened;
   for (let raises = 0; ; raises += 1) {
-    const [seen, reply] = yield* askAsAuthority(run, move.to as number, 'survey, stage', [{ act: 'survey' }, stageOf(move)]);
+    const [seen, reply] = yield* askAsAuthority(run, move.to as number, 'survey, stage', [
+      { act: 'survey' },
+      stageOf(move),
+    ]);
     yield* refuseOtherMachine(run, move, seen);
     const claim = reply?.claim;
-    if (run.rules.hasOwnedLater(claim, { moveId: move.id, epoch: move.fromEpoch })) throw fail('refused', 'the target has owned it later');
+    if (run.rules.hasOwnedLater(claim, { moveId: move.id, epoch: move.fromEpoch }))
+      throw fail('refused', 'the target has owned it later');
     if (reply?.ok === true) return { move, refused: null };
     if (isPassing(reply)) throw fail('refused', 'not now');
     const isOver = claim?.state === 'released' || claim?.state === 'revoked';
     const mayRaise = reply?.refusal === 'epoch' && isOver && claim?.moveId !== move.id;
-    if (!mayRaise || raises === 3) return { move, refused: `files were refused: ${reply?.message}` };
+    if (!mayRaise || raises === 3)
+      return { move, refused: `files were refused: ${reply?.message}` };
     move = yield* raise(move, (claim?.epoch ?? 0) + 1);
   }
 }
@@ -90,19 +107,29 @@ function* stageAbove(run: Run, opened: Move): Steps<{ readonly move: Move; reado
 function* refuseOtherMachine(run: Run, { to }: Move, seen: ActReply | undefined): Steps<void> {
   const survey = surveyIn(seen === undefined ? [] : [seen]);
   const known = yield* look((ledger) => ({ ...machineKnown(ledger, to as number), isOwner: true }));
-  if (survey === null || run.rules.judgeAll([{ name: known.name, instanceId: survey.instanceId, machineId: null }], [known]).size === 0)
+  if (
+    survey === null ||
+    run.rules.judgeAll(
+      [{ name: known.name, instanceId: survey.instanceId, machineId: null }],
+      [known],
+    ).size === 0
+  )
     return;
   throw fail('refused', 'another machine answers there than the one that was measured');
 }
 
-const isPassing = (reply: ActReply | undefined): boolean => reply?.refusal === 'authority' || reply?.refusal === 'busy';
+const isPassing = (reply: ActReply | undefined): boolean =>
+  reply?.refusal === 'authority' || reply?.refusal === 'busy';
 
 const releaseOf = (move: Move): HostAct => ({
   ...{ act: 'release', keyId: keyId(move.account), moveId: move.id, epoch: move.fromEpoch },
   successor: hostName(move.releasedTo ?? (move.to as number)),
 });
 
-/** null: the move is over, nothing was released. The receipt is on the operator's disk before the journal says so. */
+/**
+ * null: the move is over, nothing was released. The receipt is on the operator's disk before the
+ * journal says so.
+ */
 function* release(run: Run, move: Move): Steps<Move | null> {
   const [reply] = yield* askAsAuthority(run, move.from ?? 0, 'release', [releaseOf(move)]);
   if (reply?.ok === true)
@@ -110,15 +137,21 @@ function* release(run: Run, move: Move): Steps<Move | null> {
       setAccount(ledger, move.account, { state: 'offline' });
       return advance(run.rules, ledger, move, 'released');
     });
-  const isReleasing = reply?.claim?.moveId === move.id && (reply.claim.state === 'releasing' || reply.claim.state === 'released');
-  const isOver = ['epoch', 'state', 'move', 'instance'].includes(reply?.refusal ?? '') && !isReleasing;
+  const isReleasing =
+    reply?.claim?.moveId === move.id &&
+    (reply.claim.state === 'releasing' || reply.claim.state === 'released');
+  const isOver =
+    ['epoch', 'state', 'move', 'instance'].includes(reply?.refusal ?? '') && !isReleasing;
   if (!isOver) throw fail('refused', 'the release was refused for now');
   yield* revokeAtTarget(run, move);
   yield* write('journals aborted', (ledger) => advance(run.rules, ledger, move, 'aborted'));
   return null;
 }
 
-/** Files, a last look at the old owner, the grant; the way back when the target refuses for good, or is lost. */
+/**
+ * Files, a last look at the old owner, the grant; the way back when the target refuses for good, or
+ * is lost.
+ */
 function* place(run: Run, opened: Move): Steps<Move> {
   let move = opened;
   for (;;) {
@@ -131,21 +164,30 @@ function* place(run: Run, opened: Move): Steps<Move> {
       refused = staged.refused;
       if (refused === null) {
         const [reply] = yield* askAsAuthority(run, move.to as number, 'grant', [grantOf(move)]);
-        if (reply?.ok === true) return yield* write('journals granted', (ledger) => recordGrant(run.rules, ledger, move));
+        if (reply?.ok === true)
+          return yield* write('journals granted', (ledger) => recordGrant(run.rules, ledger, move));
         if (isPassing(reply)) throw fail('refused', 'not now');
         refused = `the grant was refused: ${reply?.message}`;
       }
     }
     if (move.isBack || move.from === null) throw fail('refused', refused);
     if (!isLost) yield* revokeAtTarget(run, move);
-    const back: Move = { ...move, to: move.from, epoch: move.epoch + 1, isBack: true, releasedTo: move.to as number };
+    const back: Move = {
+      ...move,
+      to: move.from,
+      epoch: move.epoch + 1,
+      isBack: true,
+      releasedTo: move.to as number,
+    };
     yield* write('turns the move back', (ledger) => replace(ledger, back));
     move = back;
   }
 }
 
 const replace = (ledger: Ledger, move: Move): void => {
-  ledger.moves = ledger.moves.map((old) => (old.id === move.id && old.phase === 'released' ? move : old));
+  ledger.moves = ledger.moves.map((old) =>
+    old.id === move.id && old.phase === 'released' ? move : old,
+  );
   noteBegun(ledger, move);
 };
 
@@ -159,7 +201,8 @@ function* isTargetLost(rules: Rules, move: Move): Steps<boolean> {
   } catch (error) {
     if (!isSilence(error)) throw error;
   }
-  if (rules.mechanisms.withdrawsOff && (yield* isDoubted(rules, move.to as number, row))) return false;
+  if (rules.mechanisms.withdrawsOff && (yield* isDoubted(rules, move.to as number, row)))
+    return false;
   yield { kind: 'wait', ms: lostHostFloorMs };
   yield* write('notes the epoch', (ledger) => raiseEpoch(ledger, move.account, move.epoch));
   return true;
@@ -175,7 +218,11 @@ function* lookAtOldOwner(run: Run, move: Move): Steps<void> {
     return;
   }
   if (survey === null) throw fail('refused', 'no survey');
-  const fault = run.rules.contradiction(survey, { keyId: keyId(move.account), moveId: move.id, epoch: move.fromEpoch });
+  const fault = run.rules.contradiction(survey, {
+    keyId: keyId(move.account),
+    moveId: move.id,
+    epoch: move.fromEpoch,
+  });
   if (fault !== null) throw fail('refused', fault);
 }
 
@@ -185,7 +232,9 @@ function* finish(run: Run, move: Move): Steps<void> {
   yield* write('notes how it fares', (ledger) => setAccount(ledger, move.account, { state }));
   if (state === 'online' && move.from !== null && move.from !== move.to) {
     try {
-      yield* askAsAuthority(run, move.from, 'wipe', [{ act: 'wipe', keyId: keyId(move.account), epoch: move.fromEpoch }]);
+      yield* askAsAuthority(run, move.from, 'wipe', [
+        { act: 'wipe', keyId: keyId(move.account), epoch: move.fromEpoch },
+      ]);
     } catch (error) {
       if (!isSilence(error)) throw error;
     }
@@ -215,15 +264,26 @@ function* detach(run: Run, account: number, row: AccountRow, open: Move | undefi
   if (move === undefined)
     move = yield* write('journals that it leaves', (ledger, world) => {
       setAccount(ledger, account, { state: 'removing' });
-      const about = { account, kind: 'manual', from: host, to: 'detached', epoch: row.epoch ?? 0, fromEpoch: row.epoch ?? 0 } as const;
+      const about = {
+        account,
+        kind: 'manual',
+        from: host,
+        to: 'detached',
+        epoch: row.epoch ?? 0,
+        fromEpoch: row.epoch ?? 0,
+      } as const;
       return addMove(ledger, world, { ...about, lost: null, isBack: false, releasedTo: null });
     });
   const about = { keyId: keyId(account), epoch: move.epoch } as const;
   if (move.phase === 'planned') {
-    const [reply] = yield* askAsAuthority(run, host, 'release', [{ act: 'release', ...about, moveId: move.id, successor: 'detached' }]);
+    const [reply] = yield* askAsAuthority(run, host, 'release', [
+      { act: 'release', ...about, moveId: move.id, successor: 'detached' },
+    ]);
     if (reply?.ok !== true) throw fail('refused', `the release was refused: ${reply?.message}`);
     const planned = move;
-    move = yield* write('journals released', (ledger) => advance(run.rules, ledger, planned, 'released'));
+    move = yield* write('journals released', (ledger) =>
+      advance(run.rules, ledger, planned, 'released'),
+    );
   }
   const [wiped] = yield* askAsAuthority(run, host, 'wipe', [{ act: 'wipe', ...about }]);
   if (wiped?.ok !== true) throw fail('refused', 'the wipe was refused');

@@ -18,16 +18,37 @@ import {
   withItem,
 } from './world.ts';
 
-/** What a command does to the world, one at a time; between any two it may be killed, or stand still. */
+/**
+ * What a command does to the world, one at a time; between any two it may be killed, or stand
+ * still.
+ */
 export type Effect =
   /** One transaction on the command's ledger, or a look into it (`isLook`). */
-  | { readonly kind: 'ledger'; readonly isLook: boolean; readonly words: string; readonly act: (ledger: Ledger, world: World) => unknown }
+  | {
+      readonly kind: 'ledger';
+      readonly isLook: boolean;
+      readonly words: string;
+      readonly act: (ledger: Ledger, world: World) => unknown;
+    }
   | { readonly kind: 'connect'; readonly host: number }
-  | { readonly kind: 'request'; readonly host: number; readonly words: string; readonly request: ModelRequest }
+  | {
+      readonly kind: 'request';
+      readonly host: number;
+      readonly words: string;
+      readonly request: ModelRequest;
+    }
   /** The fence takes the power; the fence says whether there is none. */
   | { readonly kind: 'fence' | 'verify'; readonly host: number }
-  /** Files and units of a host, without its helper: programs are brought, or units stopped and kept from starting. */
-  | { readonly kind: 'shell'; readonly host: number; readonly words: string; readonly act: (host: Host) => void }
+  /**
+   * Files and units of a host, without its helper: programs are brought, or units stopped and kept
+   * from starting.
+   */
+  | {
+      readonly kind: 'shell';
+      readonly host: number;
+      readonly words: string;
+      readonly act: (host: Host) => void;
+    }
   | { readonly kind: 'wait'; readonly ms: number }
   /** Requests to several hosts leave at once: which one is first. */
   | { readonly kind: 'order'; readonly hosts: readonly number[] };
@@ -35,7 +56,10 @@ export type Effect =
 /** A command, written like the workflow that it stands for. */
 export type Steps<T> = Generator<Effect, T, unknown>;
 
-/** Thrown where a workflow would throw a FleetError; without a stack, whose making would take longer than all the rest. */
+/**
+ * Thrown where a workflow would throw a FleetError; without a stack, whose making would take longer
+ * than all the rest.
+ */
 export class Failed {
   readonly fault: Fault;
 
@@ -75,7 +99,10 @@ export const setHost = (ledger: Ledger, host: number, row: Partial<HostRow>): vo
 };
 
 export const setAccount = (ledger: Ledger, account: number, row: Partial<AccountRow>): void => {
-  ledger.accounts = withItem(ledger.accounts, account, { ...(ledger.accounts[account] as AccountRow), ...row });
+  ledger.accounts = withItem(ledger.accounts, account, {
+    ...(ledger.accounts[account] as AccountRow),
+    ...row,
+  });
 };
 
 export const raiseEpoch = (ledger: Ledger, account: number, epoch: number): void => {
@@ -105,15 +132,25 @@ export const takeSerial = (rules: Rules, ledger: Ledger, world: World, above: nu
 
 /** `noticeClock`: a run dates contacts by the clock of now. */
 function noticeClock(rules: Rules, ledger: Ledger, world: World): void {
-  const readingOf = (clock: number) => ({ bootId: 'o', upMs: 0, wallMs: nowMs + clock * holdAfterMs });
+  const readingOf = (clock: number) => ({
+    bootId: 'o',
+    upMs: 0,
+    wallMs: nowMs + clock * holdAfterMs,
+  });
   const last = world.clockKept === null ? null : readingOf(world.clockKept);
   const steps = Math.round(rules.forwardStepMs(last, readingOf(world.clock)) / holdAfterMs);
   ledger.hosts = shiftLedger(ledger, -steps).hosts;
   world.clockKept = world.clock;
 }
 
-/** What is recorded at this moment by the operator's clock; one that was set back takes nothing back. */
-export const intentNow = ({ intent, intentAhead }: Pick<HostRow, 'intent' | 'intentAhead'>): Pick<HostRow, 'intent' | 'intentAhead'> => ({
+/**
+ * What is recorded at this moment by the operator's clock; one that was set back takes nothing
+ * back.
+ */
+export const intentNow = ({
+  intent,
+  intentAhead,
+}: Pick<HostRow, 'intent' | 'intentAhead'>): Pick<HostRow, 'intent' | 'intentAhead'> => ({
   intent: 0,
   intentAhead: intent === null ? 0 : Math.min(0, intent + intentAhead),
 });
@@ -123,7 +160,12 @@ export function* connectWithIntent({ rules }: Run, host: number): Steps<void> {
   if (!rules.mechanisms.withdrawsOff) return yield* intentFirst(host);
   yield { kind: 'connect', host };
   yield* write(`notes that it is in contact with ${host}`, (ledger, world) => {
-    setHost(ledger, host, { ...intentNow(ledger.hosts[host] as HostRow), mark: newName(world, 'c'), off: null, isDestroyed: false });
+    setHost(ledger, host, {
+      ...intentNow(ledger.hosts[host] as HostRow),
+      mark: newName(world, 'c'),
+      off: null,
+      isDestroyed: false,
+    });
   });
 }
 
@@ -133,17 +175,32 @@ export const offerContact = ({ rules }: Run, host: number): Steps<Roster> =>
     return { revision: Number(newName(world, 'v').slice(2)), ...rosterIn(rules, ledger, host) };
   });
 
-export const rosterOf = (rules: Rules, host: number) => look((ledger) => rosterIn(rules, ledger, host));
+export const rosterOf = (rules: Rules, host: number) =>
+  look((ledger) => rosterIn(rules, ledger, host));
 
 /** `rosterFor` with the journal's facts. */
-const rosterIn = (rules: Rules, { accounts, moves, receipts }: Ledger, host: number): Omit<Roster, 'revision'> => {
-  const named = (place: number | 'detached'): string => (place === 'detached' ? place : hostName(place));
+const rosterIn = (
+  rules: Rules,
+  { accounts, moves, receipts }: Ledger,
+  host: number,
+): Omit<Roster, 'revision'> => {
+  const named = (place: number | 'detached'): string =>
+    place === 'detached' ? place : hostName(place);
   return rules.rosterFor(hostName(host), {
     placements: accounts.flatMap(({ host: owner, epoch, moveId }, account) =>
-      owner === null || epoch === null ? [] : [{ keyId: keyId(account), host: hostName(owner), epoch, moveId: moveId ?? '' }],
+      owner === null || epoch === null
+        ? []
+        : [{ keyId: keyId(account), host: hostName(owner), epoch, moveId: moveId ?? '' }],
     ),
     openMoves: moves.map(({ id, account, from, to, epoch, phase }) => ({
-      ...{ id, keyId: keyId(account), from: from === null ? null : hostName(from), to: named(to), epoch, phase },
+      ...{
+        id,
+        keyId: keyId(account),
+        from: from === null ? null : hostName(from),
+        to: named(to),
+        epoch,
+        phase,
+      },
     })),
     givenUp: receipts.map(({ account, epoch }) => ({ keyId: keyId(account), epoch })),
     unowned: [],
@@ -152,12 +209,15 @@ const rosterIn = (rules: Rules, { accounts, moves, receipts }: Ledger, host: num
 
 /** As the release before did it: what was said of the host stands until its answer is noted. */
 function* intentFirst(host: number): Steps<void> {
-  const [before, mark] = yield* write(`notes that it will be in contact with ${host}`, (ledger, world) => {
-    const mark = newName(world, 'c');
-    const before = ledger.hosts[host]?.intent ?? null;
-    setHost(ledger, host, { ...intentNow(ledger.hosts[host] as HostRow), mark });
-    return [before, mark] as const;
-  });
+  const [before, mark] = yield* write(
+    `notes that it will be in contact with ${host}`,
+    (ledger, world) => {
+      const mark = newName(world, 'c');
+      const before = ledger.hosts[host]?.intent ?? null;
+      setHost(ledger, host, { ...intentNow(ledger.hosts[host] as HostRow), mark });
+      return [before, mark] as const;
+    },
+  );
   try {
     yield { kind: 'connect', host };
   } catch (error) {
@@ -168,7 +228,11 @@ function* intentFirst(host: number): Steps<void> {
   }
 }
 
-export function* request(host: number, words: string, sent: ModelRequest): Steps<readonly ActReply[]> {
+export function* request(
+  host: number,
+  words: string,
+  sent: ModelRequest,
+): Steps<readonly ActReply[]> {
   return (yield { kind: 'request', host, words, request: sent }) as readonly ActReply[];
 }
 
@@ -188,10 +252,18 @@ export function* askAsAuthority(
   yield* connectWithIntent(run, host);
   const { id, serial, nonce } = run;
   const roster = withoutRoster ? undefined : yield* offerContact(run, host);
-  const stamp = { id, serial, nonce, ...(takeOver ? { takeOver } : {}), ...(roster === undefined ? {} : { roster }) };
+  const stamp = {
+    id,
+    serial,
+    nonce,
+    ...(takeOver ? { takeOver } : {}),
+    ...(roster === undefined ? {} : { roster }),
+  };
   const replies = yield* request(host, words, { stamp, acts });
   if (replies.some(({ refusal }) => refusal === 'authority')) {
-    const survey = surveyIn(yield* request(host, 'survey', { stamp: null, acts: [{ act: 'survey' }] }));
+    const survey = surveyIn(
+      yield* request(host, 'survey', { stamp: null, acts: [{ act: 'survey' }] }),
+    );
     yield* refuseOldCopy(run, survey?.authority ?? null);
   }
   return replies;
@@ -227,7 +299,12 @@ export const noteBegun = (ledger: Ledger, { id, account, to, epoch }: Move): voi
 };
 
 /** `isGiveBackSure` */
-export const isGiveBackSure = ({ isUnsure, begun, accounts }: Ledger, account: number, host: number, epoch: number): boolean => {
+export const isGiveBackSure = (
+  { isUnsure, begun, accounts }: Ledger,
+  account: number,
+  host: number,
+  epoch: number,
+): boolean => {
   const later = begun.filter((move) => move.account === account && move.epoch > epoch);
   if (isUnsure || later.some(({ to }) => to !== host)) return false;
   return later.length > 0 || (accounts[account]?.highest ?? 0) <= epoch;
@@ -236,13 +313,18 @@ export const isGiveBackSure = ({ isUnsure, begun, accounts }: Ledger, account: n
 /** `advanceMove`: compare and swap on the phase. A move that is over is no longer listed. */
 export function advance(rules: Rules, ledger: Ledger, move: Move, phase: Move['phase']): Move {
   const to = move.to === 'detached' ? 'detached' : `h${move.to}`;
-  if (move.phase !== phase && !rules.mayFollow(rules.routeOf(move.from === null ? null : 'h', to), move.phase, phase))
+  if (
+    move.phase !== phase &&
+    !rules.mayFollow(rules.routeOf(move.from === null ? null : 'h', to), move.phase, phase)
+  )
     throw new Error(`${phase} cannot follow ${move.phase}`);
   const found = ledger.moves.find(({ id }) => id === move.id);
   if (found === undefined || (found.phase !== move.phase && found.phase !== phase))
     throw fail('refused', 'another command has changed the move since this one began');
   const next = { ...move, phase };
   const isOver = phase === 'done' || phase === 'aborted';
-  ledger.moves = isOver ? ledger.moves.filter(({ id }) => id !== move.id) : ledger.moves.map((old) => (old.id === move.id ? next : old));
+  ledger.moves = isOver
+    ? ledger.moves.filter(({ id }) => id !== move.id)
+    : ledger.moves.map((old) => (old.id === move.id ? next : old));
   return next;
 }

@@ -39,7 +39,10 @@ export interface Scope {
     readonly burn: boolean;
   };
   readonly restoresLedger: boolean;
-  /** Hosts run the release before, with an account online, are upgraded, and their programs put back. */
+  /**
+   * Hosts run the release before, with an account online, are upgraded, and their programs put
+   * back.
+   */
   readonly upgrades: boolean;
   /** Somebody copies a machine, and the copy boots, under its original's name or under none. */
   readonly copies: boolean;
@@ -90,8 +93,10 @@ function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emi
   const may = scope.hosts;
   const name = copyOf === null ? `${index}` : `the copy of ${copyOf}`;
   const on = (next: World): Host => next.hosts[index] as Host;
-  if (may.power && power === 'on') change(world, `${name} loses power`, emit, (next) => losePower(next, index));
-  if (may.power && power === 'off') change(world, `${name} boots`, emit, (next) => boot(rules, next, index));
+  if (may.power && power === 'on')
+    change(world, `${name} loses power`, emit, (next) => losePower(next, index));
+  if (may.power && power === 'off')
+    change(world, `${name} boots`, emit, (next) => boot(rules, next, index));
   if (may.links && copyOf === null && (isLinked || power !== 'gone'))
     change(world, `the way to ${index} is ${isLinked ? 'cut' : 'mended'}`, emit, (next) => {
       on(next).isLinked = !isLinked;
@@ -109,7 +114,9 @@ function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emi
       on(next).snapshot = disk;
     });
   if (may.putBack && power === 'on' && snapshot !== null && isReachable(world, index))
-    rare(world, `fleet's folders on ${index} are put back`, emit, (next) => putBack(rules, next, index));
+    rare(world, `fleet's folders on ${index} are put back`, emit, (next) =>
+      putBack(rules, next, index),
+    );
   if (scope.upgrades && power === 'on' && !isOld)
     rare(world, `the programs of ${index} are put back`, emit, (next) => {
       on(next).isOld = true;
@@ -119,7 +126,11 @@ function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emi
     rare(world, `the disk of ${index} is rolled back`, emit, (next) => {
       on(next).disk = snapshot;
     });
-  if (may.burn && power !== 'gone' && world.hosts.filter((host) => host.power !== 'gone').length > 1)
+  if (
+    may.burn &&
+    power !== 'gone' &&
+    world.hosts.filter((host) => host.power !== 'gone').length > 1
+  )
     change(world, `${index} burns down`, emit, (next) => {
       losePower(next, index);
       on(next).power = 'gone';
@@ -127,22 +138,30 @@ function hostEvents(rules: Rules, scope: Scope, world: World, index: number, emi
 }
 
 const older = (age: Age): Age => Math.min(2, age + 1) as Age;
-const olderContact = (contact: Contact | null): Contact | null => (contact === null ? null : { ...contact, age: older(contact.age) });
+const olderContact = (contact: Contact | null): Contact | null =>
+  contact === null ? null : { ...contact, age: older(contact.age) };
 const olderAnnouncement = (age: AnnouncedAge): AnnouncedAge => Math.min(3, age + 1) as AnnouncedAge;
 const olderDisk = (disk: Disk): Disk => ({
   ...disk,
   contact: olderContact(disk.contact),
-  announcement: disk.announcement === null ? null : { ...disk.announcement, age: olderAnnouncement(disk.announcement.age) },
+  announcement:
+    disk.announcement === null
+      ? null
+      : { ...disk.announcement, age: olderAnnouncement(disk.announcement.age) },
 });
 
 /** What is as old as it can be, and does not look it, looks older all the same. */
 const olderIntent = ({ intent, intentAhead }: HostRow): Pick<HostRow, 'intent' | 'intentAhead'> => {
   if (intent === null) return { intent, intentAhead };
-  return { intent: older(intent), intentAhead: intent === 2 && intentAhead < 0 ? intentAhead + 1 : intentAhead };
+  return {
+    intent: older(intent),
+    intentAhead: intent === 2 && intentAhead < 0 ? intentAhead + 1 : intentAhead,
+  };
 };
 
 /** Its end and the margin behind it are over after four steps. */
-const olderAnnounced = (age: AnnouncedAge | null): AnnouncedAge | null => (age === null || age === 3 ? null : olderAnnouncement(age));
+const olderAnnounced = (age: AnnouncedAge | null): AnnouncedAge | null =>
+  age === null || age === 3 ? null : olderAnnouncement(age);
 
 export const olderLedger = (ledger: Ledger): Ledger => ({
   ...ledger,
@@ -174,10 +193,16 @@ function copyEvents(world: World, emit: Emit): void {
   for (const [index, { copyOf, disk }] of world.hosts.entries()) {
     const copy = world.hosts.length - 1;
     if (copyOf !== null)
-      change(world, `the address of ${copyOf} leads to ${machineAt(world, copyOf) === copy ? copyOf : 'its copy'}`, emit, (next) => {
-        const to = machineAt(world, copyOf) === copy ? copyOf : copy;
-        next.routes = next.routes.map((at, name) => (name === copyOf ? to : at));
-      });
+      change(
+        world,
+        `the address of ${copyOf} leads to ` +
+          `${machineAt(world, copyOf) === copy ? copyOf : 'its copy'}`,
+        emit,
+        (next) => {
+          const to = machineAt(world, copyOf) === copy ? copyOf : copy;
+          next.routes = next.routes.map((at, name) => (name === copyOf ? to : at));
+        },
+      );
     else if (copy < world.routes.length && disk.contact !== null)
       change(world, `somebody copies the machine ${index}`, emit, (next) => addCopy(next, index));
   }
@@ -186,11 +211,17 @@ function copyEvents(world: World, emit: Emit): void {
 /** As far as the clock was ever set, contacts of before look older by it, or younger. */
 function clockEvents(world: World, emit: Emit): void {
   for (const by of [2, -1])
-    rare(world, `the operator's clock is set ${by > 0 ? 'forward by twice' : 'back by'} hold.after`, emit, (next) => {
-      next.clock += by;
-      for (const [at, ledger] of next.ledgers.entries()) next.ledgers[at] = shiftLedger(ledger, by);
-      if (next.backup !== null) next.backup = shiftLedger(next.backup, by);
-    });
+    rare(
+      world,
+      `the operator's clock is set ${by > 0 ? 'forward by twice' : 'back by'} hold.after`,
+      emit,
+      (next) => {
+        next.clock += by;
+        for (const [at, ledger] of next.ledgers.entries())
+          next.ledgers[at] = shiftLedger(ledger, by);
+        if (next.backup !== null) next.backup = shiftLedger(next.backup, by);
+      },
+    );
 }
 
 function ledgerEvents(scope: Scope, world: World, emit: Emit): void {
@@ -206,14 +237,20 @@ function ledgerEvents(scope: Scope, world: World, emit: Emit): void {
       next.paused = null;
     });
   if (backup !== null)
-    rare(world, "somebody puts the ledger's backup in its place, and says nothing", emit, (next) => {
-      next.ledgers[0] = copyLedger(backup);
-      next.paused = null;
-    });
+    rare(
+      world,
+      "somebody puts the ledger's backup in its place, and says nothing",
+      emit,
+      (next) => {
+        next.ledgers[0] = copyLedger(backup);
+        next.paused = null;
+      },
+    );
 }
 
 function commands(rules: Rules, scope: Scope, world: World, emit: Emit): void {
-  const runner = (words: string) => new CommandRunner(rules, scope.faults, isTwice, (next, more) => emit(next, `${words}${more}`));
+  const runner = (words: string) =>
+    new CommandRunner(rules, scope.faults, isTwice, (next, more) => emit(next, `${words}${more}`));
   if (world.paused !== null) {
     const { paused } = world;
     const next = copyWorld(world);
@@ -229,8 +266,13 @@ function commands(rules: Rules, scope: Scope, world: World, emit: Emit): void {
 
 const wordsOf = (command: Command, ledger: number): string => {
   const { verb } = command;
-  const words = [ledger === 0 ? '' : `ledger ${ledger}:`, verb, 'account' in command ? `a${command.account}` : ''];
-  if (verb === 'failover') words.push(`${command.host} --${command.statement} (to ${command.target})`);
+  const words = [
+    ledger === 0 ? '' : `ledger ${ledger}:`,
+    verb,
+    'account' in command ? `a${command.account}` : '',
+  ];
+  if (verb === 'failover')
+    words.push(`${command.host} --${command.statement} (to ${command.target})`);
   else if ('host' in command) words.push(`to ${command.host}`);
   return words.filter((word) => word !== '').join(' ');
 };
@@ -243,21 +285,28 @@ export function commandsIn(verbs: readonly Command['verb'][], world: World, at: 
   const found: Command[] = [];
   const placeable = hosts.filter((host) => isReachable(world, host));
   const homeless = ledger.accounts.some(({ host, state }) => host === null && state === 'stored');
-  if (all.has('allocate')) for (const host of homeless ? placeable : placeable.slice(0, 1)) found.push({ verb: 'allocate', host });
+  if (all.has('allocate'))
+    for (const host of homeless ? placeable : placeable.slice(0, 1))
+      found.push({ verb: 'allocate', host });
   if (all.has('reboot')) for (const host of placeable) found.push({ verb: 'reboot', host });
-  if (all.has('init')) for (const host of placeable) if (world.hosts[machineAt(world, host)]?.isOld) found.push({ verb: 'init', host });
+  if (all.has('init'))
+    for (const host of placeable)
+      if (world.hosts[machineAt(world, host)]?.isOld) found.push({ verb: 'init', host });
   for (const verb of ['sweep', 'adopt'] as const) if (all.has(verb)) found.push({ verb });
   if (all.has('resume') && ledger.moves.length > 0) found.push({ verb: 'resume' });
   for (const [account, { host: owner, state }] of ledger.accounts.entries()) {
-    if (all.has('move') && owner !== null) for (const host of placeable) if (host !== owner) found.push({ verb: 'move', account, host });
+    if (all.has('move') && owner !== null)
+      for (const host of placeable) if (host !== owner) found.push({ verb: 'move', account, host });
     if (all.has('start') && owner !== null) found.push({ verb: 'start', account });
-    if (all.has('export') && state !== 'detached' && ledger.accounts[account]?.highest !== 0) found.push({ verb: 'export', account });
+    if (all.has('export') && state !== 'detached' && ledger.accounts[account]?.highest !== 0)
+      found.push({ verb: 'export', account });
     if (all.has('import') && state === 'detached') found.push({ verb: 'import', account });
   }
   if (all.has('failover'))
     for (const host of hosts)
       for (const target of placeable)
-        for (const statement of trueStatements(world, host)) if (host !== target) found.push({ verb: 'failover', host, statement, target });
+        for (const statement of trueStatements(world, host))
+          if (host !== target) found.push({ verb: 'failover', host, statement, target });
   return found;
 }
 
@@ -267,12 +316,17 @@ function trueStatements(world: World, host: number): ('powered-off' | 'destroyed
   return power === 'off' ? ['powered-off'] : [];
 }
 
-/** Who may be heard by Telegram with the key of an account: live workers, connections that may still linger, and a use outside the fleet. */
+/**
+ * Who may be heard by Telegram with the key of an account: live workers, connections that may still
+ * linger, and a use outside the fleet.
+ */
 export function usersOf(world: World, account: number): number {
   const inside = world.hosts.filter(
-    ({ power, running, linger }) => (running[account] && power === 'on') || (linger[account] ?? 0) > 0,
+    ({ power, running, linger }) =>
+      (running[account] && power === 'on') || (linger[account] ?? 0) > 0,
   ).length;
   return inside + (world.outside[account] ? 1 : 0);
 }
 
-export const isTwice = (world: World): boolean => world.outside.some((_, account) => usersOf(world, account) > 1);
+export const isTwice = (world: World): boolean =>
+  world.outside.some((_, account) => usersOf(world, account) > 1);

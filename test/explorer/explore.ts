@@ -47,17 +47,27 @@ function worldBefore(rules: Rules, world: World): World {
   const command = { verb: 'allocate', host: 0 } as const;
   new CommandRunner(rules, { crashes: false, pauses: false, late: false }, isTwice, (found) => {
     placed = found;
-  }).run({ ...world, faultsLeft: 0 }, { command, ledger: 0, log: [], connections: world.hosts.map(() => null) });
+  }).run(
+    { ...world, faultsLeft: 0 },
+    { command, ledger: 0, log: [], connections: world.hosts.map(() => null) },
+  );
   const before = { ...placed, faultsLeft: world.faultsLeft };
   for (const host of before.hosts) {
     const { contact } = host.disk;
     host.isOld = true;
-    host.disk = { ...host.disk, beatKnew: null, contact: contact && { ...contact, isFormer: true, claims: [] } };
+    host.disk = {
+      ...host.disk,
+      beatKnew: null,
+      contact: contact && { ...contact, isFormer: true, claims: [] },
+    };
   }
   return before;
 }
 
-/** Breadth first, so the first violation has a shortest trace. A world is entered again only with more rare things to come than before. */
+/**
+ * Breadth first, so the first violation has a shortest trace. A world is entered again only with
+ * more rare things to come than before.
+ */
 export class Explorer {
   readonly #rules: Rules;
   readonly #scope: Scope;
@@ -82,7 +92,8 @@ export class Explorer {
     let isFull = false;
     const isOver = (): boolean => {
       looks += 1;
-      if (limits.heapBytes !== undefined && looks % looksPerHeap === 0) isFull = process.memoryUsage().heapUsed > limits.heapBytes;
+      if (limits.heapBytes !== undefined && looks % looksPerHeap === 0)
+        isFull = process.memoryUsage().heapUsed > limits.heapBytes;
       return isFull || performance.now() - startMs > limits.ms || this.#seen.size > limits.states;
     };
     let frontier: Node[] = [];
@@ -106,7 +117,14 @@ export class Explorer {
     }
     const isComplete = isWhole && frontier.length === 0 && this.#violation === null;
     return {
-      ...{ scope: this.#scope.name, depth, states: this.#seen.size, events: this.#events, isComplete, violation: this.#violation },
+      ...{
+        scope: this.#scope.name,
+        depth,
+        states: this.#seen.size,
+        events: this.#events,
+        isComplete,
+        violation: this.#violation,
+      },
       ms: performance.now() - startMs,
     };
   }
@@ -126,14 +144,20 @@ export class Explorer {
   #enter(world: World, parent: number, words: string, into: Node[]): void {
     if (this.#violation !== null) return;
     if (isTwice(world)) {
-      this.#violation = { what: 'an account is used twice', trace: [...this.#trace(parent), words] };
+      this.#violation = {
+        what: 'an account is used twice',
+        trace: [...this.#trace(parent), words],
+      };
       return;
     }
     const key = hash(fold(world));
     const before = this.#seen.get(key);
     if (before !== undefined && before >= world.faultsLeft) return;
     if (before === undefined && this.#liveness?.isAlive(world) === false) {
-      this.#violation = { what: 'no sequence of commands brings an account online', trace: [...this.#trace(parent), words] };
+      this.#violation = {
+        what: 'no sequence of commands brings an account online',
+        trace: [...this.#trace(parent), words],
+      };
       return;
     }
     this.#seen.set(key, world.faultsLeft);
@@ -142,7 +166,10 @@ export class Explorer {
     this.#hashes.push(key);
   }
 
-  /** The way to a world, found again step by step: words of every event would take more memory than all the rest. */
+  /**
+   * The way to a world, found again step by step: words of every event would take more memory than
+   * all the rest.
+   */
   #trace(id: number): string[] {
     const ids: number[] = [];
     for (let at = id; at > 0; at = this.#parents[at] ?? -1) ids.unshift(at);

@@ -1,14 +1,27 @@
 import type { BootMark } from '../../hostside/claims/boot-marks.ts';
 import type { StandingClaim } from '../../hostside/claims/decide.ts';
-import { type Announcement, type Contact, type Disk, type Host, keyId, type Ledger, type Move, type Stamp, type World } from './world.ts';
+import {
+  type Announcement,
+  type Contact,
+  type Disk,
+  type Host,
+  keyId,
+  type Ledger,
+  type Move,
+  type Stamp,
+  type World,
+} from './world.ts';
 
 /**
- * What tells one world from another: hosts and accounts are interchangeable, names that are used once are numbered as they appear, epochs and serials
- * count by their order (a gap of three is as good as a longer one). Two worlds with the same text behave alike.
+ * What tells one world from another: hosts and accounts are interchangeable, names that are used
+ * once are numbered as they appear, epochs and serials
+ * count by their order (a gap of three is as good as a longer one). Two worlds with the same text
+ * behave alike.
  */
 export function fold(world: World): string {
   // What a command that stands still has heard names hosts and accounts.
-  if (world.paused !== null) return write(world, identity(world.hosts.length), identity(world.outside.length));
+  if (world.paused !== null)
+    return write(world, identity(world.hosts.length), identity(world.outside.length));
   let least = '';
   for (const hosts of orders(world.hosts.length, (index) => looks(world, index)))
     for (const accounts of permutations(world.outside.length)) {
@@ -18,21 +31,39 @@ export function fold(world: World): string {
   return least;
 }
 
-/** What can be told of a host without any name: hosts that look different are written in the order of their looks. */
+/**
+ * What can be told of a host without any name: hosts that look different are written in the order
+ * of their looks.
+ */
 function looks({ hosts, ledgers }: World, index: number): string {
   const { copyOf, isOld, power, isLinked, verdict, disk, running } = hosts[index] as Host;
   const claims = disk.claims.map(({ claim }) => claim?.state[0] ?? '-').sort();
   const rows = ledgers.map(({ accounts, moves, hosts: known }) => {
-    const [here, to] = [accounts.filter(({ host }) => host === index).length, moves.filter((move) => move.to === index).length];
+    const [here, to] = [
+      accounts.filter(({ host }) => host === index).length,
+      moves.filter((move) => move.to === index).length,
+    ];
     return [known[index]?.off, known[index]?.intent, here, to].join();
   });
   const alive = running.filter((isRunning) => isRunning).length;
-  return [copyOf, isOld, power, isLinked, verdict?.verdict, alive, claims.join(''), disk.contact?.age, ...rows].join();
+  return [
+    copyOf,
+    isOld,
+    power,
+    isLinked,
+    verdict?.verdict,
+    alive,
+    claims.join(''),
+    disk.contact?.age,
+    ...rows,
+  ].join();
 }
 
 /** All orders in which equal looks follow each other. */
 function orders(length: number, lookOf: (index: number) => string): readonly (readonly number[])[] {
-  const groups = [...Map.groupBy(identity(length), lookOf)].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, group]) => group);
+  const groups = [...Map.groupBy(identity(length), lookOf)]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([, group]) => group);
   return groups.reduce<readonly (readonly number[])[]>(
     (before, group) => before.flatMap((start) => permute(group).map((rest) => [...start, ...rest])),
     [[]],
@@ -50,10 +81,15 @@ const permutations = (length: number): readonly (readonly number[])[] => {
 };
 
 const permute = (items: readonly number[]): readonly (readonly number[])[] =>
-  items.length < 2 ? [items] : items.flatMap((first) => permute(items.filter((item) => item !== first)).map((rest) => [first, ...rest]));
+  items.length < 2
+    ? [items]
+    : items.flatMap((first) =>
+        permute(items.filter((item) => item !== first)).map((rest) => [first, ...rest]),
+      );
 
 /** `hosts[i]` is the host that is written i-th. */
-const write = (world: World, hosts: readonly number[], accounts: readonly number[]): string => new Writer(world, hosts, accounts).text();
+const write = (world: World, hosts: readonly number[], accounts: readonly number[]): string =>
+  new Writer(world, hosts, accounts).text();
 
 class Writer {
   readonly #world: World;
@@ -76,13 +112,16 @@ class Writer {
   }
 
   text(): string {
-    const { hosts, routes, ledgers, backup, serialKept, clock, clockKept, outside, paused, late } = this.#world;
+    const { hosts, routes, ledgers, backup, serialKept, clock, clockKept, outside, paused, late } =
+      this.#world;
     const parts: unknown[] = [
       this.#hosts.map((index) => this.#host(hosts[index] as Host)),
       [...ledgers, ...(backup === null ? [] : [backup])].map((ledger) => this.#ledger(ledger)),
       this.#accounts.map((account) => (outside[account] ? 1 : 0)),
       [this.#serials.get(serialKept), clock, clockKept],
-      this.#hosts.flatMap((index) => (routes[index] === index ? [] : [this.#place[routes[index] ?? index]])),
+      this.#hosts.flatMap((index) =>
+        routes[index] === index ? [] : [this.#place[routes[index] ?? index]],
+      ),
       late.map(({ host, bootId, request }) => [
         this.#place[host],
         this.#name(bootId),
@@ -90,7 +129,10 @@ class Writer {
         this.#acts(request.acts),
       ]),
     ];
-    if (paused !== null) parts.push(JSON.stringify(paused).replace(/\b[a-z]#\d+/g, (name) => String(this.#name(name))));
+    if (paused !== null)
+      parts.push(
+        JSON.stringify(paused).replace(/\b[a-z]#\d+/g, (name) => String(this.#name(name))),
+      );
     return JSON.stringify(parts);
   }
 
@@ -106,10 +148,26 @@ class Writer {
   }
 
   #acts(acts: readonly unknown[]): string {
-    return JSON.stringify(acts).replace(/\b[a-z]#\d+/g, (name) => String(name.startsWith('h#') ? this.#hostNamed(name) : this.#name(name)));
+    return JSON.stringify(acts).replace(/\b[a-z]#\d+/g, (name) =>
+      String(name.startsWith('h#') ? this.#hostNamed(name) : this.#name(name)),
+    );
   }
 
-  #host({ isOld, instanceId, parts, copyOf, power, isLinked, bootId, verdict, disk, snapshot, running, marks, linger }: Host): unknown {
+  #host({
+    isOld,
+    instanceId,
+    parts,
+    copyOf,
+    power,
+    isLinked,
+    bootId,
+    verdict,
+    disk,
+    snapshot,
+    running,
+    marks,
+    linger,
+  }: Host): unknown {
     return [
       ...[
         power,
@@ -117,24 +175,43 @@ class Writer {
         this.#name(bootId),
         verdict === null
           ? null
-          : [verdict.verdict, this.#name(verdict.bootId), verdict.claims === undefined ? null : this.#listed(verdict.claims)],
+          : [
+              verdict.verdict,
+              this.#name(verdict.bootId),
+              verdict.claims === undefined ? null : this.#listed(verdict.claims),
+            ],
       ],
-      ...[this.#accounts.map((account) => [running[account], linger[account]]), this.#disk(disk, snapshot !== null)],
+      ...[
+        this.#accounts.map((account) => [running[account], linger[account]]),
+        this.#disk(disk, snapshot !== null),
+      ],
       isOld,
       parts === null ? null : [this.#name(instanceId), this.#at(copyOf)],
-      snapshot === null ? null : [this.#disk(snapshot, true), this.#accounts.map((account) => this.#mark(account, marks[account]))],
+      snapshot === null
+        ? null
+        : [
+            this.#disk(snapshot, true),
+            this.#accounts.map((account) => this.#mark(account, marks[account])),
+          ],
     ];
   }
 
   /** What this boot has written matters only where older files may come. */
-  #mark = (account: number, mark: BootMark | null | undefined): unknown => mark && [this.#epochs[account]?.get(mark.epoch), mark.isOpen];
+  #mark = (account: number, mark: BootMark | null | undefined): unknown =>
+    mark && [this.#epochs[account]?.get(mark.epoch), mark.isOpen];
 
   /** `mayFallBack`: only then a heartbeat may know more than the contact beside it. */
-  #disk({ claims, staged, enabled, authority, contact, announcement, beatKnew, machine }: Disk, mayFallBack: boolean): unknown {
+  #disk(
+    { claims, staged, enabled, authority, contact, announcement, beatKnew, machine }: Disk,
+    mayFallBack: boolean,
+  ): unknown {
     return [
       this.#accounts.map((account) => [
         this.#claim(account, claims[account] as StandingClaim),
-        (staged[account] ?? []).map(({ epoch, moveId }) => [this.#epochs[account]?.get(epoch), this.#name(moveId)]),
+        (staged[account] ?? []).map(({ epoch, moveId }) => [
+          this.#epochs[account]?.get(epoch),
+          this.#name(moveId),
+        ]),
         enabled[account],
       ]),
       authority === null ? null : [this.#stamp(authority), authority.former],
@@ -146,7 +223,16 @@ class Writer {
   }
 
   /** Which of two rosters is later matters only while one of them is on its way. */
-  #contact({ isFormer, bootId, age, authorityId, serial, revision, claims, isWhole }: Contact): unknown {
+  #contact({
+    isFormer,
+    bootId,
+    age,
+    authorityId,
+    serial,
+    revision,
+    claims,
+    isWhole,
+  }: Contact): unknown {
     const isCompared = this.#world.late.length > 0 || this.#world.paused !== null;
     return [
       ...[
@@ -163,52 +249,122 @@ class Writer {
   }
 
   #heard(known: Disk['beatKnew'], contact: Contact | null): unknown {
-    if (known === null || contact === null) return known === null ? 0 : [known.authorityId, this.#serials.get(known.serial)];
+    if (known === null || contact === null)
+      return known === null ? 0 : [known.authorityId, this.#serials.get(known.serial)];
     const isSame = known.authorityId === contact.authorityId && known.serial === contact.serial;
-    return isSame ? Math.sign(known.revision - contact.revision) : [known.authorityId, this.#serials.get(known.serial)];
+    return isSame
+      ? Math.sign(known.revision - contact.revision)
+      : [known.authorityId, this.#serials.get(known.serial)];
   }
 
   #announcement({ id, authorityId, bootId, usedBy, age }: Announcement): unknown {
     const isCompared = this.#world.late.length > 0 || this.#world.paused !== null;
-    return [isCompared ? this.#name(id) : 0, authorityId, this.#name(bootId), usedBy === null ? null : this.#name(usedBy), age];
+    return [
+      isCompared ? this.#name(id) : 0,
+      authorityId,
+      this.#name(bootId),
+      usedBy === null ? null : this.#name(usedBy),
+      age,
+    ];
   }
 
   #stamp(stamp: Stamp | null): unknown {
     if (stamp === null) return null;
     const roster = stamp.roster === undefined ? null : this.#acts([stamp.roster]);
-    return [stamp.id, this.#serials.get(stamp.serial), this.#name(stamp.nonce), stamp.takeOver === true, roster];
+    return [
+      stamp.id,
+      this.#serials.get(stamp.serial),
+      this.#name(stamp.nonce),
+      stamp.takeOver === true,
+      roster,
+    ];
   }
 
   /** Entries of a list by account, as the accounts are written. */
   #listed(
-    entries: readonly { readonly keyId: string; readonly epoch: number; readonly moveId?: string; readonly isHeld?: boolean }[],
+    entries: readonly {
+      readonly keyId: string;
+      readonly epoch: number;
+      readonly moveId?: string;
+      readonly isHeld?: boolean;
+    }[],
   ): unknown {
     return this.#accounts.map((account) =>
       entries
         .filter((entry) => entry.keyId === keyId(account))
-        .map(({ epoch, moveId, isHeld }) => [this.#epochs[account]?.get(epoch), moveId === undefined ? null : this.#name(moveId), isHeld]),
+        .map(({ epoch, moveId, isHeld }) => [
+          this.#epochs[account]?.get(epoch),
+          moveId === undefined ? null : this.#name(moveId),
+          isHeld,
+        ]),
     );
   }
 
   #claim(account: number, { claim, fault }: StandingClaim): unknown {
     if (claim === null) return fault;
-    const { format: _format, keyId: _key, account: _account, epoch, state, moveId, successor, stateHash: _hash, ...rest } = claim;
-    const { instanceId, bootId, authorityId: _authority, serial: _serial, vaultHash: _vault, writtenAt: _at, heldSince, ...more } = rest;
-    const place = [this.#epochs[account]?.get(epoch), state, this.#name(moveId), this.#hostNamed(successor)];
+    const {
+      format: _format,
+      keyId: _key,
+      account: _account,
+      epoch,
+      state,
+      moveId,
+      successor,
+      stateHash: _hash,
+      ...rest
+    } = claim;
+    const {
+      instanceId,
+      bootId,
+      authorityId: _authority,
+      serial: _serial,
+      vaultHash: _vault,
+      writtenAt: _at,
+      heldSince,
+      ...more
+    } = rest;
+    const place = [
+      this.#epochs[account]?.get(epoch),
+      state,
+      this.#name(moveId),
+      this.#hostNamed(successor),
+    ];
     const extra = Object.keys(more).length === 0 ? [] : [JSON.stringify(more)];
-    return [...place, this.#machine(instanceId), this.#name(bootId), fault, heldSince !== undefined, ...extra];
+    return [
+      ...place,
+      this.#machine(instanceId),
+      this.#name(bootId),
+      fault,
+      heldSince !== undefined,
+      ...extra,
+    ];
   }
 
   /** Its place where nobody copies machines. */
-  #machine = (id: string): unknown => (id.startsWith('i#') ? this.#place[Number(id.slice(2))] : this.#name(id));
+  #machine = (id: string): unknown =>
+    id.startsWith('i#') ? this.#place[Number(id.slice(2))] : this.#name(id);
 
-  #ledger({ authorityId, lastSerial, isStale, isUnsure, begun, accounts, moves, receipts, hosts }: Ledger): unknown {
+  #ledger({
+    authorityId,
+    lastSerial,
+    isStale,
+    isUnsure,
+    begun,
+    accounts,
+    moves,
+    receipts,
+    hosts,
+  }: Ledger): unknown {
     return [
       ...[authorityId, this.#serials.get(lastSerial), isStale, isUnsure],
       [
         ...new Set(
           begun.map(({ account, to, epoch }) =>
-            [account, this.#at(to === 'detached' ? null : to), this.#epochs[account]?.get(epoch)].join(),
+            [
+              account,
+              this.#at(to === 'detached' ? null : to),
+              this.#epochs[account]?.get(epoch),
+            ].join(),
           ),
         ),
       ].sort(),
@@ -231,20 +387,52 @@ class Writer {
         const mark = this.#world.paused === null ? 0 : this.#name(row?.mark ?? '');
         const intent = row?.intent ?? null;
         const announced = row?.announced ?? null;
-        const ahead = [intent === null ? 0 : row?.intentAhead, announced === null ? 0 : row?.announcedAhead];
-        return [intent, mark, row?.off, row?.isDestroyed, announced, ...ahead, row?.instanceId ? this.#name(row.instanceId) : null];
+        const ahead = [
+          intent === null ? 0 : row?.intentAhead,
+          announced === null ? 0 : row?.announcedAhead,
+        ];
+        return [
+          intent,
+          mark,
+          row?.off,
+          row?.isDestroyed,
+          announced,
+          ...ahead,
+          row?.instanceId ? this.#name(row.instanceId) : null,
+        ];
       }),
     ];
   }
 
   #moves(moves: readonly Move[]): unknown {
-    return this.#accounts.map((account) => moves.filter((move) => move.account === account).map((move) => this.#move(move)));
+    return this.#accounts.map((account) =>
+      moves.filter((move) => move.account === account).map((move) => this.#move(move)),
+    );
   }
 
-  #move({ id, account, kind, from, to, epoch, phase, fromEpoch, lost, isBack, releasedTo }: Move): unknown {
+  #move({
+    id,
+    account,
+    kind,
+    from,
+    to,
+    epoch,
+    phase,
+    fromEpoch,
+    lost,
+    isBack,
+    releasedTo,
+  }: Move): unknown {
     const rank = this.#epochs[account];
     return [
-      ...[this.#name(id), kind, this.#at(from), to === 'detached' ? to : this.#at(to), rank?.get(epoch), phase],
+      ...[
+        this.#name(id),
+        kind,
+        this.#at(from),
+        to === 'detached' ? to : this.#at(to),
+        rank?.get(epoch),
+        phase,
+      ],
       ...[rank?.get(fromEpoch), this.#at(lost), isBack, this.#at(releasedTo)],
     ];
   }
@@ -266,11 +454,14 @@ function* disksOf({ hosts }: World): Iterable<Disk> {
 }
 
 function* epochsOf(world: World, account: number): Iterable<number> {
-  for (const { marks, snapshot } of world.hosts) if (snapshot !== null) yield marks[account]?.epoch ?? 0;
+  for (const { marks, snapshot } of world.hosts)
+    if (snapshot !== null) yield marks[account]?.epoch ?? 0;
   for (const { verdict } of world.hosts)
-    for (const judged of verdict?.claims ?? []) if (judged.keyId === keyId(account)) yield judged.epoch;
+    for (const judged of verdict?.claims ?? [])
+      if (judged.keyId === keyId(account)) yield judged.epoch;
   for (const { claims, staged, contact } of disksOf(world)) {
-    for (const listed of contact?.claims ?? []) if (listed.keyId === keyId(account)) yield listed.epoch;
+    for (const listed of contact?.claims ?? [])
+      if (listed.keyId === keyId(account)) yield listed.epoch;
     yield claims[account]?.claim?.epoch ?? 0;
     for (const { epoch } of staged[account] ?? []) yield epoch;
   }
@@ -293,7 +484,8 @@ function* serialsOf(world: World): Iterable<number> {
     yield authority?.serial ?? 0;
     yield contact?.serial ?? 0;
   }
-  for (const ledger of [...world.ledgers, ...(world.backup === null ? [] : [world.backup])]) yield ledger.lastSerial;
+  for (const ledger of [...world.ledgers, ...(world.backup === null ? [] : [world.backup])])
+    yield ledger.lastSerial;
   yield world.serialKept;
   for (const { request } of world.late) yield request.stamp?.serial ?? 0;
 }
@@ -313,4 +505,5 @@ function ranks(numbers: Iterable<number>): ReadonlyMap<number, number> {
   return found;
 }
 
-const asTheyAre = (numbers: Iterable<number>): ReadonlyMap<number, number> => new Map([...numbers].map((number) => [number, number]));
+const asTheyAre = (numbers: Iterable<number>): ReadonlyMap<number, number> =>
+  new Map([...numbers].map((number) => [number, number]));

@@ -1,4 +1,7 @@
-/** 53 bits (cyrb53): among ten million worlds two share one with a chance of half a percent, and one of them is then not looked at. */
+/**
+ * 53 bits (cyrb53): among ten million worlds two share one with a chance of half a percent, and one
+ * of them is then not looked at.
+ */
 export function hash(text: string): number {
   let [high, low] = [0xdeadbeef, 0x41c6ce57];
   for (let at = 0; at < text.length; at += 1) {

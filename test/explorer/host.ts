@@ -1,26 +1,54 @@
 import type { HostFacts, Refusal, StandingClaim } from '../../hostside/claims/decide.ts';
 import type { Claim } from '../../hostside/protocol/claim.ts';
 import { holdOf } from '../../hostside/protocol/hold-of.ts';
-import type { AnnouncementRecord, BootVerdict, ContactRecord, HostConfig } from '../../hostside/protocol/host.ts';
+import type {
+  AnnouncementRecord,
+  BootVerdict,
+  ContactRecord,
+  HostConfig,
+} from '../../hostside/protocol/host.ts';
 import type { ActReply, HostAct, HostSurvey } from '../../hostside/protocol/host-acts.ts';
 import type { Roster } from '../../hostside/protocol/roster.ts';
 import type { Rules } from './rules.ts';
-import { type Age, type Disk, type Host, hostName, keyId, type ModelRequest, newName, type World, withItem } from './world.ts';
+import {
+  type Age,
+  type Disk,
+  type Host,
+  hostName,
+  keyId,
+  type ModelRequest,
+  newName,
+  type World,
+  withItem,
+} from './world.ts';
 
 /** One step of time. */
 export const holdAfterMs = 600_000;
 /** The clock of a world stands still; stamps grow older. */
 export const nowMs = 100 * holdAfterMs;
-/** How long an announcement serves: longer than a contact and the margin behind it count, which is two steps of time. */
+/**
+ * How long an announcement serves: longer than a contact and the margin behind it count, which is
+ * two steps of time.
+ */
 export const announcedForMs = 2 * holdAfterMs + 100_000;
 /** As long as a worker asks Telegram to wait for a silent connection, ms. */
 export const lingerMs = 75_000;
 
 export const hostConfig = (host: number): HostConfig => ({
-  ...{ format: 1, fleet: 'f', host: hostName(host), holdAfterMs, requireClockSync: false, settleMs: 5_000, settleUncleanMs: 30_000 },
+  ...{
+    format: 1,
+    fleet: 'f',
+    host: hostName(host),
+    holdAfterMs,
+    requireClockSync: false,
+    settleMs: 5_000,
+    settleUncleanMs: 30_000,
+  },
 });
 
-/** The helper was killed, or the machine under it, before a write that would have been one too many. */
+/**
+ * The helper was killed, or the machine under it, before a write that would have been one too many.
+ */
 class Killed extends Error {}
 
 export interface Answer {
@@ -29,16 +57,28 @@ export interface Answer {
   readonly writes: number;
 }
 
-/** The root helper of one host over one request: what `hostside/helper` does around the same decisions, write by write. */
+/**
+ * The root helper of one host over one request: what `hostside/helper` does around the same
+ * decisions, write by write.
+ */
 export class Helper {
   readonly #rules: Rules;
   readonly #host: Host;
-  /** By the earlier of both clocks, of the intent with which the request was made: the contact is no younger. */
+  /**
+   * By the earlier of both clocks, of the intent with which the request was made: the contact is no
+   * younger.
+   */
   readonly #sentAge: Age;
   #writesLeft: number;
   #writes = 0;
 
-  constructor(rules: Rules, world: World, index: number, sentAge: Age = 0, writesLeft = Number.POSITIVE_INFINITY) {
+  constructor(
+    rules: Rules,
+    world: World,
+    index: number,
+    sentAge: Age = 0,
+    writesLeft = Number.POSITIVE_INFINITY,
+  ) {
     this.#sentAge = sentAge;
     this.#rules = rules;
     this.#host = world.hosts[index] as Host;
@@ -49,7 +89,8 @@ export class Helper {
     try {
       const refusal = stamp === null ? 'no stamp' : this.#takeAuthority(stamp);
       const replies = acts.map((act, index): ActReply => {
-        if (act.act === 'survey') return { index, ok: true, result: { kind: 'survey', survey: this.survey() } };
+        if (act.act === 'survey')
+          return { index, ok: true, result: { kind: 'survey', survey: this.survey() } };
         if (act.act === 'await') return { index, ...this.#awaited(act.keyIds) };
         if (refusal !== null) return { index, ok: false, refusal: 'authority', message: refusal };
         if (act.act === 'contact') return { index, ok: true, result: { kind: 'done' } };
@@ -71,7 +112,10 @@ export class Helper {
   }
 
   #takeAuthority(stamp: NonNullable<ModelRequest['stamp']>): string | null {
-    const decision = this.#rules.decideAuthority(this.#host.disk.authority, { ...stamp, deadlineMs: 1 });
+    const decision = this.#rules.decideAuthority(this.#host.disk.authority, {
+      ...stamp,
+      deadlineMs: 1,
+    });
     if (decision.kind === 'refuse') return decision.message;
     if (decision.changed) this.#write({ authority: decision.record });
     if (stamp.roster !== undefined) this.#applyContact(stamp, stamp.roster);
@@ -87,25 +131,47 @@ export class Helper {
     }
     if (this.#rules.isOlderRoster(this.#host.disk.contact, stamp, roster)) return;
     const closed: number[] = [];
-    const facts = { instanceId: this.#host.instanceId, bootId: this.#host.bootId, now: '', authority: { id, serial } };
+    const facts = {
+      instanceId: this.#host.instanceId,
+      bootId: this.#host.bootId,
+      now: '',
+      authority: { id, serial },
+    };
     for (const gone of this.#rules.mechanisms.carriesRoster ? roster.gone : []) {
       const account = Number(gone.keyId.slice(2));
       const next = this.#rules.decideClosure(this.#standing(account), gone, facts);
       if (next !== null) this.#claim(account, next);
       // What a contact that was cut off has closed and not stopped.
-      if (next !== null || (this.#host.running[account] && this.#standing(account).claim?.state === 'revoked')) closed.push(account);
+      if (
+        next !== null ||
+        (this.#host.running[account] && this.#standing(account).claim?.state === 'revoked')
+      )
+        closed.push(account);
     }
     for (const account of closed) this.#stop(account);
     const { bootId, verdict } = this.#host;
     const active = this.#host.disk.claims.flatMap((_, account) => {
       const { claim, fault } = this.#standing(account);
-      return claim?.state === 'active' && fault === null ? [{ claim, hold: holdOf(claim, bootId, verdict) }] : [];
+      return claim?.state === 'active' && fault === null
+        ? [{ claim, hold: holdOf(claim, bootId, verdict) }]
+        : [];
     });
-    for (const { claim, hold } of this.#rules.mechanisms.carriesRoster ? active : []) if (hold !== null) this.#markHeld(claim);
+    for (const { claim, hold } of this.#rules.mechanisms.carriesRoster ? active : [])
+      if (hold !== null) this.#markHeld(claim);
     const { claims, isWhole } = this.#rules.judgeContact(roster, active);
     const listed = claims.map(({ keyId: key, epoch, moveId }) => ({ keyId: key, epoch, moveId }));
     keepMachine(this.#rules, this.#host);
-    this.#write({ contact: { bootId, age: this.#sentAge, authorityId: id, serial, revision: roster.revision, claims: listed, isWhole } });
+    this.#write({
+      contact: {
+        bootId,
+        age: this.#sentAge,
+        authorityId: id,
+        serial,
+        revision: roster.revision,
+        claims: listed,
+        isWhole,
+      },
+    });
   }
 
   /** As the release before: it counts for every claim, and lists none. */
@@ -115,11 +181,20 @@ export class Helper {
     this.#write({ contact: { ...former, bootId, age: this.#sentAge, authorityId: id, serial } });
   }
 
-  #announce(act: Extract<HostAct, { act: 'announce' }>, stamp: ModelRequest['stamp']): Omit<ActReply, 'index'> {
+  #announce(
+    act: Extract<HostAct, { act: 'announce' }>,
+    stamp: ModelRequest['stamp'],
+  ): Omit<ActReply, 'index'> {
     const { bootId, disk } = this.#host;
     const [standing, contact] = [announcementOf(disk), contactOf(disk)];
     const sentAtMs = stamp?.roster === undefined ? null : nowMs;
-    const decided = this.#rules.decideAnnouncement(act, { standing, contact, stamp: { id: stamp?.id ?? '' }, sentAtMs, bootId });
+    const decided = this.#rules.decideAnnouncement(act, {
+      standing,
+      contact,
+      stamp: { id: stamp?.id ?? '' },
+      sentAtMs,
+      bootId,
+    });
     if ('message' in decided) return { ok: false, refusal: 'request', message: decided.message };
     const { untilMs: _, ...record } = decided.record;
     if (decided.isNew) this.#write({ announcement: { ...record, age: this.#sentAge } });
@@ -151,21 +226,31 @@ export class Helper {
     const isOpen = claim.state === 'active';
     if (!isOpen) this.#host.marks[account] = { epoch: claim.epoch, isOpen };
     this.#write({ claims: withItem(this.#host.disk.claims, account, { claim, fault: null }) });
-    if (isOpen && claim.heldSince === undefined) this.#host.marks[account] = { epoch: claim.epoch, isOpen };
+    if (isOpen && claim.heldSince === undefined)
+      this.#host.marks[account] = { epoch: claim.epoch, isOpen };
   }
 
-  #act(act: Exclude<HostAct, { act: 'survey' | 'contact' | 'announce' | 'await' }>, stamp: ModelRequest['stamp']): Omit<ActReply, 'index'> {
+  #act(
+    act: Exclude<HostAct, { act: 'survey' | 'contact' | 'announce' | 'await' }>,
+    stamp: ModelRequest['stamp'],
+  ): Omit<ActReply, 'index'> {
     const account = Number(act.keyId.slice(2));
     const standing = this.#standing(account);
     const facts = this.#facts(account, stamp);
     const rules = this.#rules;
-    const refused = ({ code, message }: Refusal) => ({ ok: false, refusal: code, message, claim: standing.claim });
+    const refused = ({ code, message }: Refusal) => ({
+      ok: false,
+      refusal: code,
+      message,
+      claim: standing.claim,
+    });
     switch (act.act) {
       case 'stage': {
         const decision = rules.decideStage(standing, act, facts);
         if (decision.kind === 'refuse') return refused(decision);
         const others = facts.staged.filter(({ epoch }) => epoch !== act.epoch);
-        if (decision.kind === 'stage') this.#stage(account, [...others, { epoch: act.epoch, moveId: act.moveId }]);
+        if (decision.kind === 'stage')
+          this.#stage(account, [...others, { epoch: act.epoch, moveId: act.moveId }]);
         return { ok: true, claim: standing.claim };
       }
       case 'grant': {
@@ -189,7 +274,11 @@ export class Helper {
         if (decision.kind === 'done') return this.#told(decision.claim);
         if (decision.kind === 'write') this.#claim(account, decision.next);
         this.#stop(account);
-        const receipt = rules.completeRelease(decision.kind === 'write' ? decision.next : decision.claim, '0'.repeat(64), '');
+        const receipt = rules.completeRelease(
+          decision.kind === 'write' ? decision.next : decision.claim,
+          '0'.repeat(64),
+          '',
+        );
         this.#claim(account, receipt);
         return this.#told(receipt);
       }
@@ -221,14 +310,19 @@ export class Helper {
     }
   }
 
-  #told = (claim: Claim): Omit<ActReply, 'index'> => ({ ok: true, result: { kind: 'claim', claim }, claim });
+  #told = (claim: Claim): Omit<ActReply, 'index'> => ({
+    ok: true,
+    result: { kind: 'claim', claim },
+    claim,
+  });
 
   #stage(account: number, staged: Disk['staged'][number]): void {
     this.#write({ staged: withItem(this.#host.disk.staged, account, staged) });
   }
 
   #enable(account: number, isEnabled: boolean): void {
-    if (this.#host.disk.enabled[account] !== isEnabled) this.#write({ enabled: withItem(this.#host.disk.enabled, account, isEnabled) });
+    if (this.#host.disk.enabled[account] !== isEnabled)
+      this.#write({ enabled: withItem(this.#host.disk.enabled, account, isEnabled) });
   }
 
   #start(account: number): void {
@@ -254,7 +348,13 @@ export class Helper {
     const { bootId, verdict, disk, running } = this.#host;
     const { authority } = disk;
     return {
-      ...{ instanceId: this.#host.instanceId, bootId, release: 'r', bootVerdict: verdict, freeBytes: 1 },
+      ...{
+        instanceId: this.#host.instanceId,
+        bootId,
+        release: 'r',
+        bootVerdict: verdict,
+        freeBytes: 1,
+      },
       authority: authority === null ? null : { id: authority.id, serial: authority.serial },
       accounts: disk.claims
         .map((_, account) => ({ account, ...this.#standing(account) }))
@@ -264,7 +364,10 @@ export class Helper {
           processes: running[account] ? 1 : 0,
           stagedEpochs: (disk.staged[account] ?? []).map(({ epoch }) => epoch),
         }))
-        .filter(({ claim, claimFault, stagedEpochs }) => claim !== null || claimFault !== null || stagedEpochs.length > 0),
+        .filter(
+          ({ claim, claimFault, stagedEpochs }) =>
+            claim !== null || claimFault !== null || stagedEpochs.length > 0,
+        ),
     };
   }
 }
@@ -273,13 +376,24 @@ export class Helper {
 const standingOn = (rules: Rules, { disk, marks, isOld }: Host, account: number): StandingClaim => {
   const { claim, fault } = disk.claims[account] as StandingClaim;
   if (isOld) return claim?.format === 2 ? { claim: null, fault: 'newer-format' } : { claim, fault };
-  if (claim === null || claim.heldSince !== undefined || !rules.isBeforeMark(marks[account] ?? null, claim)) return { claim, fault };
+  if (
+    claim === null ||
+    claim.heldSince !== undefined ||
+    !rules.isBeforeMark(marks[account] ?? null, claim)
+  )
+    return { claim, fault };
   return { claim: { ...claim, format: 2, heldSince: 'put-back' }, fault };
 };
 
 const passesGate = (rules: Rules, host: Host, account: number): boolean => {
   const { claim, fault } = standingOn(rules, host, account);
-  return rules.decideGate({ reading: { claim, fault }, instanceId: host.instanceId, verdict: verdictOf(host) }) === null;
+  return (
+    rules.decideGate({
+      reading: { claim, fault },
+      instanceId: host.instanceId,
+      verdict: verdictOf(host),
+    }) === null
+  );
 };
 
 /** A verdict of the release before, and to it, is about all claims. */
@@ -293,10 +407,19 @@ const verdictOf = ({ verdict, isOld }: Host): BootVerdict | null => {
 const contactOf = ({ contact }: Disk): ContactRecord | null =>
   contact === null || contact.isFormer
     ? null
-    : { ...contact, format: 2, wallMs: nowMs - ageMs(contact.age), bootMs: 0, holdAfterMs, holdGapMs: 0 };
+    : {
+        ...contact,
+        format: 2,
+        wallMs: nowMs - ageMs(contact.age),
+        bootMs: 0,
+        holdAfterMs,
+        holdGapMs: 0,
+      };
 
 const announcementOf = ({ announcement }: Disk): AnnouncementRecord | null =>
-  announcement === null ? null : { ...announcement, untilMs: nowMs - ageMs(announcement.age) + announcedForMs };
+  announcement === null
+    ? null
+    : { ...announcement, untilMs: nowMs - ageMs(announcement.age) + announcedForMs };
 
 /** Power on: the verdict of the boot, then what starts by itself. */
 export function boot(rules: Rules, world: World, index: number): void {
@@ -314,7 +437,9 @@ export function boot(rules: Rules, world: World, index: number): void {
     host.disk = { ...host.disk, announcement: { ...host.disk.announcement, usedBy: spent.usedBy } };
   const { contact, claims, enabled, beatKnew } = host.disk;
   host.marks.fill(null);
-  const open = claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.bootId !== bootId ? [claim] : []));
+  const open = claims.flatMap(({ claim }) =>
+    claim?.state === 'active' && claim.bootId !== bootId ? [claim] : [],
+  );
   // To the release before every contact counted for every claim.
   const counted = rules.mechanisms.carriesRoster ? (contact?.claims ?? []) : open;
   const decided = rules.decideBoot({
@@ -328,33 +453,68 @@ export function boot(rules: Rules, world: World, index: number): void {
       bootedAtMs: nowMs,
       clockSynchronized: true,
     },
-    contact: contact === null || contact.isFormer ? null : contactOf({ ...host.disk, contact: { ...contact, claims: counted } }),
+    contact:
+      contact === null || contact.isFormer
+        ? null
+        : contactOf({ ...host.disk, contact: { ...contact, claims: counted } }),
     claims: open,
   });
-  Object.assign(host, { power: 'on', bootId, verdict: { format: 1, bootId, ...decided, decidedAt: '' } });
+  Object.assign(host, {
+    power: 'on',
+    bootId,
+    verdict: { format: 1, bootId, ...decided, decidedAt: '' },
+  });
   // `keepHeld`: what this boot holds, later ones hold, too.
   if (rules.mechanisms.carriesRoster) {
-    const held = (claim: Claim): boolean => decided.claims.some(({ keyId: key, isHeld }) => isHeld && key === claim.keyId);
+    const held = (claim: Claim): boolean =>
+      decided.claims.some(({ keyId: key, isHeld }) => isHeld && key === claim.keyId);
     const marked = claims.map(({ claim, fault }) => ({
-      ...{ claim: claim?.state === 'active' && held(claim) ? { ...claim, format: 2 as const, heldSince: bootId } : claim, fault },
+      ...{
+        claim:
+          claim?.state === 'active' && held(claim)
+            ? { ...claim, format: 2 as const, heldSince: bootId }
+            : claim,
+        fault,
+      },
     }));
     host.disk = { ...host.disk, claims: marked };
   }
-  for (const [account, isEnabled] of enabled.entries()) host.running[account] = isEnabled && passesGate(rules, host, account);
+  for (const [account, isEnabled] of enabled.entries())
+    host.running[account] = isEnabled && passesGate(rules, host, account);
 }
 
-/** By the release before: only the age of its own contact counts, which counts for every claim that it can read. */
+/**
+ * By the release before: only the age of its own contact counts, which counts for every claim that
+ * it can read.
+ */
 function bootOld(rules: Rules, host: Host, bootId: string, config: HostConfig): void {
   host.marks.fill(null);
-  const claims = host.disk.claims.flatMap(({ claim }) => (claim?.state === 'active' && claim.format !== 2 ? [claim] : []));
+  const claims = host.disk.claims.flatMap(({ claim }) =>
+    claim?.state === 'active' && claim.format !== 2 ? [claim] : [],
+  );
   const { contact } = host.disk;
-  const counted = contact?.isFormer ? contactOf({ ...host.disk, contact: { ...contact, isFormer: undefined as never, claims } }) : null;
-  const facts = { bootId, instanceId: host.instanceId, config, contact: counted, claims, announcement: null, wallMs: nowMs };
+  const counted = contact?.isFormer
+    ? contactOf({ ...host.disk, contact: { ...contact, isFormer: undefined as never, claims } })
+    : null;
+  const facts = {
+    bootId,
+    instanceId: host.instanceId,
+    config,
+    contact: counted,
+    claims,
+    announcement: null,
+    wallMs: nowMs,
+  };
   const { verdict, reasons } = rules.decideBoot({
     ...{ ...facts, heartbeat: { wallMs: nowMs }, bootedAtMs: nowMs, clockSynchronized: true },
   });
-  Object.assign(host, { power: 'on', bootId, verdict: { format: 1, bootId, verdict, reasons, decidedAt: '' } });
-  for (const [account, isEnabled] of host.disk.enabled.entries()) host.running[account] = isEnabled && passesGate(rules, host, account);
+  Object.assign(host, {
+    power: 'on',
+    bootId,
+    verdict: { format: 1, bootId, verdict, reasons, decidedAt: '' },
+  });
+  for (const [account, isEnabled] of host.disk.enabled.entries())
+    host.running[account] = isEnabled && passesGate(rules, host, account);
 }
 
 /** The heartbeats of a host that is up: the last one is seconds old (`beat`). */
@@ -367,11 +527,21 @@ export function beat(rules: Rules, host: Host): void {
   });
   const { contact, beatKnew } = disk;
   const isKnown = contact?.serial === beatKnew?.serial && contact?.revision === beatKnew?.revision;
-  if (isHeld || contact === null || (isKnown && contact.authorityId === beatKnew?.authorityId)) return;
-  host.disk = { ...disk, beatKnew: { authorityId: contact.authorityId, serial: contact.serial, revision: contact.revision } };
+  if (isHeld || contact === null || (isKnown && contact.authorityId === beatKnew?.authorityId))
+    return;
+  host.disk = {
+    ...disk,
+    beatKnew: {
+      authorityId: contact.authorityId,
+      serial: contact.serial,
+      revision: contact.revision,
+    },
+  };
 }
 
-/** Fleet's folders, and which units are enabled, as a backup has them; what is enabled is started. */
+/**
+ * Fleet's folders, and which units are enabled, as a backup has them; what is enabled is started.
+ */
 export function putBack(rules: Rules, world: World, index: number): void {
   const host = world.hosts[index] as Host;
   if (host.snapshot === null) return;

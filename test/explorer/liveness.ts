@@ -7,13 +7,24 @@ import { CommandRunner, isReachable } from './run-command.ts';
 import { type Command, copyWorld, type Host, machineAt, type World } from './world.ts';
 
 /** What helps when nothing else goes wrong; what mostly helps is tried first. */
-const helpful: readonly Command['verb'][] = ['init', 'sweep', 'import', 'allocate', 'start', 'failover', 'export', 'resume', 'adopt'];
+const helpful: readonly Command['verb'][] = [
+  'init',
+  'sweep',
+  'import',
+  'allocate',
+  'start',
+  'failover',
+  'export',
+  'resume',
+  'adopt',
+];
 /** Tried in turn: most worlds need few. */
 const mostCommands: readonly number[] = [3, 6, 12];
 const noFaults = { crashes: false, pauses: false, late: false } as const;
 
 /**
- * Whether some sequence of commands brings every account online, once its hosts are repaired as far as they can be. What was found out about one world is
+ * Whether some sequence of commands brings every account online, once its hosts are repaired as far
+ * as they can be. What was found out about one world is
  * kept for all those that lead to it.
  */
 export class Liveness {
@@ -30,7 +41,10 @@ export class Liveness {
     return mostCommands.some((most) => this.#leadsOn(start, new Map(), most));
   }
 
-  /** Depth first: one way is enough, and it is mostly short. `tried`: with how many commands left the search has failed from a world, or is under way. */
+  /**
+   * Depth first: one way is enough, and it is mostly short. `tried`: with how many commands left
+   * the search has failed from a world, or is under way.
+   */
   #leadsOn(world: World, tried: Map<number, number>, left: number): boolean {
     const key = hash(fold(world));
     if (this.#alive.has(key) || isWell(world)) {
@@ -44,7 +58,10 @@ export class Liveness {
     return true;
   }
 
-  /** Links are mended, machines that can boot do, what stands still is given up, what is late comes to nothing. */
+  /**
+   * Links are mended, machines that can boot do, what stands still is given up, what is late comes
+   * to nothing.
+   */
   #repaired(world: World): World {
     const next = copyWorld(world);
     Object.assign(next, { faultsLeft: 0, paused: null });
@@ -62,9 +79,14 @@ export class Liveness {
   /** Whether a command, or time, gives a world that `leadsOn`. */
   #next(world: World, leadsOn: (found: World) => boolean): boolean {
     const connections = world.hosts.map(() => null);
-    const given = commandsIn(helpful, world, 0).sort((one, other) => helpful.indexOf(one.verb) - helpful.indexOf(other.verb));
-    const isOnItsWayOut = (account: number): boolean => world.ledgers[0]?.accounts[account]?.state === 'removing';
-    for (const command of given.filter((each) => each.verb !== 'export' || isOnItsWayOut(each.account))) {
+    const given = commandsIn(helpful, world, 0).sort(
+      (one, other) => helpful.indexOf(one.verb) - helpful.indexOf(other.verb),
+    );
+    const isOnItsWayOut = (account: number): boolean =>
+      world.ledgers[0]?.accounts[account]?.state === 'removing';
+    for (const command of given.filter(
+      (each) => each.verb !== 'export' || isOnItsWayOut(each.account),
+    )) {
       const found: World[] = [];
       new CommandRunner(this.#rules, noFaults, isTwice, (next) => found.push(next)).run(world, {
         command,
@@ -88,14 +110,19 @@ export class Liveness {
   }
 }
 
-/** Where there are two of one machine, that which the ledger knows keeps the name, and the other one is switched off for good. */
+/**
+ * Where there are two of one machine, that which the ledger knows keeps the name, and the other one
+ * is switched off for good.
+ */
 function settleCopies(world: World): void {
   for (const { copyOf, instanceId } of world.hosts) {
     if (copyOf === null) continue;
     const copy = world.hosts.length - 1;
     const known = world.ledgers[0]?.hosts[copyOf]?.instanceId;
     const isKnown = known === instanceId && known !== world.hosts[copyOf]?.instanceId;
-    world.routes = world.routes.map((at, name) => (name === copyOf ? (isKnown ? copy : copyOf) : at));
+    world.routes = world.routes.map((at, name) =>
+      name === copyOf ? (isKnown ? copy : copyOf) : at,
+    );
     losePower(world, isKnown ? copyOf : copy);
     Object.assign(world.hosts[isKnown ? copyOf : copy] as Host, { power: 'gone' });
   }
@@ -105,6 +132,10 @@ function settleCopies(world: World): void {
 const isWell = (world: World): boolean =>
   world.outside.every((isOutside, account) => {
     const row = world.ledgers[0]?.accounts[account];
-    if (isOutside || row?.state !== 'online' || row.host === null || usersOf(world, account) !== 1) return false;
-    return world.hosts[machineAt(world, row.host)]?.running[account] === true && isReachable(world, row.host);
+    if (isOutside || row?.state !== 'online' || row.host === null || usersOf(world, account) !== 1)
+      return false;
+    return (
+      world.hosts[machineAt(world, row.host)]?.running[account] === true &&
+      isReachable(world, row.host)
+    );
   });

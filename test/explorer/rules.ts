@@ -29,11 +29,15 @@ import { safeMoment } from '../../src/ownership/safe-moment.ts';
 /** What workflows do around the decisions, and the release before did otherwise. */
 export interface Mechanisms {
   /**
-   * Before a request with authority leaves, its host counts as a possible owner again, whatever was said of it; statements are verified again before each
+   * Before a request with authority leaves, its host counts as a possible owner again, whatever was
+   * said of it; statements are verified again before each
    * grant, and a failover begins only if its host was not heard since (rows 36, 39, 43).
    */
   readonly withdrawsOff: boolean;
-  /** A contact closes what the roster says is gone, and counts only for what it lists and this boot does not hold (rows 34 and 35). */
+  /**
+   * A contact closes what the roster says is gone, and counts only for what it lists and this boot
+   * does not hold (rows 34 and 35).
+   */
   readonly carriesRoster: boolean;
   /** "Switched off" is believed only behind the end of an announced reboot, too (rule R8). */
   readonly waitsForAnnounced: boolean;
@@ -41,11 +45,31 @@ export interface Mechanisms {
   readonly refusesOld: boolean;
 }
 
-/** Every decision that the small world takes: the shipped functions themselves. A test may put another one in the place of one of them. */
+/**
+ * Every decision that the small world takes: the shipped functions themselves. A test may put
+ * another one in the place of one of them.
+ */
 const shippedDecisions = {
-  ...{ decideAuthority, decideStage, decideGrant, decideRelease, completeRelease, decideRevoke, decideStart, decideWipe },
+  ...{
+    decideAuthority,
+    decideStage,
+    decideGrant,
+    decideRelease,
+    completeRelease,
+    decideRevoke,
+    decideStart,
+    decideWipe,
+  },
   ...{ isBeforeMark, mayBeat, forwardStepMs, judgeMachine, judgeAll },
-  ...{ decideGate, decideBoot, decideAnnouncement, spentBy, decideClosure, judgeContact, isOlderRoster },
+  ...{
+    decideGate,
+    decideBoot,
+    decideAnnouncement,
+    spentBy,
+    decideClosure,
+    judgeContact,
+    isOlderRoster,
+  },
   ...{
     judgeEvidence,
     findDrift,
@@ -66,5 +90,10 @@ export type Rules = typeof shippedDecisions & { readonly mechanisms: Mechanisms 
 
 export const shippedRules: Rules = {
   ...shippedDecisions,
-  mechanisms: { withdrawsOff: true, carriesRoster: true, waitsForAnnounced: true, refusesOld: true },
+  mechanisms: {
+    withdrawsOff: true,
+    carriesRoster: true,
+    waitsForAnnounced: true,
+    refusesOld: true,
+  },
 };

@@ -3,7 +3,16 @@ import { failover } from './commands-failover.ts';
 import { allocate, startOwned } from './commands-grant.ts';
 import { exportAccount, importAccount, moveAccount } from './commands-move.ts';
 import { resumeMoves, sweep } from './commands-sweep.ts';
-import { askAsAuthority, beginRun, type Effect, Failed, fail, type Steps, setHost, write } from './effects.ts';
+import {
+  askAsAuthority,
+  beginRun,
+  type Effect,
+  Failed,
+  fail,
+  type Steps,
+  setHost,
+  write,
+} from './effects.ts';
 import { announcedForMs, Helper, losePower, nowMs } from './host.ts';
 import type { Rules } from './rules.ts';
 import {
@@ -23,9 +32,15 @@ import {
 
 /** Rare things that a scope admits. */
 export interface Faults {
-  /** Replies are lost, requests are lost, helpers and commands are killed, machines lose power under them. */
+  /**
+   * Replies are lost, requests are lost, helpers and commands are killed, machines lose power under
+   * them.
+   */
   readonly crashes: boolean;
-  /** Commands stand still between two effects while the world goes on: all of them, or those of one kind. */
+  /**
+   * Commands stand still between two effects while the world goes on: all of them, or those of one
+   * kind.
+   */
   readonly pauses: boolean | Command['verb'];
   /** Requests arrive late, or twice. */
   readonly late: boolean;
@@ -65,7 +80,10 @@ function* startAccount(rules: Rules, account: number): Steps<void> {
   yield* startOwned(run, account);
 }
 
-/** The programs first, with whatever runs; then the first contact, which tells the host what is its own. */
+/**
+ * The programs first, with whatever runs; then the first contact, which tells the host what is its
+ * own.
+ */
 function* init(rules: Rules, host: number): Steps<void> {
   yield { kind: 'connect', host };
   yield {
@@ -78,15 +96,27 @@ function* init(rules: Rules, host: number): Steps<void> {
   yield* askAsAuthority(run, host, 'contact', [{ act: 'contact' }]);
 }
 
-/** `announceReboot`: journal first, then the host. That it reboots is an event of its own, which may come later, twice, or never. */
+/**
+ * `announceReboot`: journal first, then the host. That it reboots is an event of its own, which may
+ * come later, twice, or never.
+ */
 function* announceReboot(rules: Rules, host: number): Steps<void> {
   const run = yield* beginRun(rules);
   yield* write('journals the announcement', (ledger, world) => {
     const row = ledger.hosts[host] as HostRow;
-    const announcedAhead = row.announced === null ? 0 : Math.min(0, row.announced + row.announcedAhead);
-    setHost(ledger, host, { announced: 0, announcedAhead, mark: newName(world, 'c'), off: null, isDestroyed: false });
+    const announcedAhead =
+      row.announced === null ? 0 : Math.min(0, row.announced + row.announcedAhead);
+    setHost(ledger, host, {
+      announced: 0,
+      announcedAhead,
+      mark: newName(world, 'c'),
+      off: null,
+      isDestroyed: false,
+    });
   });
-  const [reply] = yield* askAsAuthority(run, host, 'announce', [{ act: 'announce', id: run.nonce, untilMs: nowMs + announcedForMs }]);
+  const [reply] = yield* askAsAuthority(run, host, 'announce', [
+    { act: 'announce', id: run.nonce, untilMs: nowMs + announcedForMs },
+  ]);
   if (reply?.ok !== true) throw fail('refused', `the announcement was refused: ${reply?.message}`);
 }
 
@@ -107,7 +137,11 @@ export class CommandRunner {
 
   /** `world` is not changed. */
   run(world: World, command: PausedCommand): void {
-    this.#go(copyWorld(world), { ...command, log: [...command.log], connections: [...command.connections] }, '');
+    this.#go(
+      copyWorld(world),
+      { ...command, log: [...command.log], connections: [...command.connections] },
+      '',
+    );
   }
 
   #go(world: World, command: PausedCommand, words: string): void {
@@ -120,7 +154,8 @@ export class CommandRunner {
       while (next.done !== true) {
         const effect = next.value;
         if (effect.kind === 'order') this.#orders(world, command, effect.hosts, words);
-        else if (world.faultsLeft > 0) this.#mayFail(world, command, effect, words, log.length > atStart || words !== '');
+        else if (world.faultsLeft > 0)
+          this.#mayFail(world, command, effect, words, log.length > atStart || words !== '');
         const given = this.#perform(world, effect, command.ledger, connections);
         log.push(given);
         if (effect.kind !== 'ledger' && this.#isWrong(world)) {
@@ -145,7 +180,13 @@ export class CommandRunner {
     }
   }
 
-  #mayFail(world: World, command: PausedCommand, effect: Effect, words: string, hasBegun: boolean): void {
+  #mayFail(
+    world: World,
+    command: PausedCommand,
+    effect: Effect,
+    words: string,
+    hasBegun: boolean,
+  ): void {
     const isLook = effect.kind === 'ledger' && effect.isLook;
     if (isLook) return;
     const before = `before step ${command.log.length} (${wordsOf(effect)})`;
@@ -158,11 +199,21 @@ export class CommandRunner {
     if (effect.kind === 'request') this.#requestMayFail(world, command, effect, words);
   }
 
-  #requestMayFail(world: World, command: PausedCommand, effect: Extract<Effect, { kind: 'request' }>, words: string): void {
+  #requestMayFail(
+    world: World,
+    command: PausedCommand,
+    effect: Extract<Effect, { kind: 'request' }>,
+    words: string,
+  ): void {
     const { host, request } = effect;
     const machine = machineAt(world, host);
     const { bootId } = world.hosts[machine] as World['hosts'][number];
-    if (this.#rules.mechanisms.refusesOld && world.hosts[machine]?.isOld === true && request.stamp !== null) return;
+    if (
+      this.#rules.mechanisms.refusesOld &&
+      world.hosts[machine]?.isOld === true &&
+      request.stamp !== null
+    )
+      return;
     if (command.connections[host] !== bootId || !isReachable(world, host)) return;
     const what = `step ${command.log.length}, ${effect.words} to ${host}`;
     const variant = (text: string, act: (changed: World) => void): void => {
@@ -173,13 +224,18 @@ export class CommandRunner {
       else this.#go(changed, fork(command, { fault: lost }), soFar);
     };
     const help = (changed: World, writes?: number) =>
-      new Helper(this.#rules, changed, machine, sentAge(changed, command.ledger, host), writes).run(request);
+      new Helper(this.#rules, changed, machine, sentAge(changed, command.ledger, host), writes).run(
+        request,
+      );
     const { writes } = help(copyWorld(world));
     if (this.#faults.crashes) {
       variant(`the request is lost: ${what}`, () => undefined);
       variant(`the reply is lost: ${what}`, (changed) => void help(changed));
       for (let written = 1; written < writes; written += 1)
-        variant(`the helper is killed after write ${written}: ${what}`, (changed) => void help(changed, written));
+        variant(
+          `the helper is killed after write ${written}: ${what}`,
+          (changed) => void help(changed, written),
+        );
       for (let written = 0; written <= writes; written += 1)
         variant(`the machine loses power after write ${written}: ${what}`, (changed) => {
           help(changed, written);
@@ -192,7 +248,11 @@ export class CommandRunner {
       const twice = rarer(world);
       twice.late.push(later);
       const replies = help(twice).replies ?? [];
-      this.#go(twice, fork(command, { value: replies }), `${words}; the request will come once more: ${what}`);
+      this.#go(
+        twice,
+        fork(command, { value: replies }),
+        `${words}; the request will come once more: ${what}`,
+      );
     }
   }
 
@@ -201,23 +261,36 @@ export class CommandRunner {
       case 'ledger':
         return attempt(() => effect.act(world.ledgers[ledger] as Ledger, world));
       case 'connect': {
-        if (!isReachable(world, effect.host)) return { fault: { kind: 'unreachable', text: `${effect.host} does not answer` } };
+        if (!isReachable(world, effect.host))
+          return { fault: { kind: 'unreachable', text: `${effect.host} does not answer` } };
         connections[effect.host] = world.hosts[machineAt(world, effect.host)]?.bootId ?? null;
         return { value: null };
       }
       case 'request': {
         const machine = machineAt(world, effect.host);
-        const isRefused = this.#rules.mechanisms.refusesOld && world.hosts[machine]?.isOld === true && effect.request.stamp !== null;
-        if (isRefused && isReachable(world, effect.host)) return { fault: { kind: 'old', text: 'its programs are of an earlier fleet' } };
-        const isOpen = connections[effect.host] === world.hosts[machine]?.bootId && isReachable(world, effect.host);
+        const isRefused =
+          this.#rules.mechanisms.refusesOld &&
+          world.hosts[machine]?.isOld === true &&
+          effect.request.stamp !== null;
+        if (isRefused && isReachable(world, effect.host))
+          return { fault: { kind: 'old', text: 'its programs are of an earlier fleet' } };
+        const isOpen =
+          connections[effect.host] === world.hosts[machine]?.bootId &&
+          isReachable(world, effect.host);
         const replies = isOpen
-          ? new Helper(this.#rules, world, machine, sentAge(world, ledger, effect.host)).run(effect.request).replies
+          ? new Helper(this.#rules, world, machine, sentAge(world, ledger, effect.host)).run(
+              effect.request,
+            ).replies
           : null;
         return replies === null ? { fault: lost } : { value: replies };
       }
       case 'shell': {
         const machine = world.hosts[machineAt(world, effect.host)];
-        if (machine === undefined || connections[effect.host] !== machine.bootId || !isReachable(world, effect.host))
+        if (
+          machine === undefined ||
+          connections[effect.host] !== machine.bootId ||
+          !isReachable(world, effect.host)
+        )
           return { fault: lost };
         effect.act(machine);
         return { value: null };
@@ -250,7 +323,8 @@ export const isReachable = (world: World, host: number): boolean => {
 };
 
 export const passLinger = (world: World, ms: number): void => {
-  for (const { linger } of world.hosts) for (const [account, left] of linger.entries()) linger[account] = Math.max(0, left - ms);
+  for (const { linger } of world.hosts)
+    for (const [account, left] of linger.entries()) linger[account] = Math.max(0, left - ms);
 };
 
 const rarer = (world: World): World => {

@@ -3,13 +3,19 @@ import type { StandingClaim } from '../../hostside/claims/decide.ts';
 import type { ContactName } from '../../hostside/hold/heartbeat.ts';
 import { instanceIdFrom, type MachineParts } from '../../hostside/machine/instance-id.ts';
 import type { MachineRecord } from '../../hostside/machine/know-machine.ts';
-import type { AnnouncementRecord, AuthorityRecord, BootVerdict, ContactRecord } from '../../hostside/protocol/host.ts';
+import type {
+  AnnouncementRecord,
+  AuthorityRecord,
+  BootVerdict,
+  ContactRecord,
+} from '../../hostside/protocol/host.ts';
 import type { HostAct } from '../../hostside/protocol/host-acts.ts';
 import type { Roster } from '../../hostside/protocol/roster.ts';
 import type { MovePhase } from '../../src/ownership/phases.ts';
 
 /**
- * A small world in which nothing is measured and everything is counted. Values are never changed in place below the first level, so that a copy of the
+ * A small world in which nothing is measured and everything is counted. Values are never changed in
+ * place below the first level, so that a copy of the
  * first two levels is a copy of the world.
  */
 export interface World {
@@ -52,7 +58,9 @@ export interface Host {
   disk: Disk;
   /** Of this boot. */
   instanceId: string;
-  /** By which the machine is known; null: nobody copies machines here, and each has its name's id. */
+  /**
+   * By which the machine is known; null: nobody copies machines here, and each has its name's id.
+   */
   readonly parts: MachineParts | null;
   /** It runs programs of the release before. */
   isOld: boolean;
@@ -74,7 +82,11 @@ export interface Staged {
 }
 
 /** As far as boots and later contacts look at it. */
-export interface Contact extends Pick<ContactRecord, 'bootId' | 'authorityId' | 'serial' | 'revision' | 'claims' | 'isWhole'> {
+export interface Contact
+  extends Pick<
+    ContactRecord,
+    'bootId' | 'authorityId' | 'serial' | 'revision' | 'claims' | 'isWhole'
+  > {
   readonly age: Age;
   /** Of the release before: it lists no claims, and counts for all of them there. */
   readonly isFormer?: true;
@@ -96,7 +108,10 @@ export interface Disk {
   readonly authority: AuthorityRecord | null;
   readonly contact: Contact | null;
   readonly announcement: Announcement | null;
-  /** The contact that the last heartbeat knew. That one is always young enough, and lies outside of fleet's folders. */
+  /**
+   * The contact that the last heartbeat knew. That one is always young enough, and lies outside of
+   * fleet's folders.
+   */
   readonly beatKnew: ContactName | null;
   /** The machine in which it was last used. */
   readonly machine: MachineRecord | null;
@@ -121,7 +136,15 @@ export interface ModelRequest {
   readonly acts: readonly HostAct[];
 }
 
-export type LedgerState = 'stored' | 'placed' | 'online' | 'held' | 'stopped' | 'offline' | 'removing' | 'detached';
+export type LedgerState =
+  | 'stored'
+  | 'placed'
+  | 'online'
+  | 'held'
+  | 'stopped'
+  | 'offline'
+  | 'removing'
+  | 'detached';
 
 export interface AccountRow {
   readonly host: number | null;
@@ -187,7 +210,9 @@ export interface Ledger {
   hosts: readonly HostRow[];
 }
 
-/** The arguments of a command, and what its effects so far have given: enough to go on from there. */
+/**
+ * The arguments of a command, and what its effects so far have given: enough to go on from there.
+ */
 export interface PausedCommand {
   readonly command: Command;
   readonly ledger: number;
@@ -199,7 +224,10 @@ export interface PausedCommand {
 /** What an effect gave its command, or how it failed. */
 export type Given = { readonly value: unknown } | { readonly fault: Fault };
 
-/** `unreachable`: no connection came about. `lost`: something was sent, and nothing came back. `refused`: the command cannot go on. `old`: its programs are of an earlier fleet. */
+/**
+ * `unreachable`: no connection came about. `lost`: something was sent, and nothing came back.
+ * `refused`: the command cannot go on. `old`: its programs are of an earlier fleet.
+ */
 export interface Fault {
   readonly kind: 'unreachable' | 'lost' | 'refused' | 'stale' | 'old';
   readonly text: string;
@@ -225,11 +253,18 @@ export const machineAt = ({ routes }: World, host: number): number => routes[hos
 
 /** What a copy shares with its original, but for the hardware addresses. */
 const partsOf = (host: number, card: string): MachineParts => ({
-  ...{ cloudId: `i-${host}`, dmiUuid: `4c4c4544-0051-3610-8052-b4c04f4e343${host}`, machineId: `m-${host}` },
+  ...{
+    cloudId: `i-${host}`,
+    dmiUuid: `4c4c4544-0051-3610-8052-b4c04f4e343${host}`,
+    machineId: `m-${host}`,
+  },
   ...{ macs: [`52:54:00:00:0${host}:${card}`], isContainer: false },
 });
 
-/** Cloud id, DMI uuid and machine id are those of the original. It is off, and reached under no name. */
+/**
+ * Cloud id, DMI uuid and machine id are those of the original. It is off, and reached under no
+ * name.
+ */
 export const addCopy = (world: World, host: number): void => {
   const original = world.hosts[host] as Host;
   const accounts = world.outside.length;
@@ -251,12 +286,21 @@ export const copyLedger = (ledger: Ledger): Ledger => ({ ...ledger });
 /** By the operator's clock everything in it took place so much earlier. */
 export const shiftLedger = (ledger: Ledger, by: number): Ledger => ({
   ...ledger,
-  hosts: ledger.hosts.map((row) => ({ ...row, intentAhead: row.intentAhead + by, announcedAhead: row.announcedAhead + by })),
+  hosts: ledger.hosts.map((row) => ({
+    ...row,
+    intentAhead: row.intentAhead + by,
+    announcedAhead: row.announcedAhead + by,
+  })),
 });
 
 export const copyWorld = (world: World): World => ({
   ...world,
-  hosts: world.hosts.map((host) => ({ ...host, running: [...host.running], marks: [...host.marks], linger: [...host.linger] })),
+  hosts: world.hosts.map((host) => ({
+    ...host,
+    running: [...host.running],
+    marks: [...host.marks],
+    linger: [...host.linger],
+  })),
   ledgers: world.ledgers.map(copyLedger),
   outside: [...world.outside],
   late: [...world.late],
@@ -283,10 +327,34 @@ const blankDisk = (accounts: number): Disk => ({
 });
 
 export const blankLedger = (authorityId: string, hosts: number, accounts: number): Ledger => ({
-  ...{ authorityId, lastSerial: 0, isStale: false, isUnsure: false, begun: [], moves: [], receipts: [] },
-  accounts: Array.from({ length: accounts }, () => ({ host: null, epoch: null, moveId: null, state: 'stored', wanted: true, highest: 0 })),
+  ...{
+    authorityId,
+    lastSerial: 0,
+    isStale: false,
+    isUnsure: false,
+    begun: [],
+    moves: [],
+    receipts: [],
+  },
+  accounts: Array.from({ length: accounts }, () => ({
+    host: null,
+    epoch: null,
+    moveId: null,
+    state: 'stored',
+    wanted: true,
+    highest: 0,
+  })),
   hosts: Array.from({ length: hosts }, () => ({
-    ...{ intent: null, intentAhead: 0, announced: null, announcedAhead: 0, mark: '', off: null, isDestroyed: false, instanceId: null },
+    ...{
+      intent: null,
+      intentAhead: 0,
+      announced: null,
+      announcedAhead: 0,
+      mark: '',
+      off: null,
+      isDestroyed: false,
+      instanceId: null,
+    },
   })),
 });
 
@@ -304,12 +372,27 @@ const machineOf = (host: number, hasParts: boolean): Pick<Host, 'instanceId' | '
 /** Hosts are up and initialised, sessions are in the vault, nothing is placed. */
 export const newWorld = (size: WorldSize, faults: number, hasParts = false): World => ({
   hosts: Array.from({ length: size.hosts }, (_, index) => ({
-    ...{ power: 'on', isLinked: true, bootId: `b#${index + 1}`, disk: blankDisk(size.accounts), snapshot: null },
-    verdict: { format: 1, bootId: `b#${index + 1}`, verdict: 'run', reasons: [], claims: [], decidedAt: '' },
+    ...{
+      power: 'on',
+      isLinked: true,
+      bootId: `b#${index + 1}`,
+      disk: blankDisk(size.accounts),
+      snapshot: null,
+    },
+    verdict: {
+      format: 1,
+      bootId: `b#${index + 1}`,
+      verdict: 'run',
+      reasons: [],
+      claims: [],
+      decidedAt: '',
+    },
     ...{ ...nothingRuns(size.accounts), ...machineOf(index, hasParts), copyOf: null, isOld: false },
   })),
   routes: Array.from({ length: size.hosts }, (_, index) => index),
-  ledgers: Array.from({ length: size.ledgers }, (_, index) => blankLedger(`l#${index}`, size.hosts, size.accounts)),
+  ledgers: Array.from({ length: size.ledgers }, (_, index) =>
+    blankLedger(`l#${index}`, size.hosts, size.accounts),
+  ),
   backup: null,
   serialKept: 0,
   clock: 0,

@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { asKnown, type RecordedAccount, type RecordedHealth, silenceOf } from '../../src/facts/known-state.ts';
+import {
+  asKnown,
+  type RecordedAccount,
+  type RecordedHealth,
+  silenceOf,
+} from '../../src/facts/known-state.ts';
 
 const at = Date.parse('2026-11-22T21:44:30Z');
-const answers: RecordedHealth = { unreachable_since: null, off_at: null, destroyed_at: null, refused_since: null };
+const answers: RecordedHealth = {
+  unreachable_since: null,
+  off_at: null,
+  destroyed_at: null,
+  refused_since: null,
+};
 const account = (over: Partial<RecordedAccount> = {}): RecordedAccount => ({
   ...{ host: 'h1', state: 'online', state_reason: '', state_since: at - 60_000 },
   ...over,
@@ -10,10 +20,26 @@ const account = (over: Partial<RecordedAccount> = {}): RecordedAccount => ({
 
 describe('what is known of a silent host and its accounts', () => {
   test.for<[string, RecordedHealth, string]>([
-    ['no connection', { ...answers, unreachable_since: at }, 'no connection since 2026-11-22 21:44Z'],
-    ['refuses the login', { ...answers, refused_since: at }, 'lets fleet in no more since 2026-11-22 21:44Z'],
-    ['switched off', { ...answers, unreachable_since: at - 1, off_at: at }, 'switched off, stated at 2026-11-22 21:44Z'],
-    ['destroyed', { ...answers, unreachable_since: at - 2, off_at: at - 1, destroyed_at: at }, 'declared destroyed at 2026-11-22 21:44Z'],
+    [
+      'no connection',
+      { ...answers, unreachable_since: at },
+      'no connection since 2026-11-22 21:44Z',
+    ],
+    [
+      'refuses the login',
+      { ...answers, refused_since: at },
+      'lets fleet in no more since 2026-11-22 21:44Z',
+    ],
+    [
+      'switched off',
+      { ...answers, unreachable_since: at - 1, off_at: at },
+      'switched off, stated at 2026-11-22 21:44Z',
+    ],
+    [
+      'destroyed',
+      { ...answers, unreachable_since: at - 2, off_at: at - 1, destroyed_at: at },
+      'declared destroyed at 2026-11-22 21:44Z',
+    ],
   ])('%s', ([, health, reason]) => {
     expect(silenceOf(health)).toEqual({ sinceMs: at, reason });
     expect(asKnown(account(), health)).toMatchObject({
@@ -27,7 +53,14 @@ describe('what is known of a silent host and its accounts', () => {
     expect(asKnown(account(), undefined)).toEqual(account());
   });
 
-  test.for(['needs-login', 'banned', 'duplicated', 'detached', 'removing', 'misconfigured'] as const)('%s stays what it is', (state) => {
+  test.for([
+    'needs-login',
+    'banned',
+    'duplicated',
+    'detached',
+    'removing',
+    'misconfigured',
+  ] as const)('%s stays what it is', (state) => {
     const ended = account({ state });
     expect(asKnown(ended, { ...answers, unreachable_since: at })).toEqual(ended);
   });

@@ -30,7 +30,15 @@ export const hostReply = (over: Partial<HostSample> = {}): HostSample => ({
   protocol: 2,
   takenAtMs: 1_800_000_000_000,
   agent: { version: '0.1.0', release: 'r1', startedAtMs: 1_799_999_000_000, helperProtocol: 2 },
-  host: { name: 'h1', instanceId: 'i1', bootId: 'b1', uptimeSeconds: 100, os: 'Debian 12', kernel: '6.1', arch: 'x64' },
+  host: {
+    name: 'h1',
+    instanceId: 'i1',
+    bootId: 'b1',
+    uptimeSeconds: 100,
+    os: 'Debian 12',
+    kernel: '6.1',
+    arch: 'x64',
+  },
   cpu: { cores: 2, busyRatio: { m1: 0.5, m5: 0.4, m15: null, now: 0.9 } },
   memory: { totalBytes: 4e9, availableBytes: 3e9, swapTotalBytes: 0, swapFreeBytes: 0 },
   disk: { totalBytes: 1e10, freeBytes: 5e9 },
@@ -42,4 +50,5 @@ export const hostReply = (over: Partial<HostSample> = {}): HostSample => ({
   ...over,
 });
 
-export const bytesOf = (value: unknown): Uint8Array => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
+export const bytesOf = (value: unknown): Uint8Array =>
+  new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));

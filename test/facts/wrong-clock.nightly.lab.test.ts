@@ -1,4 +1,7 @@
-/** A real chrony, which answers root only, and a real timesyncd, which answers everybody: how far the clock is off by their servers, and that there is no server to ask. */
+/**
+ * A real chrony, which answers root only, and a real timesyncd, which answers everybody: how far
+ * the clock is off by their servers, and that there is no server to ask.
+ */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -35,10 +38,17 @@ function answer(question: Buffer): Buffer {
 
 const onHost = async (command: string): Promise<string> => {
   const { code, stdout, stderr } = await lab.ssh(index, command, { timeoutMs: 120_000 });
-  expect({ command, code, stderr: code === 0 ? '' : stderr }).toEqual({ command, code: 0, stderr: '' });
+  expect({ command, code, stderr: code === 0 ? '' : stderr }).toEqual({
+    command,
+    code: 0,
+    stderr: '',
+  });
   return stdout;
 };
-const look = async () => parseCheckup((await lab.ssh(index, checkupCommand('149.154.167.51'), { timeoutMs: 60_000 })).stdout);
+const look = async () =>
+  parseCheckup(
+    (await lab.ssh(index, checkupCommand('149.154.167.51'), { timeoutMs: 60_000 })).stdout,
+  );
 /** With the clock of the machine left alone (-x): it is everybody's. */
 const startChrony = (sources: string): Promise<string> =>
   onHost(`systemctl stop chrony-test 2>/dev/null; printf '%s\\n' '${sources}' 'bindcmdaddress /run/chrony/chronyd.sock' 'maxchange 1e9 1 -1' >/etc/chrony-test.conf
@@ -47,7 +57,10 @@ systemd-run --quiet --unit=chrony-test --collect -p RuntimeDirectory=chrony -p R
 beforeAll(async () => {
   lab = await connectLab();
   await lab.wipe(index);
-  await onHost('apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install chrony >/dev/null');
+  await onHost(
+    'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y ' +
+      '--no-install-recommends install chrony >/dev/null',
+  );
   server = createSocket('udp4');
   server.on('message', (question, peer) => server.send(answer(question), peer.port, peer.address));
   server.bind(123, lab.gateway);
@@ -61,14 +74,22 @@ afterAll(async () => {
 test.each([0, 100])('a server that is %i s ahead', { timeout: 120_000 }, async (seconds) => {
   aheadSeconds = seconds;
   await startChrony(`server ${lab.gateway} iburst minpoll 0 maxpoll 2`);
-  await expect.poll(async () => (await look()).chronyOffsetSeconds, { timeout: 60_000, interval: 2000 }).not.toBeNull();
+  await expect
+    .poll(async () => (await look()).chronyOffsetSeconds, { timeout: 60_000, interval: 2000 })
+    .not.toBeNull();
   const checkup = await look();
-  console.log(`${seconds} s ahead: ${JSON.stringify(checkup.chronyOffsetSeconds)} ${await onHost('chronyc -c tracking')}`);
+  console.log(
+    `${seconds} s ahead: ${JSON.stringify(checkup.chronyOffsetSeconds)} ` +
+      `${await onHost('chronyc -c tracking')}`,
+  );
   const said = checkupFindings('h1', checkup)
     .map(({ text }) => text)
     .filter((text) => text.includes('clock'));
   if (seconds === 0) expect(said).toEqual([]);
-  else expect(said).toEqual([expect.stringMatching(/^its clock is off by -?(?:99|100)\.\d s, as chrony finds$/)]);
+  else
+    expect(said).toEqual([
+      expect.stringMatching(/^its clock is off by -?(?:99|100)\.\d s, as chrony finds$/),
+    ]);
 });
 
 test('a server that does not answer: nothing is claimed', { timeout: 60_000 }, async () => {
@@ -90,7 +111,10 @@ printf '%s\\n' '[Unit]' ConditionCapability= ConditionVirtualization= '[Service]
   >/etc/systemd/system/systemd-timesyncd.service.d/lab.conf
 printf '%s\\n' '[Time]' NTP=${lab.gateway} FallbackNTP= >/etc/systemd/timesyncd.conf
 systemctl daemon-reload; systemctl restart systemd-timesyncd`);
-    const offset = async () => parseTimesyncOffset(await onHost('setpriv --reuid nobody --clear-groups timedatectl timesync-status'));
+    const offset = async () =>
+      parseTimesyncOffset(
+        await onHost('setpriv --reuid nobody --clear-groups timedatectl timesync-status'),
+      );
     await expect.poll(offset, { timeout: 60_000, interval: 1000 }).not.toBeNull();
     expect(Math.abs(((await offset()) ?? 0) / 1000 - seconds)).toBeLessThan(5);
   },

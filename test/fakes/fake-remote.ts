@@ -6,14 +6,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostName } from '../../src/model/names.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from '../../src/remote/remote.ts';
-import { CappedBytes, OutputOverflow, type OutputSink } from '../../src/remote/shared/command-output.ts';
+import {
+  CappedBytes,
+  OutputOverflow,
+  type OutputSink,
+} from '../../src/remote/shared/command-output.ts';
 import { getOverStream } from '../../src/remote/shared/socket-get.ts';
 import { outputOf } from '../../src/remote/ssh2/ssh-command.ts';
 
 export type FakeCall =
   | { readonly kind: 'connect' }
-  | { readonly kind: 'run'; readonly command: string; readonly stdin: string; readonly asRoot: boolean }
-  | { readonly kind: 'upload'; readonly path: string; readonly mode: number; readonly bytes: number }
+  | {
+      readonly kind: 'run';
+      readonly command: string;
+      readonly stdin: string;
+      readonly asRoot: boolean;
+    }
+  | {
+      readonly kind: 'upload';
+      readonly path: string;
+      readonly mode: number;
+      readonly bytes: number;
+    }
   | { readonly kind: 'download'; readonly path: string }
   | { readonly kind: 'get'; readonly socketPath: string; readonly urlPath: string };
 
@@ -27,7 +41,10 @@ interface FakeAnswer {
 
 /** A fault at the `call`-th call of this host, from 1. */
 type FakeFault =
-  /** The link breaks before the host hears of the call, or after the host has done it but before its answer arrives. */
+  /**
+   * The link breaks before the host hears of the call, or after the host has done it but before its
+   * answer arrives.
+   */
   | { readonly call: number; readonly kind: 'drop'; readonly moment: 'before' | 'after' }
   | { readonly call: number; readonly kind: 'delay'; readonly delayMs: number }
   | { readonly call: number; readonly kind: 'fail'; readonly error: FleetError }
@@ -35,19 +52,33 @@ type FakeFault =
 
 export interface FakeRemoteOptions {
   readonly host: HostName;
-  /** Folder that stands for `/` in upload and download. Commands that no `answer` takes run in /bin/sh on the real file system. */
+  /**
+   * Folder that stands for `/` in upload and download. Commands that no `answer` takes run in
+   * /bin/sh on the real file system.
+   */
   readonly root?: string;
   /** Asked first for every command; undefined: not mine. */
-  readonly answer?: (call: Extract<FakeCall, { kind: 'run' }>) => FakeAnswer | undefined | Promise<FakeAnswer | undefined>;
+  readonly answer?: (
+    call: Extract<FakeCall, { kind: 'run' }>,
+  ) => FakeAnswer | undefined | Promise<FakeAnswer | undefined>;
   /** The agent's answers; null: nothing listens. Without it, `get` connects to a real socket. */
-  readonly agent?: (socketPath: string, urlPath: string) => SocketReply | null | Promise<SocketReply | null>;
-  /** False: a command that no `answer` takes is an error of the test instead of going to /bin/sh. Default true. */
+  readonly agent?: (
+    socketPath: string,
+    urlPath: string,
+  ) => SocketReply | null | Promise<SocketReply | null>;
+  /**
+   * False: a command that no `answer` takes is an error of the test instead of going to /bin/sh.
+   * Default true.
+   */
   readonly shell?: boolean;
   readonly faults?: readonly FakeFault[];
   readonly commandTimeoutMs?: number;
 }
 
-/** A host without a network, on the same contract as SSH. `calls` records what was asked, in order, faults included. */
+/**
+ * A host without a network, on the same contract as SSH. `calls` records what was asked, in order,
+ * faults included.
+ */
 export class FakeRemote implements Remote {
   readonly host: HostName;
   readonly calls: FakeCall[] = [];
@@ -60,11 +91,17 @@ export class FakeRemote implements Remote {
   }
 
   connect(): ReturnType<Remote['connect']> {
-    return this.#call({ kind: 'connect' }, async () => ({ latencyMs: 0.1, address: '192.0.2.1', port: 22, user: 'root' }));
+    return this.#call({ kind: 'connect' }, async () => ({
+      latencyMs: 0.1,
+      address: '192.0.2.1',
+      port: 22,
+      user: 'root',
+    }));
   }
 
   async run(command: RemoteCommand): Promise<CommandResult> {
-    const stdin = this.#options.answer === undefined ? command.stdin : await wholeInput(command.stdin);
+    const stdin =
+      this.#options.answer === undefined ? command.stdin : await wholeInput(command.stdin);
     const call = {
       kind: 'run',
       command: command.command,
@@ -76,32 +113,44 @@ export class FakeRemote implements Remote {
       async () => {
         const answer = await this.#options.answer?.(call);
         if (answer !== undefined) return resultOf(answer, command);
-        if (this.#options.shell === false) throw new Error(`no answer is scripted for: ${command.command}`);
+        if (this.#options.shell === false)
+          throw new Error(`no answer is scripted for: ${command.command}`);
         return this.#shell({ ...command, ...(stdin === undefined ? {} : { stdin }) });
       },
       (exitCode) => resultOf({ exitCode }, command),
     );
   }
 
-  upload(path: string, content: Uint8Array, options: { readonly mode: number; readonly timeoutMs?: number }): Promise<void> {
-    return this.#call({ kind: 'upload', path, mode: options.mode, bytes: content.length }, async () => {
-      const real = this.#real(path);
-      try {
-        if (this.#options.root !== undefined) await mkdir(dirname(real), { recursive: true });
-        await writeFile(`${real}.fleet-part`, content, { mode: options.mode });
-        await rename(`${real}.fleet-part`, real);
-      } catch (cause) {
-        throw this.#error('transfer', `${path} could not be written`, cause);
-      }
-    });
+  upload(
+    path: string,
+    content: Uint8Array,
+    options: { readonly mode: number; readonly timeoutMs?: number },
+  ): Promise<void> {
+    return this.#call(
+      { kind: 'upload', path, mode: options.mode, bytes: content.length },
+      async () => {
+        const real = this.#real(path);
+        try {
+          if (this.#options.root !== undefined) await mkdir(dirname(real), { recursive: true });
+          await writeFile(`${real}.fleet-part`, content, { mode: options.mode });
+          await rename(`${real}.fleet-part`, real);
+        } catch (cause) {
+          throw this.#error('transfer', `${path} could not be written`, cause);
+        }
+      },
+    );
   }
 
-  download(path: string, options: { readonly maxBytes?: number; readonly timeoutMs?: number } = {}): Promise<Uint8Array> {
+  download(
+    path: string,
+    options: { readonly maxBytes?: number; readonly timeoutMs?: number } = {},
+  ): Promise<Uint8Array> {
     return this.#call({ kind: 'download', path }, async () => {
       const bytes = await readFile(this.#real(path)).catch((cause) => {
         throw this.#error('transfer', `${path} does not exist`, cause);
       });
-      if (bytes.length > (options.maxBytes ?? Number.POSITIVE_INFINITY)) throw this.#error('transfer', `${path} is too large`);
+      if (bytes.length > (options.maxBytes ?? Number.POSITIVE_INFINITY))
+        throw this.#error('transfer', `${path} is too large`);
       return bytes;
     });
   }
@@ -114,10 +163,17 @@ export class FakeRemote implements Remote {
     return this.#call({ kind: 'get', socketPath, urlPath }, async () => {
       if (this.#options.agent !== undefined) {
         const reply = await this.#options.agent(socketPath, urlPath);
-        if (reply === null) throw this.#error('agent-unreachable', `nothing answers on ${socketPath}`);
+        if (reply === null)
+          throw this.#error('agent-unreachable', `nothing answers on ${socketPath}`);
         return reply;
       }
-      return getOverStream(this.host, connect(this.#real(socketPath)), urlPath, options.timeoutMs ?? 20_000, options.maxBytes);
+      return getOverStream(
+        this.host,
+        connect(this.#real(socketPath)),
+        urlPath,
+        options.timeoutMs ?? 20_000,
+        options.maxBytes,
+      );
     });
   }
 
@@ -125,7 +181,11 @@ export class FakeRemote implements Remote {
     this.#closed = true;
   }
 
-  async #call<T>(call: FakeCall, act: () => Promise<T>, exitWith?: (exitCode: number) => T): Promise<T> {
+  async #call<T>(
+    call: FakeCall,
+    act: () => Promise<T>,
+    exitWith?: (exitCode: number) => T,
+  ): Promise<T> {
     if (this.#closed) throw this.#error('ssh-lost', 'the connection was closed by fleet');
     this.calls.push(call);
     const number = this.calls.length;
@@ -133,11 +193,13 @@ export class FakeRemote implements Remote {
     for (const fault of faults) {
       if (fault.kind === 'delay') await sleep(fault.delayMs);
       if (fault.kind === 'fail') throw fault.error;
-      if (fault.kind === 'drop' && fault.moment === 'before') throw this.#error('ssh-lost', 'the connection was lost');
+      if (fault.kind === 'drop' && fault.moment === 'before')
+        throw this.#error('ssh-lost', 'the connection was lost');
       if (fault.kind === 'exit' && exitWith !== undefined) return exitWith(fault.exitCode);
     }
     const value = await act();
-    if (faults.some((fault) => fault.kind === 'drop')) throw this.#error('ssh-lost', 'the connection was lost');
+    if (faults.some((fault) => fault.kind === 'drop'))
+      throw this.#error('ssh-lost', 'the connection was lost');
     return value;
   }
 
@@ -154,7 +216,9 @@ export class FakeRemote implements Remote {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         killAll();
-        reject(this.#error('command-timeout', `the command did not end within ${timeoutMs / 1000} s`));
+        reject(
+          this.#error('command-timeout', `the command did not end within ${timeoutMs / 1000} s`),
+        );
       }, timeoutMs);
       const take = (sink: OutputSink) => (chunk: Uint8Array) => {
         try {
@@ -162,7 +226,11 @@ export class FakeRemote implements Remote {
         } catch (cause) {
           clearTimeout(timer);
           killAll();
-          reject(cause instanceof OutputOverflow ? this.#error('agent-reply', `it ${cause.message}`) : cause);
+          reject(
+            cause instanceof OutputOverflow
+              ? this.#error('agent-reply', `it ${cause.message}`)
+              : cause,
+          );
         }
       };
       child.stdout.on('data', take(out));
@@ -175,7 +243,13 @@ export class FakeRemote implements Remote {
       child.on('close', (exitCode, signal) => {
         clearTimeout(timer);
         out.finish();
-        resolve({ exitCode, signal, stdout: stdout.bytes(), stderr: stderr.bytes(), truncated: stdout.truncated || stderr.truncated });
+        resolve({
+          exitCode,
+          signal,
+          stdout: stdout.bytes(),
+          stderr: stderr.bytes(),
+          truncated: stdout.truncated || stderr.truncated,
+        });
       });
     });
   }
@@ -189,7 +263,11 @@ export class FakeRemote implements Remote {
     what: string,
     cause?: unknown,
   ): FleetError {
-    return new FleetError(code, `${this.host}: ${what}`, { hint: 'this is a scripted host', host: this.host, cause });
+    return new FleetError(code, `${this.host}: ${what}`, {
+      hint: 'this is a scripted host',
+      host: this.host,
+      cause,
+    });
   }
 }
 

@@ -2,13 +2,21 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { canonicalKey, documentedKeys, generateSchema, visitSchema } from '../../scripts/generate-schema.ts';
+import {
+  canonicalKey,
+  documentedKeys,
+  generateSchema,
+  visitSchema,
+} from '../../scripts/generate-schema.ts';
 import { loadInventory } from '../../src/inventory/load-inventory.ts';
 import { secretKeys } from '../../src/inventory/schema/schema-leaves.ts';
 
 const examplePath = new URL('../../inventory.example.yaml', import.meta.url).pathname;
 const example = readFileSync(examplePath, 'utf8');
-const written = readFileSync(new URL('../../templates/inventory.schema.json', import.meta.url), 'utf8');
+const written = readFileSync(
+  new URL('../../templates/inventory.schema.json', import.meta.url),
+  'utf8',
+);
 
 const schemaKeys = (): ReadonlySet<string> => {
   const keys = new Set<string>();
@@ -45,7 +53,9 @@ test('by the JSON Schema, the example is right and a mistake is wrong', () => {
 });
 
 test('the example tells editors where the schema is', () => {
-  expect(example.split('\n')[0]).toBe('# yaml-language-server: $schema=templates/inventory.schema.json');
+  expect(example.split('\n')[0]).toBe(
+    '# yaml-language-server: $schema=templates/inventory.schema.json',
+  );
 });
 
 test('every key of the schema occurs in the example with an explanation', () => {
@@ -56,14 +66,17 @@ test('every key of the schema occurs in the example with an explanation', () => 
 test('every key of the example is in the schema', () => {
   const known = schemaKeys();
   const chosen = (key: string): boolean => key.endsWith('.*');
-  expect([...documentedKeys(example).keys()].filter((key) => !known.has(key) && !chosen(key))).toEqual([]);
+  expect(
+    [...documentedKeys(example).keys()].filter((key) => !known.has(key) && !chosen(key)),
+  ).toEqual([]);
 });
 
 test('every key of the schema that takes a secret is one whose value is not repeated', () => {
   const taking = new Set<string>();
   visitSchema(JSON.parse(written), (path, schema) => {
     const forms = [schema, ...(schema.anyOf ?? [])];
-    if (forms.some((form) => typeof form === 'object' && form.pattern === '^(?:env|file|exec):')) taking.add(path.at(-1) ?? '');
+    if (forms.some((form) => typeof form === 'object' && form.pattern === '^(?:env|file|exec):'))
+      taking.add(path.at(-1) ?? '');
   });
   expect([...taking].toSorted()).toEqual([...secretKeys].toSorted());
 });

@@ -1,4 +1,7 @@
-/** `fleet config show`: every setting of the schema has a row, and each value is said by who the inventory says. */
+/**
+ * `fleet config show`: every setting of the schema has a row, and each value is said by who the
+ * inventory says.
+ */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import * as z from 'zod';
@@ -15,13 +18,17 @@ const inventory = parseInventory(text, { path: '/op/inventory.yaml', home: '/hom
 const written: Written = { document: parseYamlDocument(text), path: 'inventory.yaml' };
 
 const unwrapped = (schema: z.core.$ZodType): z.core.$ZodType =>
-  schema instanceof z.ZodOptional || schema instanceof z.ZodNullable ? unwrapped(schema.unwrap()) : schema;
+  schema instanceof z.ZodOptional || schema instanceof z.ZodNullable
+    ? unwrapped(schema.unwrap())
+    : schema;
 
 /** Keys of a mapping to its leaves; a mapping of names (labels, strategies) is a leaf. */
 function leaves(schema: z.core.$ZodType, path: string): string[] {
   const plain = unwrapped(schema);
   if (!(plain instanceof z.ZodObject)) return [path];
-  return Object.entries(plain.shape).flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`));
+  return Object.entries(plain.shape).flatMap(([key, inner]) =>
+    leaves(inner, path === '' ? key : `${path}.${key}`),
+  );
 }
 
 const valuesOf = (schema: z.core.$ZodType): z.core.$ZodType => {
@@ -31,7 +38,11 @@ const valuesOf = (schema: z.core.$ZodType): z.core.$ZodType => {
 };
 
 const keysOf = (settings: readonly Setting[]): Set<string> =>
-  new Set(settings.map(({ key }) => key.replace(/^labels\..*/, 'labels').replace(/^(fence|worker)\..*/, '$1')));
+  new Set(
+    settings.map(({ key }) =>
+      key.replace(/^labels\..*/, 'labels').replace(/^(fence|worker)\..*/, '$1'),
+    ),
+  );
 const wanted = (schema: z.core.$ZodType): string[] => [
   ...new Set(leaves(schema, '').map((key) => key.replace(/^(fence|worker|location)\..*/, '$1'))),
 ];
@@ -57,7 +68,18 @@ if (account === undefined) throw new Error('the example has another account');
 const ofAccount = explainAccount(account, { script: 'faq-desk', pinnedTo: 'us-1' }, written);
 
 test('every key of the schema has a row', () => {
-  const { hosts, accounts, groups, defaults, account_defaults, ssh, telegram, alerts, version, ...general } = inventorySchema.shape;
+  const {
+    hosts,
+    accounts,
+    groups,
+    defaults,
+    account_defaults,
+    ssh,
+    telegram,
+    alerts,
+    version,
+    ...general
+  } = inventorySchema.shape;
   const missing = (schema: z.core.$ZodType, settings: readonly Setting[]): string[] =>
     wanted(schema).filter((key) => !keysOf(settings).has(key));
   expect(missing(valuesOf(hosts), ofHost)).toEqual([]);
@@ -69,7 +91,10 @@ test('every key of the schema has a row', () => {
 const said = (settings: readonly Setting[], key: string): string => {
   const found = settings.find((setting) => setting.key === key);
   const line = Number(found?.from.place?.split(':')[1] ?? 0);
-  return `${found?.value} by ${found?.from.text}${found?.from.kind === 'inventory' ? `, ${text.split('\n')[line - 1]?.trim()}` : ''}`;
+  return (
+    `${found?.value} by ` +
+    `${found?.from.text}${found?.from.kind === 'inventory' ? `, ${text.split('\n')[line - 1]?.trim()}` : ''}`
+  );
 };
 
 test('each value is said by the strongest that says it, with its line', () => {
@@ -80,9 +105,13 @@ test('each value is said by the strongest that says it, with its line', () => {
   expect(said(ofHost, 'labels.region')).toBe('eu by group eu, region: eu');
   expect(said(ofHost, 'limits.memory_high')).toBe('460M by defaults, memory_high: 460M');
   expect(said(ofHost, 'max_accounts')).toBe('5 by defaults, max_accounts: 5');
-  expect(said(ofAccount, 'telegram.device_model')).toBe('front desk by account, device_model: front desk');
+  expect(said(ofAccount, 'telegram.device_model')).toBe(
+    'front desk by account, device_model: front desk',
+  );
   expect(said(ofAccount, 'telegram.lang_code')).toBe('en by telegram, lang_code: en');
-  expect(said(ofAccount, 'limits.memory_high')).toBe('460M by account_defaults, by limits.memory_max, memory_max: 512M');
+  expect(said(ofAccount, 'limits.memory_high')).toBe(
+    '460M by account_defaults, by limits.memory_max, memory_max: 512M',
+  );
   expect(said(ofAccount, 'limits.cpu_max')).toBe('null by of its host');
   // The ledger's choice counts, but for a pin of the inventory.
   expect(said(ofAccount, 'script')).toBe('faq-desk by fleet accounts set-script');

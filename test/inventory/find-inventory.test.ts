@@ -29,7 +29,9 @@ test('the nearest inventory counts, up to the home and not beyond', async () => 
   expect(find('home/work/shop')).toBe('home/work/shop/inventory.yaml');
   expect(find('home/work')).toBe('home/inventory.yaml');
   // Outside of the home there is no such end.
-  expect(findInventory({ cwd: join(home, 'work'), home: '/nonexistent', trustedUsers: null })).toBe(join(home, 'inventory.yaml'));
+  expect(findInventory({ cwd: join(home, 'work'), home: '/nonexistent', trustedUsers: null })).toBe(
+    join(home, 'inventory.yaml'),
+  );
 });
 
 test('an inventory above that belongs to somebody else is not obeyed; one in this folder was chosen', async () => {
@@ -37,7 +39,9 @@ test('an inventory above that belongs to somebody else is not obeyed; one in thi
   const shop = join(root, 'home/work/shop');
   await writeFile(join(shop, 'inventory.yaml'), '');
   const options = { home: root, trustedUsers: [(process.geteuid?.() ?? 0) + 1] };
-  expect(() => findInventory({ ...options, cwd: join(shop, 'sessions') })).toThrow(/belongs to another user/);
+  expect(() => findInventory({ ...options, cwd: join(shop, 'sessions') })).toThrow(
+    /belongs to another user/,
+  );
   expect(findInventory({ ...options, cwd: shop })).toBe(join(shop, 'inventory.yaml'));
 });
 
@@ -48,8 +52,11 @@ test('fleet says which one it took, and a named one wins', async () => {
   const inside = async (args: readonly string[]) => {
     const program = new URL('../../bin/fleet', import.meta.url).pathname;
     return new Promise<{ stdout: string; stderr: string }>((resolve) =>
-      execFile(program, args, { cwd: join(path, 'sessions'), env: { PATH: process.env.PATH, HOME: path } }, (_, stdout, stderr) =>
-        resolve({ stdout, stderr }),
+      execFile(
+        program,
+        args,
+        { cwd: join(path, 'sessions'), env: { PATH: process.env.PATH, HOME: path } },
+        (_, stdout, stderr) => resolve({ stdout, stderr }),
       ),
     );
   };
@@ -64,6 +71,9 @@ test('a group is called by its name in the inventory or by its id', () => {
     { id: '-1001', name: 'garden' },
     { id: '-1002', name: null },
   ];
-  expect([chatNamed(chats, 'anna', 'garden'), chatNamed(chats, 'anna', '-1002')]).toEqual(['-1001', '-1002']);
+  expect([chatNamed(chats, 'anna', 'garden'), chatNamed(chats, 'anna', '-1002')]).toEqual([
+    '-1001',
+    '-1002',
+  ]);
   expect(() => chatNamed(chats, 'anna', 'kitchen')).toThrow('anna is not allowed in chat kitchen');
 });

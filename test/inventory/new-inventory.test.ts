@@ -1,4 +1,7 @@
-/** What `fleet new` reads from lists, Ansible inventories and master_config.json, and that what it writes is what every command reads. */
+/**
+ * What `fleet new` reads from lists, Ansible inventories and master_config.json, and that what it
+ * writes is what every command reads.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -12,7 +15,12 @@ import { writeDraft } from '../../src/inventory/new/write-draft.ts';
 import { parseInventory } from '../../src/inventory/parse-inventory.ts';
 import { formatSecretReference } from '../../src/inventory/schema/secret-reference.ts';
 
-const answers = { fleet: 'shop', vaultKey: 'file:vault.key', apiId: '4711', apiHash: 'env:API_HASH' };
+const answers = {
+  fleet: 'shop',
+  vaultKey: 'file:vault.key',
+  apiId: '4711',
+  apiHash: 'env:API_HASH',
+};
 
 function draftOf(outcome: DraftOutcome): Draft {
   if (outcome.problems !== undefined) throw new Error(outcome.problems.join('\n'));
@@ -20,17 +28,30 @@ function draftOf(outcome: DraftOutcome): Draft {
   return outcome.draft;
 }
 
-const ansible = (text: string, more: Partial<AnsibleSource> & { path?: string } = {}): DraftOutcome =>
-  draftFromAnsible({ inventory: { path: more.path ?? 'inv/hosts', text }, groupVariables: [], hostVariables: [], ...more });
+const ansible = (
+  text: string,
+  more: Partial<AnsibleSource> & { path?: string } = {},
+): DraftOutcome =>
+  draftFromAnsible({
+    inventory: { path: more.path ?? 'inv/hosts', text },
+    groupVariables: [],
+    hostVariables: [],
+    ...more,
+  });
 
 /** Each host as every command sees it once the draft is written, in few words. */
 function seen(draft: Draft): Readonly<Record<string, string>> {
-  const { hosts } = parseInventory(writeDraft(draft, answers, 'a test'), { path: '/op/inventory.yaml', home: '/home/op' });
+  const { hosts } = parseInventory(writeDraft(draft, answers, 'a test'), {
+    path: '/op/inventory.yaml',
+    home: '/home/op',
+  });
   const words = ({ name, ssh, groups }: (typeof hosts)[number]): string =>
     [
       `${ssh.user ?? '?'}@${ssh.address ?? name}:${ssh.port ?? '?'}`,
       ...ssh.identityFiles,
-      ...[ssh.password, ssh.passphrase, ssh.sudoPassword].flatMap((secret) => (secret === null ? [] : [formatSecretReference(secret)])),
+      ...[ssh.password, ssh.passphrase, ssh.sudoPassword].flatMap((secret) =>
+        secret === null ? [] : [formatSecretReference(secret)],
+      ),
       ...(groups.length === 0 ? [] : [`in ${[...groups].sort().join(' ')}`]),
     ].join(' ');
   return Object.fromEntries(hosts.map((host) => [host.name, words(host)]));
@@ -55,7 +76,14 @@ describe('ranges', () => {
 
 describe('a list of addresses', () => {
   test('names, users, ports, ranges and IPv6', () => {
-    const words = ['root@192.0.2.1', 'eu-[1:2].example.com:2222', 'home=op@[2001:db8::1]:22', '::1', 'Big.example.org', 'eu-1.example.org'];
+    const words = [
+      'root@192.0.2.1',
+      'eu-[1:2].example.com:2222',
+      'home=op@[2001:db8::1]:22',
+      '::1',
+      'Big.example.org',
+      'eu-1.example.org',
+    ];
     expect(seen(draftOf(draftFromAddresses(words)))).toEqual({
       h1: 'root@192.0.2.1:?',
       'eu-1.example.com': '?@eu-1.example.com:2222',
@@ -68,9 +96,11 @@ describe('a list of addresses', () => {
   });
 
   test('every mistake at once, and two servers of one name', () => {
-    expect(draftFromAddresses(['a b', '999.1.1.1', 'x:70000', 'Q=y', 'h[2:1]', 'ok']).problems?.map((each) => each.split(': ')[0])).toEqual(
-      [...['h[2:1]', 'a b', '999.1.1.1', 'x:70000', 'Q=y']],
-    );
+    expect(
+      draftFromAddresses(['a b', '999.1.1.1', 'x:70000', 'Q=y', 'h[2:1]', 'ok']).problems?.map(
+        (each) => each.split(': ')[0],
+      ),
+    ).toEqual([...['h[2:1]', 'a b', '999.1.1.1', 'x:70000', 'Q=y']]);
     const outcome = draftFromAddresses(['a=192.0.2.1', 'a=192.0.2.2']);
     expect(outcome.problems === undefined && mistakesIn(outcome.draft)).toEqual([
       'a=192.0.2.2: the host would be called a, as the one of a=192.0.2.1: give it another name',
@@ -103,11 +133,19 @@ ansible_ssh_private_key_file=~/.ssh/key
     {
       owner: 'db',
       path: 'inv/group_vars/db',
-      text: 'ansible_user: dba\nansible_password: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  33\ncolour: red\n',
+      text:
+        'ansible_user: dba\nansible_password: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  ' +
+        '33\ncolour: red\n',
     },
     { owner: 'eu', path: 'inv/group_vars/eu.yml', text: '$ANSIBLE_VAULT;1.1;AES256\n3333\n' },
   ];
-  const hostVariables = [{ owner: 'db-b', path: 'inv/host_vars/db-b.yml', text: `ansible_password: "{{ lookup('env', 'DBB') }}"\n` }];
+  const hostVariables = [
+    {
+      owner: 'db-b',
+      path: 'inv/host_vars/db-b.yml',
+      text: `ansible_password: "{{ lookup('env', 'DBB') }}"\n`,
+    },
+  ];
 
   test('by its own precedence, passwords as references, what is not read by name', () => {
     const draft = draftOf(ansible(ini, { groupVariables, hostVariables }));
@@ -117,7 +155,9 @@ ansible_ssh_private_key_file=~/.ssh/key
       // group_vars/all counts more than [web:vars].
       'web01.example.com': `everyone@web01.example.com:2222 ${key} env:FLEET_SUDO_PASSWORD in eu web`,
       'web02.example.com': `everyone@web02.example.com:2222 ${key} env:FLEET_SUDO_PASSWORD in eu web`,
-      'old-one': `root@192.0.2.9:? ${key} env:FLEET_SSH_PASSWORD_OLD_ONE env:FLEET_SUDO_PASSWORD in eu web`,
+      'old-one':
+        `root@192.0.2.9:? ${key} env:FLEET_SSH_PASSWORD_OLD_ONE env:FLEET_SUDO_PASSWORD in ` +
+        'eu web',
       'db-a': `dba@db-a.int.example.com:2200 ${key} env:FLEET_SSH_PASSWORD_DB_A in db eu`,
       'db-b': `dba@db-b.int.example.com:2200 ${key} env:DBB in db eu`,
     });
@@ -142,14 +182,27 @@ ansible_ssh_private_key_file=~/.ssh/key
         children: {
           eu: {
             children: {
-              web: { hosts: web, vars: { ansible_user: 'deploy', ansible_become: true, ansible_become_password: 'pw one' } },
-              db: { hosts: { 'db-[a:b]:2200': { ansible_host: '{{ inventory_hostname }}.int.{{ domain }}' } } },
+              web: {
+                hosts: web,
+                vars: {
+                  ansible_user: 'deploy',
+                  ansible_become: true,
+                  ansible_become_password: 'pw one',
+                },
+              },
+              db: {
+                hosts: {
+                  'db-[a:b]:2200': { ansible_host: '{{ inventory_hostname }}.int.{{ domain }}' },
+                },
+              },
             },
           },
         },
       },
     };
-    const other = draftOf(ansible(stringify(yaml), { path: 'inv/hosts.yml', groupVariables, hostVariables }));
+    const other = draftOf(
+      ansible(stringify(yaml), { path: 'inv/hosts.yml', groupVariables, hostVariables }),
+    );
     expect(seen(other)).toEqual(seen(draftOf(ansible(ini, { groupVariables, hostVariables }))));
   });
 
@@ -164,7 +217,9 @@ ansible_ssh_private_key_file=~/.ssh/key
   });
 
   test('hosts that SSH does not reach are left out, what else a login has is named', () => {
-    const text = 'here ansible_connection=local\nthere ansible_become_user=admin ansible_become_method=su ansible_ssh_common_args="-J j"\n';
+    const text =
+      'here ansible_connection=local\nthere ansible_become_user=admin ' +
+      'ansible_become_method=su ansible_ssh_common_args="-J j"\n';
     const { hosts, notRead } = draftOf(ansible(text));
     expect(hosts.map(({ name }) => name)).toEqual(['there']);
     expect(notRead).toEqual([
@@ -178,32 +233,55 @@ ansible_ssh_private_key_file=~/.ssh/key
   test.each([
     [
       '[web\nh\n[x:vas]\n[w:vars]\nnothing\n[c:children]\nnobody\n',
-      ['1: this is no section', '3: this is no section', '5: no variable', '7: no group is called "nobody"'],
+      [
+        '1: this is no section',
+        '3: this is no section',
+        '5: no variable',
+        '7: no group is called "nobody"',
+      ],
     ],
     [
       'h loose\ng "open\nr[3:1]\n_ ansible_host=x\n',
-      ['1: a word behind a host', '2: a quote has no end', '3: this range is none', '4: "_" cannot be the name'],
+      [
+        '1: a word behind a host',
+        '2: a quote has no end',
+        '3: this range is none',
+        '4: "_" cannot be the name',
+      ],
     ],
     [
       'h ansible_port=ssh ansible_user="a b"\n__\n',
-      ['1: ansible_port is no port', '1: ansible_user is no user name', '2: "__" cannot be the name'],
+      [
+        '1: ansible_port is no port',
+        '1: ansible_user is no user name',
+        '2: "__" cannot be the name',
+      ],
     ],
     ['[a:children]\nb\n[b:children]\na\n', [' the group "a" contains itself']],
     ['#!/usr/bin/python\n', ['1: this is a program']],
     ['$ANSIBLE_VAULT;1.1;AES256\n', ["1: Ansible's vault"]],
   ])('every mistake with its place: %j', (text, begins) => {
     const { problems = [] } = ansible(text);
-    expect(problems.map((each, index) => each.slice('inv/hosts:'.length).startsWith(begins[index] ?? '?'))).toEqual(begins.map(() => true));
+    expect(
+      problems.map((each, index) =>
+        each.slice('inv/hosts:'.length).startsWith(begins[index] ?? '?'),
+      ),
+    ).toEqual(begins.map(() => true));
   });
 
   test('a file that would be a million hosts, or groups in a chain without end, is refused soon', () => {
     const hosts = Array.from({ length: 2_000 }, (_, index) => `h${index}-[0:9999]`).join('\n');
     expect(ansible(hosts).problems?.[0]).toBe('inv/hosts:2: these are more than 10000 hosts');
-    const chain = Array.from({ length: 20_000 }, (_, index) => `[g${index}:children]\ng${index + 1}`).join('\n');
-    expect(ansible(`${chain}\n[g20000]\nh\n`).problems).toEqual(['inv/hosts: these are more than 2000 groups']);
-    expect(ansible('all: { hosts: { "a[0:9999]": , b: } }', { path: 'hosts.yml' }).problems).toEqual([
-      'hosts.yml:1: these are more than 10000 hosts',
+    const chain = Array.from(
+      { length: 20_000 },
+      (_, index) => `[g${index}:children]\ng${index + 1}`,
+    ).join('\n');
+    expect(ansible(`${chain}\n[g20000]\nh\n`).problems).toEqual([
+      'inv/hosts: these are more than 2000 groups',
     ]);
+    expect(
+      ansible('all: { hosts: { "a[0:9999]": , b: } }', { path: 'hosts.yml' }).problems,
+    ).toEqual(['hosts.yml:1: these are more than 10000 hosts']);
   });
 
   test('whatever a file holds, reading it ends with hosts or with problems', () => {
@@ -231,10 +309,15 @@ ansible_ssh_private_key_file=~/.ssh/key
       '::1',
       '小',
     ];
-    const text = fc.array(fc.constantFrom(...parts, ' ', ' ', '\n', '\n', '  ')).map((words) => words.join(''));
+    const text = fc
+      .array(fc.constantFrom(...parts, ' ', ' ', '\n', '\n', '  '))
+      .map((words) => words.join(''));
     fc.assert(
       fc.property(text, fc.constantFrom('hosts', 'hosts.yml'), (body, path) => {
-        const outcome = ansible(body, { path, groupVariables: [{ owner: 'a', path: 'group_vars/a', text: body }] });
+        const outcome = ansible(body, {
+          path,
+          groupVariables: [{ owner: 'a', path: 'group_vars/a', text: body }],
+        });
         const isSaid =
           outcome.problems === undefined
             ? outcome.draft.hosts.every(({ name }) => /^[a-z0-9.-]+$/.test(name))
@@ -246,7 +329,9 @@ ansible_ssh_private_key_file=~/.ssh/key
   });
 
   test('YAML of another shape is refused with its places', () => {
-    const { problems } = ansible('all:\n  host:\n    a:\n  children: [x]\n  hosts: {b: 3}\n', { path: 'hosts.yml' });
+    const { problems } = ansible('all:\n  host:\n    a:\n  children: [x]\n  hosts: {b: 3}\n', {
+      path: 'hosts.yml',
+    });
     expect(problems).toEqual([
       'hosts.yml:2: a group has hosts, vars and children, not "host"',
       'hosts.yml:5: this must be a mapping',
@@ -270,13 +355,25 @@ describe('a master_config.json', () => {
   test('servers, states, places and strategy; passwords become references', () => {
     const servers = {
       'worker-01': server,
-      Worker_02: { ...server, host: 'w2.example.com', location: 'nowhere', status: 'maintenance', gpu: 1 },
+      Worker_02: {
+        ...server,
+        host: 'w2.example.com',
+        location: 'nowhere',
+        status: 'maintenance',
+        gpu: 1,
+      },
     };
     const draft = draftOf(
-      draftFromMasterConfig({ path: 'm.json', text: JSON.stringify({ strategy: 'load_balance', servers, retries: 3 }, null, 1) }),
+      draftFromMasterConfig({
+        path: 'm.json',
+        text: JSON.stringify({ strategy: 'load_balance', servers, retries: 3 }, null, 1),
+      }),
     );
     const text = writeDraft(draft, answers, 'm.json');
-    const { hosts, placement } = parseInventory(text, { path: '/op/inventory.yaml', home: '/home/op' });
+    const { hosts, placement } = parseInventory(text, {
+      path: '/op/inventory.yaml',
+      home: '/home/op',
+    });
     expect(text).not.toContain('geheim');
     expect(placement.strategy).toBe('load');
     expect(
@@ -291,12 +388,23 @@ describe('a master_config.json', () => {
       ]),
     ).toEqual([
       ['worker-01', '192.0.2.1', 'root', 8, 'DE', false, { node_id: '1' }],
-      ['worker-02', 'w2.example.com', 'root', 8, undefined, true, { node_id: '1', location: 'nowhere' }],
+      [
+        'worker-02',
+        'w2.example.com',
+        'root',
+        8,
+        undefined,
+        true,
+        { node_id: '1', location: 'nowhere' },
+      ],
     ]);
-    expect(hosts.map(({ ssh }) => ssh.password)).toEqual(Array(2).fill({ kind: 'env', target: 'FLEET_SSH_PASSWORD' }));
+    expect(hosts.map(({ ssh }) => ssh.password)).toEqual(
+      Array(2).fill({ kind: 'env', target: 'FLEET_SSH_PASSWORD' }),
+    );
     expect(draft.notRead).toEqual([
       'm.json:26: retries has no counterpart',
-      'm.json:9: deploy_dir: fleet keeps its files below /opt/fleet and /var/lib/fleet (and 1 more)',
+      'm.json:9: deploy_dir: fleet keeps its files below /opt/fleet and /var/lib/fleet ' +
+        '(and 1 more)',
       'm.json:23: gpu has no counterpart',
       'm.json:21: location is no place that fleet knows: it became a label',
     ]);
@@ -304,7 +412,10 @@ describe('a master_config.json', () => {
 
   test('mistakes name their places, never a password', () => {
     const text = JSON.stringify(
-      { strategy: 'best', servers: { a: { user: 3, password: ['geheim'] }, b: { host: 'x y' }, ___: { host: 'y' } } },
+      {
+        strategy: 'best',
+        servers: { a: { user: 3, password: ['geheim'] }, b: { host: 'x y' }, ___: { host: 'y' } },
+      },
       null,
       1,
     );
@@ -318,7 +429,9 @@ describe('a master_config.json', () => {
       ['2', 'the'],
     ]);
     expect(problems.join()).not.toContain('geheim');
-    expect(draftFromMasterConfig({ path: 'm.json', text: '{"servers": {"a": ' }).problems?.[0]).toMatch(/^m.json:1:\d+ /);
+    expect(
+      draftFromMasterConfig({ path: 'm.json', text: '{"servers": {"a": ' }).problems?.[0],
+    ).toMatch(/^m.json:1:\d+ /);
     expect(draftFromMasterConfig({ path: 'm.json', text: '' }).problems).toHaveLength(1);
   });
 });

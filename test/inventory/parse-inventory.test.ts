@@ -12,7 +12,8 @@ const host = (text: string, name = 'web-1') => {
   return found;
 };
 
-const withHosts = (hosts: string, more = ''): string => minimalYaml.replace(/hosts:[\s\S]*/, `hosts:\n${hosts}\n${more}`);
+const withHosts = (hosts: string, more = ''): string =>
+  minimalYaml.replace(/hosts:[\s\S]*/, `hosts:\n${hosts}\n${more}`);
 
 test('the least inventory has the documented defaults', () => {
   const limits = {
@@ -81,7 +82,12 @@ test('the least inventory has the documented defaults', () => {
   expect(parsed(minimalYaml)).toEqual({
     fleet: 'test',
     path: '/ops/inventory.yaml',
-    paths: { ledger: '/ops/fleet.db', vault: '/ops/vault', knownHosts: '/ops/known_hosts', scripts: '/ops/scripts' },
+    paths: {
+      ledger: '/ops/fleet.db',
+      vault: '/ops/vault',
+      knownHosts: '/ops/known_hosts',
+      scripts: '/ops/scripts',
+    },
     model: null,
     answerSlotMs: 20_000,
     egress: null,
@@ -98,7 +104,12 @@ test('the least inventory has the documented defaults', () => {
       sampleMaxAgeMs: 300_000,
       cooldownMs: 21_600_000,
     },
-    hold: { holdAfterMs: 600_000, requireClockSync: true, settleMs: 5_000, settleUncleanMs: 30_000 },
+    hold: {
+      holdAfterMs: 600_000,
+      requireClockSync: true,
+      settleMs: 5_000,
+      settleUncleanMs: 30_000,
+    },
     failover: { maxHosts: 1, settleMs: 25_000 },
     raised: [],
     rebalance: {
@@ -132,12 +143,20 @@ groups:
   expect(spec.maxAccounts).toBe(2);
   expect(spec.zone).toBe('zs');
   expect(spec.labels).toEqual({ a: '7', b: 'host', c: 'first' });
-  expect(spec.limits).toMatchObject({ memoryMaxBytes: 256 * mebibyte, memoryHighBytes: 230 * mebibyte, cpuMaxCores: 2, tasksMax: 99 });
+  expect(spec.limits).toMatchObject({
+    memoryMaxBytes: 256 * mebibyte,
+    memoryHighBytes: 230 * mebibyte,
+    cpuMaxCores: 2,
+    tasksMax: 99,
+  });
 });
 
 test('a group that belongs to a group brings it along, settings of the outer one first', () => {
   const spec = host(
-    withHosts('  web-1: { groups: [de] }', 'groups:\n  de: { groups: [eu], zone: de }\n  eu: { zone: eu, max_accounts: 9 }\n'),
+    withHosts(
+      '  web-1: { groups: [de] }',
+      'groups:\n  de: { groups: [eu], zone: de }\n  eu: { zone: eu, max_accounts: 9 }\n',
+    ),
   );
   expect([spec.groups, spec.zone, spec.maxAccounts]).toEqual([['eu', 'de'], 'de', 9]);
 });
@@ -162,17 +181,29 @@ groups: { g: { ssh: { user: root, port: 2100, command_timeout: 1.5m } } }
 });
 
 test('reserve and brake never exceed the ceiling', () => {
-  const spec = host(withHosts('  web-1: { limits: { memory_max: 128M, memory_high: 1G, cpu_max: 0.1 } }'));
-  expect(spec.limits).toMatchObject({ memoryHighBytes: 128 * mebibyte, memoryReserveBytes: 128 * mebibyte, cpuReserveCores: 0.1 });
+  const spec = host(
+    withHosts('  web-1: { limits: { memory_max: 128M, memory_high: 1G, cpu_max: 0.1 } }'),
+  );
+  expect(spec.limits).toMatchObject({
+    memoryHighBytes: 128 * mebibyte,
+    memoryReserveBytes: 128 * mebibyte,
+    cpuReserveCores: 0.1,
+  });
 });
 
 const placeOf = (yaml: string) => host(withHosts(`  web-1: { location: ${yaml} }`)).location;
 
 test('places by city, code, numbered code or position', () => {
   const frankfurt = { name: 'frankfurt', latitude: 50.11, longitude: 8.68, country: 'DE' };
-  for (const word of ['frankfurt', 'Frankfurt', 'fra', 'fra1', 'FRA-12']) expect(placeOf(word)).toEqual(frankfurt);
+  for (const word of ['frankfurt', 'Frankfurt', 'fra', 'fra1', 'FRA-12'])
+    expect(placeOf(word)).toEqual(frankfurt);
   expect(placeOf('New York')?.name).toBe('new-york');
-  expect(placeOf('{ lat: -1.5, lon: 2, country: de }')).toEqual({ name: '-1.5,2', latitude: -1.5, longitude: 2, country: 'DE' });
+  expect(placeOf('{ lat: -1.5, lon: 2, country: de }')).toEqual({
+    name: '-1.5,2',
+    latitude: -1.5,
+    longitude: 2,
+    country: 'DE',
+  });
 });
 
 test('an account that the inventory does not name has the defaults; a named one overrides them', () => {
@@ -192,14 +223,24 @@ accounts:
     logLevel: 'warn',
     allowedZones: [],
   });
-  expect(anna.limits).toEqual({ memoryMaxBytes: 256 * mebibyte, memoryHighBytes: 230 * mebibyte, cpuMaxCores: 1 });
+  expect(anna.limits).toEqual({
+    memoryMaxBytes: 256 * mebibyte,
+    memoryHighBytes: 230 * mebibyte,
+    cpuMaxCores: 1,
+  });
   expect(anna.telegram).toMatchObject({
     deviceModel: 'desk',
     apiId: { kind: 'env', target: 'ID' },
     apiHash: { kind: 'env', target: 'API_HASH' },
   });
-  expect(accountSpecFor(inventory, 'carl' as AccountName)).toEqual({ ...inventory.accountDefaults, name: 'carl' });
-  expect(accountSpecFor(inventory, 'bert' as AccountName)).toEqual({ ...inventory.accountDefaults, name: 'bert' });
+  expect(accountSpecFor(inventory, 'carl' as AccountName)).toEqual({
+    ...inventory.accountDefaults,
+    name: 'carl',
+  });
+  expect(accountSpecFor(inventory, 'bert' as AccountName)).toEqual({
+    ...inventory.accountDefaults,
+    name: 'bert',
+  });
 });
 
 test('an account may be run by a program of one’s own, with its arguments and its form of the session', () => {
@@ -210,38 +251,67 @@ accounts:
   bert: { worker: { command: [/opt/other], linger: 45s } }
 `);
   const workerOf = (name: string) => accountSpecFor(inventory, name as AccountName).worker;
-  expect(workerOf('carl')).toEqual({ command: ['/opt/bot/run', '--chat=a'], sessionFormat: 'telethon-string', lingerMs: 300_000 });
+  expect(workerOf('carl')).toEqual({
+    command: ['/opt/bot/run', '--chat=a'],
+    sessionFormat: 'telethon-string',
+    lingerMs: 300_000,
+  });
   expect(workerOf('anna')).toBeNull();
-  expect(workerOf('bert')).toEqual({ command: ['/opt/other'], sessionFormat: 'gramjs-string', lingerMs: 45_000 });
+  expect(workerOf('bert')).toEqual({
+    command: ['/opt/other'],
+    sessionFormat: 'gramjs-string',
+    lingerMs: 45_000,
+  });
 });
 
 test('floors below the time for which Telegram may count a lost connection are raised, and said', () => {
   const low = parsed(`${minimalYaml}\nhold: { settle_unclean: 5s }\nfailover: { settle: 10s }\n`);
   expect([low.hold.settleUncleanMs, low.failover.settleMs]).toEqual([25_000, 25_000]);
-  expect(low.raised).toEqual([expect.stringMatching(/^hold.settle_unclean is 5 s/), expect.stringMatching(/^failover.settle is 10 s/)]);
+  expect(low.raised).toEqual([
+    expect.stringMatching(/^hold.settle_unclean is 5 s/),
+    expect.stringMatching(/^failover.settle is 10 s/),
+  ]);
   const high = parsed(`${minimalYaml}\nhold: { settle_unclean: 1m }\nfailover: { settle: 2m }\n`);
-  expect([high.hold.settleUncleanMs, high.failover.settleMs, high.raised]).toEqual([60_000, 120_000, []]);
+  expect([high.hold.settleUncleanMs, high.failover.settleMs, high.raised]).toEqual([
+    60_000,
+    120_000,
+    [],
+  ]);
 });
 
-test.each(['', 'bot', '/opt/bot, "a b"', '/opt/bot, "$HOME"', '/opt/bot, "%h"', '"/opt/b:t"', '/opt/bot, ""'])(
-  'a command that would be more than text on the host is refused: [%s]',
-  (words) => {
-    expect(() => parsed(`${minimalYaml}account_defaults: { worker: { command: [${words}] } }\n`)).toThrow();
-  },
-);
+test.each([
+  '',
+  'bot',
+  '/opt/bot, "a b"',
+  '/opt/bot, "$HOME"',
+  '/opt/bot, "%h"',
+  '"/opt/b:t"',
+  '/opt/bot, ""',
+])('a command that would be more than text on the host is refused: [%s]', (words) => {
+  expect(() =>
+    parsed(`${minimalYaml}account_defaults: { worker: { command: [${words}] } }\n`),
+  ).toThrow();
+});
 
 test('what the inventory accepts as a command, the helper on the host does too', () => {
-  const inventory = parsed(`${minimalYaml}account_defaults: { worker: { command: [/opt/a+b/r_un-1.sh, "--x=1,2:3@4", -v] } }\n`);
+  const inventory = parsed(
+    `${minimalYaml}account_defaults: { worker: { command: [/opt/a+b/r_un-1.sh, ` +
+      '"--x=1,2:3@4", -v] } }\n',
+  );
   expect(inventory.accountDefaults.worker?.command.join(' ')).toMatch(workerCommandPattern);
 });
 
 test('an anchor may share settings', () => {
-  const inventory = parsed(withHosts('  web-1: { ssh: &login { user: root } }\n  web-2: { ssh: *login }'));
+  const inventory = parsed(
+    withHosts('  web-1: { ssh: &login { user: root } }\n  web-2: { ssh: *login }'),
+  );
   expect(inventory.hosts.map((each) => each.ssh.user)).toEqual(['root', 'root']);
 });
 
 test('labels keep their order for strategies, and the first is first', () => {
-  const inventory = parsed(`${minimalYaml}placement: { strategy_by_label: { z: even, a=1: isolation } }\n`);
+  const inventory = parsed(
+    `${minimalYaml}placement: { strategy_by_label: { z: even, a=1: isolation } }\n`,
+  );
   expect(inventory.placement.strategyByLabel).toEqual([
     { label: 'z', strategy: 'even' },
     { label: 'a=1', strategy: 'isolation' },
@@ -252,11 +322,16 @@ test('ten times as many hosts take about ten times as long', () => {
   const inventoryOf = (count: number): string => {
     const hosts = Array.from(
       { length: count },
-      (_, index) => `  h${index}: { address: 192.0.${index >> 8}.${index % 256}, groups: [g], labels: { n: ${index} } }`,
+      (_, index) =>
+        `  h${index}: { address: 192.0.${index >> 8}.${index % 256}, groups: [g], labels: ` +
+        `{ n: ${index} } }`,
     );
     return withHosts(hosts.join('\n'), 'groups: { g: { zone: z } }');
   };
-  /** Processor time and not the clock's: the machine may have other work. The best of two is disturbed least. */
+  /**
+   * Processor time and not the clock's: the machine may have other work. The best of two is
+   * disturbed least.
+   */
   const costOf = (count: number): number => {
     const text = inventoryOf(count);
     const once = (): number => {

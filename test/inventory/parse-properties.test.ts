@@ -4,7 +4,10 @@ import { parseInventory } from '../../src/inventory/parse-inventory.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import { minimalYaml } from './sample-inventory.ts';
 
-/** Parses; anything but an inventory or an `inventory` error fails the test. Returns the whole text of the error. */
+/**
+ * Parses; anything but an inventory or an `inventory` error fails the test. Returns the whole text
+ * of the error.
+ */
 const outcome = (text: string): string => {
   try {
     parseInventory(text, { path: 'i.yaml', home: '/h' });
@@ -96,7 +99,12 @@ test('pieces of YAML in a sound inventory are an inventory or an inventory error
   );
   const mutated = fc
     .array(piece, { minLength: 1, maxLength: 4 })
-    .map((pieces) => pieces.reduce((text, [at, inserted]) => `${text.slice(0, at)}${inserted}${text.slice(at)}`, minimalYaml));
+    .map((pieces) =>
+      pieces.reduce(
+        (text, [at, inserted]) => `${text.slice(0, at)}${inserted}${text.slice(at)}`,
+        minimalYaml,
+      ),
+    );
   fc.assert(
     fc.property(mutated, (text) => void outcome(text)),
     { numRuns: 1_000 },
@@ -159,5 +167,7 @@ test('a secret written into the inventory is never repeated', () => {
 test('nesting of any kind and depth is an error, never the end of the process', () => {
   const nests = ['[', '{a: ', '- ', '? ', '{a: [', '"a": {'];
   for (const nest of nests) expect(outcome(nest.repeat(20_000))).not.toBe('');
-  expect(outcome(Array.from({ length: 1_500 }, (_, level) => `${' '.repeat(level)}a:`).join('\n'))).toContain('nested too deeply');
+  expect(
+    outcome(Array.from({ length: 1_500 }, (_, level) => `${' '.repeat(level)}a:`).join('\n')),
+  ).toContain('nested too deeply');
 });

@@ -5,13 +5,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { readSecret } from '../../src/inventory/read-secret.ts';
-import { formatSecretReference, parseSecretReference } from '../../src/inventory/schema/secret-reference.ts';
+import {
+  formatSecretReference,
+  parseSecretReference,
+} from '../../src/inventory/schema/secret-reference.ts';
 import { FleetError } from '../../src/model/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fleet-secret-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const file = (name: string, content: string, mode: number): void => writeFileSync(join(folder, name), content, { mode });
+const file = (name: string, content: string, mode: number): void =>
+  writeFileSync(join(folder, name), content, { mode });
 file('key', 'abc\n', 0o600);
 file('shared', 'group\n', 0o640);
 file('open', 'hunter2\n', 0o604);
@@ -32,13 +36,18 @@ const read = async (text: string, timeoutMs = 5_000): Promise<string> => {
     if (!(error instanceof FleetError) || error.code !== 'secret') throw error;
     expect(`${error.message}${error.hint}`).not.toContain('hunter2');
     expect(error.hint).not.toBe('');
-    return error.message.replaceAll(folder, 'FOLDER').replace('The secret ', '').replace(' cannot be read', '');
+    return error.message
+      .replaceAll(folder, 'FOLDER')
+      .replace('The secret ', '')
+      .replace(' cannot be read', '');
   }
 };
 
 test('what a pipeline does not trust is not read: neither commands nor anything else', async () => {
   const mark = join(folder, 'was-run');
-  const references = ['env:TOKEN', 'file:key', `exec:touch ${mark}; echo x`].map(parseSecretReference).filter((each) => each !== null);
+  const references = ['env:TOKEN', 'file:key', `exec:touch ${mark}; echo x`]
+    .map(parseSecretReference)
+    .filter((each) => each !== null);
   const readable = async (mode: string): Promise<boolean[]> => {
     const env = { PATH: process.env.PATH, HOME: folder, TOKEN: 'x', FLEET_SECRETS: mode };
     const reads = references.map((reference) => readSecret(reference, { cwd: folder, env }));
@@ -71,7 +80,10 @@ const cases: readonly (readonly [reference: string, expected: string])[] = [
   ['exec:printf "a\\n\\n"', 'a\n'],
   ['exec:echo "$TOKEN" | tr -d "\\r\\n"', 'from env'],
   ['exec:true', 'exec:true: it is empty'],
-  ['exec:printf hunter; echo hunter >&2; exit 3', 'exec:printf hunter; echo hunter >&2; exit 3: the command ended with exit code 3'],
+  [
+    'exec:printf hunter; echo hunter >&2; exit 3',
+    'exec:printf hunter; echo hunter >&2; exit 3: the command ended with exit code 3',
+  ],
   ['exec:kill -9 $$', 'exec:kill -9 $$: the command ended with a signal'],
   ['exec:yes', 'exec:yes: the command printed more than 65536 bytes'],
 ];

@@ -21,14 +21,20 @@ test('is current (node scripts/inventory-reference.ts writes it)', () => {
 
 test('every key has an explanation, what is allowed, and an example', () => {
   expect(keys.length).toBeGreaterThan(100);
-  const bare = keys.filter(({ what, allowed, example: value }) => what === '' || allowed === '' || value === '');
+  const bare = keys.filter(
+    ({ what, allowed, example: value }) => what === '' || allowed === '' || value === '',
+  );
   expect(bare.map(({ key }) => key)).toEqual([]);
   expect(document).not.toMatch(/(?:undefined|each entry: ?\.)/);
 });
 
 test('keys are as old as a version that exists', () => {
-  const versions = new Set(releasesOf(readFileSync('CHANGELOG.md', 'utf8')).map(({ version }) => version));
-  const said = [...document.matchAll(/Since\s+(\d+\.\d+\.\d+|the next version)\./g)].map(([, since = '']) => since);
+  const versions = new Set(
+    releasesOf(readFileSync('CHANGELOG.md', 'utf8')).map(({ version }) => version),
+  );
+  const said = [...document.matchAll(/Since\s+(\d+\.\d+\.\d+|the next version)\./g)].map(
+    ([, since = '']) => since,
+  );
   expect(said.length).toBe(keys.length);
   expect(said.filter((since) => since !== 'the next version' && !versions.has(since))).toEqual([]);
 });
@@ -50,14 +56,20 @@ if (host === undefined || account === undefined) throw new Error('the inventory 
 const prefixed = (owner: string, settings: readonly Setting[]): readonly Setting[] =>
   settings.map((setting) => ({
     ...setting,
-    key: /^(?:ssh|telegram|limits|location|labels)\b/.test(setting.key) ? setting.key : `${owner}.${setting.key}`,
+    key: /^(?:ssh|telegram|limits|location|labels)\b/.test(setting.key)
+      ? setting.key
+      : `${owner}.${setting.key}`,
   }));
 
 /** Two ways to write one value. */
 const isSame = (documented: string, value: Setting['value']): boolean => {
   const text = String(value);
   const bare = documented.replace(/^"(.*)"$/, '$1').split(',')[0] ?? '';
-  return bare === text || `/op/${bare}` === text || (parseDuration(bare) !== null && parseDuration(bare) === parseDuration(text));
+  return (
+    bare === text ||
+    `/op/${bare}` === text ||
+    (parseDuration(bare) !== null && parseDuration(bare) === parseDuration(text))
+  );
 };
 
 test('the defaults that it names are those in effect where nobody says anything', () => {
@@ -70,11 +82,15 @@ test('the defaults that it names are those in effect where nobody says anything'
     const key = keys.find((each) => each.key === setting.key);
     return key === undefined ? [] : [{ ...setting, byDefault: key.byDefault }];
   });
-  // memory_high follows another key; what ssh says is not fleet's; sizes of answers are the worker's own.
+  // memory_high follows another key; what ssh says is not fleet's; sizes of answers are the
+  // worker's own.
   const words = new Set(['limits.memory_high', 'ssh.sudo']);
   const wrong = compared.filter(
-    ({ key, value, byDefault }) => !words.has(key) && !/own/.test(String(value)) && !isSame(byDefault ?? '', value),
+    ({ key, value, byDefault }) =>
+      !words.has(key) && !/own/.test(String(value)) && !isSame(byDefault ?? '', value),
   );
-  expect(wrong.map(({ key, value, byDefault }) => `${key}: ${value}, documented ${byDefault}`)).toEqual([]);
+  expect(
+    wrong.map(({ key, value, byDefault }) => `${key}: ${value}, documented ${byDefault}`),
+  ).toEqual([]);
   expect(compared.length).toBeGreaterThan(50);
 });

@@ -12,14 +12,16 @@ hosts:
   web-2:
 `;
 
-export const parsed = (text: string): Inventory => parseInventory(text, { path: '/ops/inventory.yaml', home: '/home/ann' });
+export const parsed = (text: string): Inventory =>
+  parseInventory(text, { path: '/ops/inventory.yaml', home: '/home/ann' });
 
 /** The problems of a text that must be refused, without the file's path. */
 export const problemsOf = (text: string): readonly string[] => {
   try {
     parseInventory(text, { path: 'i.yaml', home: '/home/ann' });
   } catch (error) {
-    if (error instanceof FleetError && error.code === 'inventory') return error.problems.map((each) => each.replace(/^i\.yaml:/, ''));
+    if (error instanceof FleetError && error.code === 'inventory')
+      return error.problems.map((each) => each.replace(/^i\.yaml:/, ''));
     throw error;
   }
   return [];

@@ -28,7 +28,8 @@ const names = (...patterns: string[]): string => {
   }
 };
 
-const form = 'A pattern is a host, a glob such as eu-*, a group (@eu), label=value, or one of these after !.';
+const form =
+  'A pattern is a host, a glob such as eu-*, a group (@eu), label=value, or one of these after !.';
 
 const cases: readonly (readonly [patterns: readonly string[], expected: string])[] = [
   [[], 'eu-1 eu-2 us-1 us-2.lab'],
@@ -61,8 +62,14 @@ const cases: readonly (readonly [patterns: readonly string[], expected: string])
   [['mars-*'], `No host matches "mars-*" | ${form}`],
   [['all,!mars'], `No host matches "mars" | ${form}`],
   [['!'], `No host matches "" | ${form}`],
-  [['eu-1,!@eu'], 'No host is left by "eu-1,!@eu" | The exclusions take away all that the rest selects.'],
-  [[','], 'The pattern for hosts is empty | Name hosts, or leave the option out to mean all of them.'],
+  [
+    ['eu-1,!@eu'],
+    'No host is left by "eu-1,!@eu" | The exclusions take away all that the rest selects.',
+  ],
+  [
+    [','],
+    'The pattern for hosts is empty | Name hosts, or leave the option out to mean all of them.',
+  ],
 ];
 
 test.each(cases)('%j', (patterns, expected) => {

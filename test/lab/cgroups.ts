@@ -3,21 +3,36 @@ import { join } from 'node:path';
 
 const mountPoint = '/sys/fs/cgroup';
 /** Version 1 hierarchies that a booted system expects to find. */
-const controllers = ['systemd', 'unified', 'memory', 'cpu', 'cpuacct', 'pids', 'blkio', 'devices', 'freezer'];
+const controllers = [
+  'systemd',
+  'unified',
+  'memory',
+  'cpu',
+  'cpuacct',
+  'pids',
+  'blkio',
+  'devices',
+  'freezer',
+];
 
 function unified(): boolean {
   return existsSync(join(mountPoint, 'cgroup.controllers'));
 }
 
 function hierarchies(): string[] {
-  return unified() ? [mountPoint] : controllers.map((name) => join(mountPoint, name)).filter((path) => existsSync(path));
+  return unified()
+    ? [mountPoint]
+    : controllers.map((name) => join(mountPoint, name)).filter((path) => existsSync(path));
 }
 
 function labGroups(lab: string): string[] {
   return hierarchies().map((path) => join(path, 'fleet-labs', lab));
 }
 
-/** Makes the control groups of a host and returns them: a process that is written into each of their cgroup.procs belongs to the host. */
+/**
+ * Makes the control groups of a host and returns them: a process that is written into each of their
+ * cgroup.procs belongs to the host.
+ */
 export function makeHostGroups(lab: string, host: string): string[] {
   return labGroups(lab).map((group) => {
     const path = join(group, host);
@@ -38,14 +53,24 @@ function delegate(groups: readonly string[]): void {
   }
 }
 
-/** Version 1 would give all hosts together the share of one ordinary process; this gives each host that share. */
+/**
+ * Version 1 would give all hosts together the share of one ordinary process; this gives each host
+ * that share.
+ */
 export function shareProcessor(lab: string, hosts: number): void {
-  for (const path of [join(mountPoint, 'cpu/fleet-labs'), join(mountPoint, 'cpu/fleet-labs', lab)]) {
-    if (!unified() && existsSync(join(path, 'cpu.shares'))) writeFileSync(join(path, 'cpu.shares'), String(1024 * hosts));
+  for (const path of [
+    join(mountPoint, 'cpu/fleet-labs'),
+    join(mountPoint, 'cpu/fleet-labs', lab),
+  ]) {
+    if (!unified() && existsSync(join(path, 'cpu.shares')))
+      writeFileSync(join(path, 'cpu.shares'), String(1024 * hosts));
   }
 }
 
-/** Removes all control groups of a lab whose processes are gone. Returns those that still hold a process. */
+/**
+ * Removes all control groups of a lab whose processes are gone. Returns those that still hold a
+ * process.
+ */
 export function removeLabGroups(lab: string): string[] {
   return labGroups(lab).filter((group) => existsSync(group) && !removeTree(group));
 }
@@ -66,7 +91,9 @@ export function labsWithGroups(): string[] {
   const names = hierarchies().flatMap((path) => {
     const parent = join(path, 'fleet-labs');
     return existsSync(parent)
-      ? readdirSync(parent, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+      ? readdirSync(parent, { withFileTypes: true }).flatMap((entry) =>
+          entry.isDirectory() ? [entry.name] : [],
+        )
       : [];
   });
   return [...new Set(names)];

@@ -3,11 +3,17 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 
 const requestSchema = z.object({ id: z.number(), act: z.string(), args: z.array(z.unknown()) });
-const replySchema = z.object({ id: z.number(), result: z.unknown().optional(), error: z.string().optional() });
+const replySchema = z.object({
+  id: z.number(),
+  result: z.unknown().optional(),
+  error: z.string().optional(),
+});
 
 export type ControlActs = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
 
-/** Serves acts by name on a unix socket: a line of JSON in, a line of JSON out, any number at once. */
+/**
+ * Serves acts by name on a unix socket: a line of JSON in, a line of JSON out, any number at once.
+ */
 export function serveControl(path: string, acts: ControlActs): Promise<Server> {
   const server = createServer((socket) => {
     socket.on('error', () => {}); // a caller that went away asked for nothing more
@@ -21,7 +27,8 @@ export function serveControl(path: string, acts: ControlActs): Promise<Server> {
 
 async function answer(socket: Socket, acts: ControlActs, line: string): Promise<void> {
   const { id, act, args } = requestSchema.parse(JSON.parse(line));
-  const reply = (body: object) => socket.writable && socket.write(`${JSON.stringify({ id, ...body })}\n`);
+  const reply = (body: object) =>
+    socket.writable && socket.write(`${JSON.stringify({ id, ...body })}\n`);
   try {
     const run = acts[act];
     if (!run) throw new Error(`the lab knows no act "${act}"`);
@@ -31,9 +38,15 @@ async function answer(socket: Socket, acts: ControlActs, line: string): Promise<
   }
 }
 
-/** The caller's end of {@link serveControl}. It does not keep the process alive while nothing is awaited. */
+/**
+ * The caller's end of {@link serveControl}. It does not keep the process alive while nothing is
+ * awaited.
+ */
 export interface ControlClient {
-  /** Rejects with the lab's own message, when the lab ends first, or after the time limit (120 s by default). */
+  /**
+   * Rejects with the lab's own message, when the lab ends first, or after the time limit (120 s by
+   * default).
+   */
   call(act: string, args?: readonly unknown[], timeoutMs?: number): Promise<unknown>;
   close(): void;
 }
@@ -66,7 +79,8 @@ export async function connectControl(path: string): Promise<ControlClient> {
   socket
     .on('error', () => {})
     .on('close', () => {
-      for (const id of [...pending.keys()]) take(id)?.reject(new Error('the lab ended before it answered'));
+      for (const id of [...pending.keys()])
+        take(id)?.reject(new Error('the lab ended before it answered'));
     });
   socket.unref();
   return {
@@ -74,7 +88,11 @@ export async function connectControl(path: string): Promise<ControlClient> {
       new Promise((resolve, reject) => {
         if (socket.destroyed) return reject(new Error('the lab has ended'));
         const id = ++lastId;
-        const timer = setTimeout(() => take(id)?.reject(new Error(`the lab did not answer "${act}" within ${timeoutMs} ms`)), timeoutMs);
+        const timer = setTimeout(
+          () =>
+            take(id)?.reject(new Error(`the lab did not answer "${act}" within ${timeoutMs} ms`)),
+          timeoutMs,
+        );
         pending.set(id, { resolve, reject, timer });
         socket.ref();
         socket.write(`${JSON.stringify({ id, act, args })}\n`);

@@ -1,8 +1,11 @@
 /**
- * The outside of a lab: serves packages to it, starts its inside (supervisor.ts) in fresh namespaces, and removes the last traces when that ended.
- * Prints one line when the hosts take logins. Ends the lab when its own stdin ends, unless it is told to be detached.
+ * The outside of a lab: serves packages to it, starts its inside (supervisor.ts) in fresh
+ * namespaces, and removes the last traces when that ended.
+ * Prints one line when the hosts take logins. Ends the lab when its own stdin ends, unless it is
+ * told to be detached.
  *
- * Arguments: name of the lab, suite of its hosts, number of hosts, disk size of a host in MB, `attached` or `detached`.
+ * Arguments: name of the lab, suite of its hosts, number of hosts, disk size of a host in MB,
+ * `attached` or `detached`.
  */
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
@@ -22,10 +25,21 @@ const [name = '', suite = '', hostCount = '', diskMb = '', mode = ''] = process.
 const files = labFiles(name);
 const supervisorProgram = fileURLToPath(new URL('./supervisor.ts', import.meta.url));
 
-/** Starts the inside. `setpriv` ties it to this process, `--kill-child` ties the namespaces to `unshare`; the shell reaps what is orphaned. */
+/**
+ * Starts the inside. `setpriv` ties it to this process, `--kill-child` ties the namespaces to
+ * `unshare`; the shell reaps what is orphaned.
+ */
 function startInside() {
   const log = openSync(files.log, 'a');
-  const namespaces = ['unshare', '--net', '--mount', '--pid', '--fork', '--mount-proc', '--kill-child'];
+  const namespaces = [
+    'unshare',
+    '--net',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--mount-proc',
+    '--kill-child',
+  ];
   const firstProcess = ['sh', '-c', '"$@" & wait $!', 'lab'];
   const supervisor = [process.execPath, supervisorProgram, name, suite, hostCount, diskMb];
   return spawn('setpriv', ['--pdeathsig', 'KILL', ...namespaces, ...firstProcess, ...supervisor], {
@@ -34,7 +48,10 @@ function startInside() {
   });
 }
 
-/** Removes what outlives the namespaces. Waits a little, because the kernel lets go of killed processes in its own time. */
+/**
+ * Removes what outlives the namespaces. Waits a little, because the kernel lets go of killed
+ * processes in its own time.
+ */
 async function sweep(): Promise<void> {
   for (let tries = 0; removeLabGroups(name).length > 0 && tries < 100; tries += 1) await sleep(50);
   removeGroupsParent();

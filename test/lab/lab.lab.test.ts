@@ -22,12 +22,21 @@ async function answers(index: number): Promise<boolean> {
   return (await lab.ssh(index, 'true')).code === 0;
 }
 
-/** Milliseconds until an open, idle connection to the host's sshd is closed from the other end, or `undefined` when that takes longer than the limit. */
-async function closedAfter(options: SocketConnectOpts, limitMs: number, act: () => Promise<void>): Promise<number | undefined> {
+/**
+ * Milliseconds until an open, idle connection to the host's sshd is closed from the other end, or
+ * `undefined` when that takes longer than the limit.
+ */
+async function closedAfter(
+  options: SocketConnectOpts,
+  limitMs: number,
+  act: () => Promise<void>,
+): Promise<number | undefined> {
   const socket = new Socket();
   socket.on('error', () => {}).resume();
   await new Promise<void>((resolve) => socket.connect(options, () => resolve()));
-  const closed = new Promise<number>((resolve) => socket.on('close', () => resolve(performance.now())));
+  const closed = new Promise<number>((resolve) =>
+    socket.on('close', () => resolve(performance.now())),
+  );
   const started = performance.now();
   await act();
   const limit = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), limitMs));
@@ -50,14 +59,23 @@ describe('hosts', () => {
 
   test('have what a cloud image has and none of what fleet installs', async () => {
     expect(await on(1, 'command -v python3 ip ping sudo ps sshd | wc -l')).toBe('6');
-    expect(await on(1, 'command -v ufw fail2ban-server git vim curl wget htop node || echo none')).toBe('none');
-    expect(await on(1, 'systemctl is-enabled apt-daily.timer apt-daily-upgrade.timer || true')).toBe('masked\nmasked');
+    expect(
+      await on(1, 'command -v ufw fail2ban-server git vim curl wget htop node || echo none'),
+    ).toBe('none');
+    expect(
+      await on(1, 'systemctl is-enabled apt-daily.timer apt-daily-upgrade.timer || true'),
+    ).toBe('masked\nmasked');
   });
 
   test('have an identity each: machine id, hardware address, host key', async () => {
-    const identity = (index: number) => on(index, 'cat /etc/machine-id /sys/class/net/eth0/address /etc/ssh/ssh_host_ed25519_key.pub');
+    const identity = (index: number) =>
+      on(
+        index,
+        'cat /etc/machine-id /sys/class/net/eth0/address /etc/ssh/ssh_host_ed25519_key.pub',
+      );
     const [one, two] = [await identity(1), await identity(2)];
-    for (const [line, other] of one.split('\n').map((text, at) => [text, two.split('\n')[at]])) expect(line).not.toBe(other);
+    for (const [line, other] of one.split('\n').map((text, at) => [text, two.split('\n')[at]]))
+      expect(line).not.toBe(other);
     expect(one).toContain(lab.hosts[0]?.hostKey);
     const printed = await on(1, 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub');
     expect(printed).toContain(lab.hosts[0]?.fingerprint);
@@ -77,7 +95,11 @@ describe('power', () => {
   });
 
   test('boot ids of hosts differ from each other and from the machine', async () => {
-    const ids = [await bootId(1), await bootId(2), readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()];
+    const ids = [
+      await bootId(1),
+      await bootId(2),
+      readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    ];
     expect(new Set(ids).size).toBe(3);
   });
 
@@ -119,7 +141,9 @@ describe('power', () => {
   });
 
   test('a host may have the packages of an account host from the start, and nothing of fleet', async () => {
-    const look = 'dpkg-query -W ufw fail2ban >/dev/null 2>&1 && echo equipped || echo bare; ls -d /opt/fleet /etc/fleet 2>/dev/null; true';
+    const look =
+      'dpkg-query -W ufw fail2ban >/dev/null 2>&1 && echo equipped || echo bare; ls -d ' +
+      '/opt/fleet /etc/fleet 2>/dev/null; true';
     expect(await on(2, look)).toBe('bare');
     await lab.wipe(2, 'equipped');
     expect(await on(2, look)).toBe('equipped');
@@ -127,13 +151,16 @@ describe('power', () => {
 });
 
 describe('faults', () => {
-  test.each(['link', 'drop', 'in', 'out'] as const)('a host that is cut off (%s) is silent until it is healed', async (how) => {
-    await lab.cut(1, how);
-    expect(await answers(1)).toBe(false);
-    expect(await answers(2)).toBe(true);
-    await lab.heal(1);
-    await expect.poll(() => answers(1), { timeout: 60_000 }).toBe(true);
-  });
+  test.each(['link', 'drop', 'in', 'out'] as const)(
+    'a host that is cut off (%s) is silent until it is healed',
+    async (how) => {
+      await lab.cut(1, how);
+      expect(await answers(1)).toBe(false);
+      expect(await answers(2)).toBe(true);
+      await lab.heal(1);
+      await expect.poll(() => answers(1), { timeout: 60_000 }).toBe(true);
+    },
+  );
 
   test('a cut is silence: a connection from before goes on after it', async () => {
     const target = { host: lab.hosts[0]?.address ?? '', port: 22 };
@@ -175,7 +202,9 @@ describe('faults', () => {
     };
     await lab.slow(1, 200);
     const distant = await connectMs();
-    const sent = await lab.ssh(1, 'sha256sum; head -c 3000000 /dev/zero | sha256sum', { input: Buffer.alloc(3_000_000) });
+    const sent = await lab.ssh(1, 'sha256sum; head -c 3000000 /dev/zero | sha256sum', {
+      input: Buffer.alloc(3_000_000),
+    });
     await lab.slow(1, 0);
     expect(distant).toBeGreaterThanOrEqual(200);
     expect(new Set(sent.stdout.trim().split('\n')).size).toBe(1);
@@ -193,16 +222,27 @@ describe('network', () => {
   test('this test stands in the network of the lab, which has no way out', async () => {
     expect(readFileSync('/proc/net/dev', 'utf8')).toContain('lab0');
     const connected = await new Promise((resolve) => {
-      const socket = new Socket().on('error', () => resolve(false)).on('connect', () => resolve(true));
+      const socket = new Socket()
+        .on('error', () => resolve(false))
+        .on('connect', () => resolve(true));
       socket.setTimeout(3000, () => resolve(false)).connect(443, '1.1.1.1');
     });
     expect(connected).toBe(false);
   });
 
   test('a host reaches nothing outside: no public address, not the gateway of the machine, no name', async () => {
-    const gateway = /default via (\S+)/.exec((await lab.exec(['nsenter', '--net=/proc/1/ns/net', 'ip', 'route'])).stdout)?.[1] ?? '1.1.1.1';
+    const gateway =
+      /default via (\S+)/.exec(
+        (await lab.exec(['nsenter', '--net=/proc/1/ns/net', 'ip', 'route'])).stdout,
+      )?.[1] ?? '1.1.1.1';
     for (const target of ['1.1.1.1/443', '8.8.8.8/53', `${gateway}/53`, `${gateway}/80`]) {
-      expect(await on(1, `timeout 3 bash -c 'exec 3<>/dev/tcp/${target}' 2>/dev/null && echo open || echo closed`), target).toBe('closed');
+      expect(
+        await on(
+          1,
+          `timeout 3 bash -c 'exec 3<>/dev/tcp/${target}' 2>/dev/null && echo open || echo closed`,
+        ),
+        target,
+      ).toBe('closed');
     }
     expect(await on(1, 'timeout 2 getent ahosts example.com || echo $?')).toBe('2');
   });
@@ -216,16 +256,28 @@ describe('network', () => {
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(443, '0.0.0.0', resolve));
     for (const address of ['149.154.167.50', '149.154.175.100', '91.108.56.165']) {
-      expect(await on(2, `timeout 3 bash -c 'exec 3<>/dev/tcp/${address}/443; cat <&3'`)).toBe('hello');
+      expect(await on(2, `timeout 3 bash -c 'exec 3<>/dev/tcp/${address}/443; cat <&3'`)).toBe(
+        'hello',
+      );
     }
     const host = lab.hosts[1]?.address;
-    expect(seen).toEqual([`${host} 149.154.167.50`, `${host} 149.154.175.100`, `${host} 91.108.56.165`]);
+    expect(seen).toEqual([
+      `${host} 149.154.167.50`,
+      `${host} 149.154.175.100`,
+      `${host} 91.108.56.165`,
+    ]);
   });
 
   test('hosts update their package index and install through the proxy, which serves nothing else', async () => {
     expect(await on(1, 'apt-get -q update 2>&1')).not.toMatch(/^(W|E|Err):/m);
-    await on(1, 'DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends tree >/dev/null 2>&1 && tree --version');
-    const request = 'exec 3<>/dev/tcp/10.77.0.1/3142; printf "GET http://example.com/ HTTP/1.0\\r\\n\\r\\n" >&3; head -1 <&3';
+    await on(
+      1,
+      'DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends tree ' +
+        '>/dev/null 2>&1 && tree --version',
+    );
+    const request =
+      'exec 3<>/dev/tcp/10.77.0.1/3142; printf "GET http://example.com/ ' +
+      'HTTP/1.0\\r\\n\\r\\n" >&3; head -1 <&3';
     expect(await on(1, `bash -c '${request}'`)).toContain('403');
   });
 });

@@ -33,14 +33,19 @@ export interface SshOptions extends CommandOptions {
 }
 
 /**
- * A running lab. Hosts are counted from 1. Every act returns when its effect is there: `start`, `reboot` and `wipe` when the host takes logins. Acts on one
- * host are queued, acts on several go side by side. All reject with what went wrong, also when the lab ended meanwhile.
+ * A running lab. Hosts are counted from 1. Every act returns when its effect is there: `start`,
+ * `reboot` and `wipe` when the host takes logins. Acts on one
+ * host are queued, acts on several go side by side. All reject with what went wrong, also when the
+ * lab ended meanwhile.
  */
 export interface Lab {
   readonly name: string;
   /** Current facts; after a {@link Lab.wipe} that host's key is another. */
   readonly hosts: readonly LabHost[];
-  /** Address of the lab's own end: what listens there (or on 0.0.0.0, for Telegram's ranges too) inside the network is reached by hosts. */
+  /**
+   * Address of the lab's own end: what listens there (or on 0.0.0.0, for Telegram's ranges too)
+   * inside the network is reached by hosts.
+   */
   readonly gateway: string;
   /** Private key for root and ubuntu on every host. */
   readonly keyFile: string;
@@ -50,9 +55,15 @@ export interface Lab {
   exec(argv: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** The argv that {@link Lab.exec} runs, for who needs to spawn it otherwise. */
   insideArgv(argv: readonly string[]): readonly string[];
-  /** The OpenSSH client's argv for a command on a host (an interactive shell without one); to be run inside. */
+  /**
+   * The OpenSSH client's argv for a command on a host (an interactive shell without one); to be run
+   * inside.
+   */
   shellArgv(index: number, command?: string, user?: 'root' | 'ubuntu'): readonly string[];
-  /** Runs a shell command on a host through the OpenSSH client, host key verified. Code 255 when there is no connection (3 s). */
+  /**
+   * Runs a shell command on a host through the OpenSSH client, host key verified. Code 255 when
+   * there is no connection (3 s).
+   */
   ssh(index: number, command: string, options?: SshOptions): Promise<CommandResult>;
   /** Power loss: silence for peers. Safe to repeat. */
   kill(index: number): Promise<void>;
@@ -64,10 +75,14 @@ export interface Lab {
   isOn(index: number): Promise<boolean>;
   /** Orderly, from inside. */
   reboot(index: number): Promise<void>;
-  /** How long the firmware of the host takes at each of its own reboots, ms; 0 by default. Logins and silence are what others see. */
+  /**
+   * How long the firmware of the host takes at each of its own reboots, ms; 0 by default. Logins
+   * and silence are what others see.
+   */
   firmware(index: number, ms: number): Promise<void>;
   /**
-   * New disk, machine id and host key under the old name and address. `equipped` needs {@link LabOptions.hasEquipment}; another suite than the lab's needs its
+   * New disk, machine id and host key under the old name and address. `equipped` needs {@link
+   * LabOptions.hasEquipment}; another suite than the lab's needs its
    * tree (`ensureGoldenTree`), and lasts until the next wipe.
    */
   wipe(index: number, content?: DiskContent, suite?: Suite): Promise<void>;
@@ -79,7 +94,10 @@ export interface Lab {
   unfill(index: number): Promise<void>;
   /** Limits what reaches the host, in kbit/s; 0 ends it. */
   rate(index: number, kilobits: number): Promise<void>;
-  /** Makes every round trip to the host so many milliseconds long (whole ones); 0 ends it. A boot does not. */
+  /**
+   * Makes every round trip to the host so many milliseconds long (whole ones); 0 ends it. A boot
+   * does not.
+   */
   slow(index: number, ms: number): Promise<void>;
   /** Ends the lab and waits until nothing of it is left. */
   down(): Promise<void>;
@@ -94,9 +112,15 @@ export interface LabOptions {
   readonly name?: string;
   /** Size of each host's disk on top of the golden tree, in memory. 1536 by default. */
   readonly diskMb?: number;
-  /** Raises fs.inotify.max_user_instances of the machine when the hosts need more; the higher limit stays. `FLEET_LAB_RAISE_INOTIFY=1` does so, too. */
+  /**
+   * Raises fs.inotify.max_user_instances of the machine when the hosts need more; the higher limit
+   * stays. `FLEET_LAB_RAISE_INOTIFY=1` does so, too.
+   */
   readonly raiseInotify?: boolean;
-  /** Hosts may be wiped to disks that have the packages of an account host; half a minute more the first time on a machine. */
+  /**
+   * Hosts may be wiped to disks that have the packages of an account host; half a minute more the
+   * first time on a machine.
+   */
   readonly hasEquipment?: boolean;
   /** The lab outlives this process and ends with `down` only. */
   readonly detached?: boolean;
@@ -104,7 +128,9 @@ export interface LabOptions {
   readonly say?: (line: string) => void;
 }
 
-const hostsSchema = z.array(z.object({ name: z.string(), address: z.string(), hostKey: z.string() }));
+const hostsSchema = z.array(
+  z.object({ name: z.string(), address: z.string(), hostKey: z.string() }),
+);
 const endTimeoutMs = 30_000;
 /** Where {@link connectLab} finds the name of the lab that a test run has started. */
 export const labVariable = 'FLEET_LAB';
@@ -113,21 +139,34 @@ function toHost(raw: { name: string; address: string; hostKey: string }): LabHos
   const digest = createHash('sha256')
     .update(Buffer.from(raw.hostKey.split(' ')[1] ?? '', 'base64'))
     .digest('base64');
-  return { ...raw, hostKeyLine: `${raw.address} ${raw.hostKey}`, fingerprint: `SHA256:${digest.replace(/=+$/, '')}` };
+  return {
+    ...raw,
+    hostKeyLine: `${raw.address} ${raw.hostKey}`,
+    fingerprint: `SHA256:${digest.replace(/=+$/, '')}`,
+  };
 }
 
 /**
- * Starts a lab and waits until all its hosts take logins: 1-3 s, and about a minute more the first time on a machine. Unless detached it ends with this
+ * Starts a lab and waits until all its hosts take logins: 1-3 s, and about a minute more the first
+ * time on a machine. Unless detached it ends with this
  * process, however that ends. Rejects with a reason and a remedy where a lab cannot run.
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
   const able = await labAvailability();
   if (!able.ok) throw new Error(able.reason);
-  if (!(options.hosts >= 1 && options.hosts <= maxHosts)) throw new Error(`a lab has 1 to ${maxHosts} hosts, not ${options.hosts}`);
-  await makeInotifyRoom(options.hosts, options.raiseInotify ?? process.env.FLEET_LAB_RAISE_INOTIFY === '1');
+  if (!(options.hosts >= 1 && options.hosts <= maxHosts))
+    throw new Error(`a lab has 1 to ${maxHosts} hosts, not ${options.hosts}`);
+  await makeInotifyRoom(
+    options.hosts,
+    options.raiseInotify ?? process.env.FLEET_LAB_RAISE_INOTIFY === '1',
+  );
   await sweepStaleLabs();
   const suite = options.suite ?? suiteOfRun();
-  await ensureGoldenTree(suite, options.hasEquipment ? 'equipped' : 'bare', options.say ?? (() => {}));
+  await ensureGoldenTree(
+    suite,
+    options.hasEquipment ? 'equipped' : 'bare',
+    options.say ?? (() => {}),
+  );
   const name = options.name ?? `lab-${process.pid}-${randomBytes(3).toString('hex')}`;
   await startKeeper(name, suite, options);
   return connectLab(name);
@@ -139,7 +178,8 @@ async function makeInotifyRoom(hosts: number, raise: boolean): Promise<void> {
   const limit = Number(await readFile(inotifyLimit, 'utf8')) + missing;
   if (!raise)
     throw new Error(
-      `${hosts} more hosts need fs.inotify.max_user_instances=${limit} on this machine: fewer hosts, end other labs, or FLEET_LAB_RAISE_INOTIFY=1`,
+      `${hosts} more hosts need fs.inotify.max_user_instances=${limit} on this machine: ` +
+        'fewer hosts, end other labs, or FLEET_LAB_RAISE_INOTIFY=1',
     );
   await writeFile(inotifyLimit, String(limit));
 }
@@ -147,25 +187,42 @@ async function makeInotifyRoom(hosts: number, raise: boolean): Promise<void> {
 function startKeeper(name: string, suite: Suite, options: LabOptions): Promise<void> {
   const detached = options.detached ?? false;
   const program = fileURLToPath(new URL('./keeper.ts', import.meta.url));
-  const args = [program, name, suite, String(options.hosts), String(options.diskMb ?? 1536), detached ? 'detached' : 'attached'];
+  const args = [
+    program,
+    name,
+    suite,
+    String(options.hosts),
+    String(options.diskMb ?? 1536),
+    detached ? 'detached' : 'attached',
+  ];
   // its stdin is the thread that the lab hangs on: the kernel cuts it when this process ends
-  const keeper = spawn(process.execPath, args, { detached: true, stdio: [detached ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+  const keeper = spawn(process.execPath, args, {
+    detached: true,
+    stdio: [detached ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  });
   const complaints: string[] = [];
   keeper.stderr?.on('data', (chunk: Buffer) => complaints.push(chunk.toString()));
   return new Promise((resolve, reject) => {
     keeper.on('error', reject);
-    keeper.on('exit', () => reject(new Error(`the lab did not come up: ${complaints.join('').trim()}`)));
+    keeper.on('exit', () =>
+      reject(new Error(`the lab did not come up: ${complaints.join('').trim()}`)),
+    );
     keeper.stdout?.once('data', () => {
       keeper.unref();
-      for (const stream of keeper.stdio) if (stream && 'unref' in stream) (stream.unref as () => void)();
+      for (const stream of keeper.stdio)
+        if (stream && 'unref' in stream) (stream.unref as () => void)();
       resolve();
     });
   });
 }
 
-/** The lab of that name, or the one of the surrounding test run (`FLEET_LAB`). Closing is not needed; only `down` ends the lab. */
+/**
+ * The lab of that name, or the one of the surrounding test run (`FLEET_LAB`). Closing is not
+ * needed; only `down` ends the lab.
+ */
 export async function connectLab(name = process.env[labVariable] ?? ''): Promise<Lab> {
-  if (name === '') throw new Error('no lab around this process: run it by `npm test`, or name a lab that is up');
+  if (name === '')
+    throw new Error('no lab around this process: run it by `npm test`, or name a lab that is up');
   const files = labFiles(name);
   const control = await connectControl(files.controlSocket).catch(() => {
     throw new Error(`the lab "${name}" is not up`);
@@ -185,11 +242,25 @@ async function insidePidOf(files: LabFiles): Promise<string> {
   throw new Error('the lab is not up');
 }
 
-function makeLab(name: string, files: LabFiles, control: ControlClient, insidePid: string, hosts: LabHost[]): Lab {
-  const act = async (what: string, index: number, ...details: readonly unknown[]) => control.call(what, [index, ...details]);
-  const insideArgv = (argv: readonly string[]) => ['nsenter', `--net=/proc/${insidePid}/ns/net`, '--', ...argv];
-  const shellArgv: Lab['shellArgv'] = (index, command = '', user = 'root') => sshArgv(files, hosts[index - 1], command, user);
-  const exec = (argv: readonly string[], options?: CommandOptions) => tryCommand(insideArgv(argv), options);
+function makeLab(
+  name: string,
+  files: LabFiles,
+  control: ControlClient,
+  insidePid: string,
+  hosts: LabHost[],
+): Lab {
+  const act = async (what: string, index: number, ...details: readonly unknown[]) =>
+    control.call(what, [index, ...details]);
+  const insideArgv = (argv: readonly string[]) => [
+    'nsenter',
+    `--net=/proc/${insidePid}/ns/net`,
+    '--',
+    ...argv,
+  ];
+  const shellArgv: Lab['shellArgv'] = (index, command = '', user = 'root') =>
+    sshArgv(files, hosts[index - 1], command, user);
+  const exec = (argv: readonly string[], options?: CommandOptions) =>
+    tryCommand(insideArgv(argv), options);
   return {
     name,
     hosts,
@@ -207,7 +278,9 @@ function makeLab(name: string, files: LabFiles, control: ControlClient, insidePi
     reboot: async (index) => void (await act('reboot', index)),
     firmware: async (index, ms) => void (await act('firmware', index, ms)),
     wipe: async (index, content = 'bare', suite) => {
-      hosts[index - 1] = toHost(hostsSchema.element.parse(await act('wipe', index, content, suite)));
+      hosts[index - 1] = toHost(
+        hostsSchema.element.parse(await act('wipe', index, content, suite)),
+      );
     },
     cut: async (index, how = 'drop') => void (await act('cut', index, how)),
     heal: async (index) => void (await act('heal', index)),
@@ -219,7 +292,12 @@ function makeLab(name: string, files: LabFiles, control: ControlClient, insidePi
   };
 }
 
-function sshArgv(files: LabFiles, host: LabHost | undefined, command: string, user: string): string[] {
+function sshArgv(
+  files: LabFiles,
+  host: LabHost | undefined,
+  command: string,
+  user: string,
+): string[] {
   if (!host) throw new Error('the lab has no such host');
   const settings = {
     UserKnownHostsFile: files.knownHosts,
@@ -233,7 +311,16 @@ function sshArgv(files: LabFiles, host: LabHost | undefined, command: string, us
     KexAlgorithms: 'curve25519-sha256',
   };
   const flags = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
-  return ['ssh', '-F', 'none', '-i', files.key, ...flags, `${user}@${host.address}`, ...(command === '' ? [] : [command])];
+  return [
+    'ssh',
+    '-F',
+    'none',
+    '-i',
+    files.key,
+    ...flags,
+    `${user}@${host.address}`,
+    ...(command === '' ? [] : [command]),
+  ];
 }
 
 async function endLab(files: LabFiles, control: ControlClient): Promise<void> {

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** The lab's own end of the bridge: the hosts' gateway, and where a test's own servers are reached. */
+/**
+ * The lab's own end of the bridge: the hosts' gateway, and where a test's own servers are reached.
+ */
 export const labGateway = '10.77.0.1';
 /** Where hosts find the apt proxy, on the gateway. */
 export const aptProxyPort = 3142;
@@ -25,10 +27,16 @@ export function hostHardwareAddress(index: number): string {
 
 /** Kept between runs: golden trees, downloaded packages. `FLEET_LAB_CACHE` overrides. */
 export function cacheDirectory(): string {
-  return process.env.FLEET_LAB_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'fleet-lab');
+  return (
+    process.env.FLEET_LAB_CACHE ??
+    join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'fleet-lab')
+  );
 }
 
-/** All labs of this machine, one folder each. Short, because a socket's path may have 107 bytes only. */
+/**
+ * All labs of this machine, one folder each. Short, because a socket's path may have 107 bytes
+ * only.
+ */
 export const labsDirectory = '/tmp/fleet-labs';
 
 /** Files of one lab; the folder and all in it are gone after the lab. */
@@ -36,7 +44,10 @@ export function labFiles(name: string) {
   const directory = join(labsDirectory, name);
   return {
     directory,
-    /** Identity of the keeper process (see processIdentity): who else finds the folder knows from it whether the lab lives. */
+    /**
+     * Identity of the keeper process (see processIdentity): who else finds the folder knows from it
+     * whether the lab lives.
+     */
     owner: join(directory, 'owner'),
     controlSocket: join(directory, 'control.sock'),
     aptSocket: join(directory, 'apt.sock'),

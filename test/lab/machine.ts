@@ -28,19 +28,25 @@ export interface MachineSetup {
 }
 
 /**
- * One lab host: a disk, a cable and, while it is on, a systemd-nspawn process. Acts are not to be mixed on one machine at the same time; the
+ * One lab host: a disk, a cable and, while it is on, a systemd-nspawn process. Acts are not to be
+ * mixed on one machine at the same time; the
  * supervisor queues them.
  */
 export class Machine {
   readonly #setup: MachineSetup;
   #nspawn: ChildProcess | undefined;
-  /** Set while the machine is being killed, so that the end of its process is not taken for a reboot. */
+  /**
+   * Set while the machine is being killed, so that the end of its process is not taken for a
+   * reboot.
+   */
   #killing = false;
   #boots = 0;
   #suite: Suite;
   /** From the end of a system that asked for a reboot until its kernel starts again, ms. */
   firmwareMs = 0;
-  /** Done when what follows from the end of the last process (a boot after a reboot) has been done. */
+  /**
+   * Done when what follows from the end of the last process (a boot after a reboot) has been done.
+   */
   #settled: Promise<void> = Promise.resolve();
 
   constructor(setup: MachineSetup) {
@@ -60,7 +66,10 @@ export class Machine {
     await makeDisk(this.#setup.disk, this.#suite);
   }
 
-  /** Powers the machine on and waits until its sshd takes logins. Nothing to do for one that is on and up. */
+  /**
+   * Powers the machine on and waits until its sshd takes logins. Nothing to do for one that is on
+   * and up.
+   */
   async start(): Promise<void> {
     await this.#settled;
     if (this.on && (await this.#comesUp(this.#boots))) return;
@@ -68,13 +77,19 @@ export class Machine {
     await this.#untilUp(this.#boots);
   }
 
-  /** Power loss: the cable goes dead first, so that peers see silence; then everything in it is killed. The disk stays. */
+  /**
+   * Power loss: the cable goes dead first, so that peers see silence; then everything in it is
+   * killed. The disk stays.
+   */
   async kill(): Promise<void> {
     await linkDown(this.#setup.index);
     await this.#end();
   }
 
-  /** Everything in it is killed while the network works: the kernel closes its connections, peers see that at once. */
+  /**
+   * Everything in it is killed while the network works: the kernel closes its connections, peers
+   * see that at once.
+   */
   async crash(): Promise<void> {
     await this.#end(50);
   }
@@ -103,27 +118,37 @@ export class Machine {
     const output = openSync(console, 'a');
     const nspawn = spawn(
       'sh',
-      // its own control groups, so that its processes are counted and limited as one host; its own network already around
+      // its own control groups, so that its processes are counted and limited as one host; its own
+      // network already around
       // nspawn, because /sys/class/net inside shows the network in which nspawn mounts it
       [
         '-c',
-        'for group in $HOST_GROUPS; do echo 0 >"$group/cgroup.procs" || exit; done; exec nsenter --net="$0" systemd-nspawn "$@"',
+        'for group in $HOST_GROUPS; do echo 0 >"$group/cgroup.procs" || exit; done; exec ' +
+          'nsenter --net="$0" systemd-nspawn "$@"',
         namespace,
         ...(await this.#nspawnArgs(namespace)),
       ],
-      { stdio: ['ignore', output, output], env: { ...process.env, ...this.#nspawnSettings(), HOST_GROUPS: groups.join(' ') } },
+      {
+        stdio: ['ignore', output, output],
+        env: { ...process.env, ...this.#nspawnSettings(), HOST_GROUPS: groups.join(' ') },
+      },
     );
     closeSync(output);
     this.#nspawn = nspawn;
     this.#boots += 1;
     nspawn.on('exit', (code) => {
       this.#nspawn = undefined;
-      if (!this.#killing) this.#settled = this.#ended(code).catch((error) => appendFileSync(console, `lab: ${error}\n`));
+      if (!this.#killing)
+        this.#settled = this.#ended(code).catch((error) =>
+          appendFileSync(console, `lab: ${error}\n`),
+        );
     });
   }
 
   #nspawnSettings(): Record<string, string> {
-    return suiteFacts(this.#suite).needsUnifiedGroups ? { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1' } : {};
+    return suiteFacts(this.#suite).needsUnifiedGroups
+      ? { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1' }
+      : {};
   }
 
   async #nspawnArgs(namespace: string): Promise<string[]> {
@@ -176,7 +201,8 @@ export class Machine {
   }
 
   async #untilUp(boots: number): Promise<void> {
-    if (!(await this.#comesUp(boots))) throw new Error(`${this.name} did not boot; its console ends with: ${this.#consoleTail()}`);
+    if (!(await this.#comesUp(boots)))
+      throw new Error(`${this.name} did not boot; its console ends with: ${this.#consoleTail()}`);
   }
 
   /** Waits until the boot of that number takes logins; false when the machine goes off instead. */
@@ -185,7 +211,10 @@ export class Machine {
     while (this.#boots < boots || !this.#takesLogins()) {
       if (this.#boots >= boots && !this.on) return false;
       if (Date.now() > deadline)
-        throw new Error(`${this.name} took no logins within ${bootTimeoutMs} ms; its console ends with: ${this.#consoleTail()}`);
+        throw new Error(
+          `${this.name} took no logins within ${bootTimeoutMs} ms; its console ends with: ` +
+            `${this.#consoleTail()}`,
+        );
       await sleep(pollMs);
     }
     return true;

@@ -17,8 +17,16 @@ const [command = '', ...words] = process.argv.slice(2);
 
 async function up(): Promise<void> {
   const started = performance.now();
-  const lab = await startLab({ hosts: Number(words[0]), name, hasEquipment: true, detached: true, say: console.error });
-  console.log(`${lab.hosts.length} hosts up in ${((performance.now() - started) / 1000).toFixed(2)} s`);
+  const lab = await startLab({
+    hosts: Number(words[0]),
+    name,
+    hasEquipment: true,
+    detached: true,
+    say: console.error,
+  });
+  console.log(
+    `${lab.hosts.length} hosts up in ${((performance.now() - started) / 1000).toFixed(2)} s`,
+  );
   showHosts(lab);
 }
 
@@ -53,7 +61,8 @@ async function main(): Promise<void> {
     crash: (lab) => lab.crash(index),
     start: (lab) => lab.start(index),
     reboot: (lab) => lab.reboot(index),
-    wipe: (lab) => lab.wipe(index, detail as Parameters<Lab['wipe']>[1], words[2] as Parameters<Lab['wipe']>[2]),
+    wipe: (lab) =>
+      lab.wipe(index, detail as Parameters<Lab['wipe']>[1], words[2] as Parameters<Lab['wipe']>[2]),
     heal: (lab) => lab.heal(index),
     unfill: (lab) => lab.unfill(index),
     cut: (lab) => lab.cut(index, detail as Parameters<Lab['cut']>[1]),

@@ -4,7 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 interface ProcessStat {
   readonly state: string;
   readonly parent: number;
-  /** Clock ticks since boot: with the pid it names a process for good, whereas a pid alone is used again. */
+  /**
+   * Clock ticks since boot: with the pid it names a process for good, whereas a pid alone is used
+   * again.
+   */
   readonly startTicks: string;
 }
 
@@ -39,11 +42,17 @@ export function childrenOf(pid: number): number[] {
   return allProcesses().filter((candidate) => readStat(candidate)?.parent === pid);
 }
 
-/** Waits until the processes are gone, zombies included: only then has the kernel let go of their mounts. */
+/**
+ * Waits until the processes are gone, zombies included: only then has the kernel let go of their
+ * mounts.
+ */
 export async function waitUntilGone(pids: readonly number[], timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (pids.some((pid) => readStat(pid) !== undefined)) {
-    if (Date.now() > deadline) throw new Error(`processes ${pids.join(', ')} were killed but are still there after ${timeoutMs} ms`);
+    if (Date.now() > deadline)
+      throw new Error(
+        `processes ${pids.join(', ')} were killed but are still there after ${timeoutMs} ms`,
+      );
     await sleep(10);
   }
 }

@@ -13,14 +13,28 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Written to the command's stdin, which is then closed. Nothing by default. */
   readonly input?: string | Uint8Array;
-  /** The command is killed after this many milliseconds (default 60 000); the result then has code 137. */
+  /**
+   * The command is killed after this many milliseconds (default 60 000); the result then has code
+   * 137.
+   */
   readonly timeoutMs?: number;
 }
 
-const signalNumbers: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
+const signalNumbers: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGKILL: 9,
+  SIGTERM: 15,
+};
 
-/** Runs a program without a shell and waits for it. Rejects only when it cannot be started; a failure is a code. */
-export function tryCommand(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+/**
+ * Runs a program without a shell and waits for it. Rejects only when it cannot be started; a
+ * failure is a code.
+ */
+export function tryCommand(
+  argv: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
   const [program = '', ...args] = argv;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -50,9 +64,19 @@ export function tryCommand(argv: readonly string[], options: CommandOptions = {}
   });
 }
 
-/** As {@link tryCommand}, but a non-zero code is an error that carries what the command said. Returns its stdout. */
-export async function runCommand(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
+/**
+ * As {@link tryCommand}, but a non-zero code is an error that carries what the command said.
+ * Returns its stdout.
+ */
+export async function runCommand(
+  argv: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
   const result = await tryCommand(argv, options);
-  if (result.code !== 0) throw new Error(`${argv.join(' ')} ended with code ${result.code}: ${(result.stderr || result.stdout).trim()}`);
+  if (result.code !== 0)
+    throw new Error(
+      `${argv.join(' ')} ended with code ${result.code}: ` +
+        `${(result.stderr || result.stdout).trim()}`,
+    );
   return result.stdout;
 }

@@ -19,10 +19,14 @@ export async function listLabs(): Promise<string[]> {
   return readdir(labsDirectory).catch(() => []);
 }
 
-/** Removes what labs left whose keeper was itself killed: control groups and a folder. Processes, mounts and networks went with the keeper. */
+/**
+ * Removes what labs left whose keeper was itself killed: control groups and a folder. Processes,
+ * mounts and networks went with the keeper.
+ */
 export async function sweepStaleLabs(): Promise<void> {
   for (const name of new Set([...(await listLabs()), ...labsWithGroups()])) {
     if (await isAlive(name)) continue;
-    if (removeLabGroups(name).length === 0) await rm(labFiles(name).directory, { recursive: true, force: true });
+    if (removeLabGroups(name).length === 0)
+      await rm(labFiles(name).directory, { recursive: true, force: true });
   }
 }

@@ -10,8 +10,10 @@ interface SuiteFacts {
   /** By fleet, without `allow_unsupported_os`. */
   readonly isSupported: boolean;
   /**
-   * From 256 on systemd refuses to boot on control groups of version 1. Its hosts get the unified hierarchy, in which no controllers are left where this
-   * machine itself works with version 1: CPU time is counted, memory is not, and no limit is enforced.
+   * From 256 on systemd refuses to boot on control groups of version 1. Its hosts get the unified
+   * hierarchy, in which no controllers are left where this
+   * machine itself works with version 1: CPU time is counted, memory is not, and no limit is
+   * enforced.
    */
   readonly needsUnifiedGroups: boolean;
   /** Packages of its bare tree beside those of every suite. */
@@ -23,7 +25,8 @@ interface SuiteFacts {
 }
 
 /**
- * Makes sudo-rs and uutils the programs that run, as Ubuntu does from 25.10 on (there by packages of its own): Debian lays them beside sudo and GNU's. Every
+ * Makes sudo-rs and uutils the programs that run, as Ubuntu does from 25.10 on (there by packages
+ * of its own): Debian lays them beside sudo and GNU's. Every
  * tool that uutils has is taken, GNU's stay at hand as gnuNAME.
  */
 const rustPrograms = `set -eu
@@ -40,9 +43,33 @@ done
 `;
 
 const facts = {
-  bullseye: { name: 'Debian 11', version: '11', isSupported: false, needsUnifiedGroups: false, packages: [], setUp: '', aptSettings: [] },
-  bookworm: { name: 'Debian 12', version: '12', isSupported: true, needsUnifiedGroups: false, packages: [], setUp: '', aptSettings: [] },
-  trixie: { name: 'Debian 13', version: '13', isSupported: true, needsUnifiedGroups: true, packages: [], setUp: '', aptSettings: [] },
+  bullseye: {
+    name: 'Debian 11',
+    version: '11',
+    isSupported: false,
+    needsUnifiedGroups: false,
+    packages: [],
+    setUp: '',
+    aptSettings: [],
+  },
+  bookworm: {
+    name: 'Debian 12',
+    version: '12',
+    isSupported: true,
+    needsUnifiedGroups: false,
+    packages: [],
+    setUp: '',
+    aptSettings: [],
+  },
+  trixie: {
+    name: 'Debian 13',
+    version: '13',
+    isSupported: true,
+    needsUnifiedGroups: true,
+    packages: [],
+    setUp: '',
+    aptSettings: [],
+  },
   testing: {
     name: 'Debian testing',
     version: '',
@@ -66,12 +93,16 @@ export const usualSuite: Suite = 'bookworm';
 export const suiteFacts = (suite: Suite): SuiteFacts => facts[suite];
 
 /** Whether the memory of units is counted on hosts of the suite, on this machine. */
-export const countsMemory = (suite: Suite): boolean => !facts[suite].needsUnifiedGroups || existsSync('/sys/fs/cgroup/cgroup.controllers');
+export const countsMemory = (suite: Suite): boolean =>
+  !facts[suite].needsUnifiedGroups || existsSync('/sys/fs/cgroup/cgroup.controllers');
 
 /** Chooses the suite of all hosts of a test run. */
 export const suiteVariable = 'FLEET_LAB_SUITE';
 
-/** The suite that the environment names; {@link usualSuite} without one. Throws on a name that is none. */
+/**
+ * The suite that the environment names; {@link usualSuite} without one. Throws on a name that is
+ * none.
+ */
 export function suiteOfRun(environment: NodeJS.ProcessEnv = process.env): Suite {
   const named = environment[suiteVariable] || usualSuite;
   const suite = suites.find((known) => known === named);
@@ -80,14 +111,23 @@ export function suiteOfRun(environment: NodeJS.ProcessEnv = process.env): Suite 
 }
 
 /**
- * Where packages of the suite come from: the machine's own sources of that suite, or else its sources of the usual suite with the suite's name in
- * them, because mirrors of Debian carry all suites side by side. Empty when the machine has neither.
+ * Where packages of the suite come from: the machine's own sources of that suite, or else its
+ * sources of the usual suite with the suite's name in
+ * them, because mirrors of Debian carry all suites side by side. Empty when the machine has
+ * neither.
  */
 export function sourcesOfSuite(machine: readonly AptSource[], suite: Suite): AptSource[] {
   const own = sourcesOfRelease(machine, suite);
   if (own.length > 0) return own;
-  return sourcesOfRelease(machine, usualSuite).map((source) => ({ ...source, suite: source.suite.replace(usualSuite, suite) }));
+  return sourcesOfRelease(machine, usualSuite).map((source) => ({
+    ...source,
+    suite: source.suite.replace(usualSuite, suite),
+  }));
 }
 
-/** The suites that a test file needs beside the lab's own: they stand in its name, as in `story.trixie.lab.test.ts`. */
-export const suitesOfFile = (file: string): readonly Suite[] => suites.filter((suite) => file.includes(`.${suite}.`));
+/**
+ * The suites that a test file needs beside the lab's own: they stand in its name, as in
+ * `story.trixie.lab.test.ts`.
+ */
+export const suitesOfFile = (file: string): readonly Suite[] =>
+  suites.filter((suite) => file.includes(`.${suite}.`));

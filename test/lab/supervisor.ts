@@ -1,6 +1,8 @@
 /**
- * The inside of a lab: runs alone in fresh network, mount and process namespaces, and everything of the lab is below it, so that its end, however
- * it comes, is the end of all: the kernel kills the processes and drops mounts and networks with the namespaces. Started by keeper.ts.
+ * The inside of a lab: runs alone in fresh network, mount and process namespaces, and everything of
+ * the lab is below it, so that its end, however
+ * it comes, is the end of all: the kernel kills the processes and drops mounts and networks with
+ * the namespaces. Started by keeper.ts.
  *
  * Arguments: name of the lab, suite of its hosts, number of hosts, disk size of a host in MB.
  */
@@ -24,7 +26,10 @@ interface Place {
   readonly index: number;
   readonly disk: DiskSetup;
   readonly machine: Machine;
-  /** Ends when the acts that were asked for so far have ended: acts on one host happen one after another. */
+  /**
+   * Ends when the acts that were asked for so far have ended: acts on one host happen one after
+   * another.
+   */
   queue: Promise<unknown>;
 }
 
@@ -33,13 +38,27 @@ async function makePlaces(): Promise<Place[]> {
   return Array.from({ length: Number(hostCount) }, (_, offset) => {
     const index = offset + 1;
     const hostName = `h${index}`;
-    const disk = { name: hostName, directory: files.disk(hostName), sizeMb: Number(diskMb), authorizedKey };
-    const machine = new Machine({ lab: name, index, disk, suite: suiteSchema.parse(suite), console: files.console(hostName) });
+    const disk = {
+      name: hostName,
+      directory: files.disk(hostName),
+      sizeMb: Number(diskMb),
+      authorizedKey,
+    };
+    const machine = new Machine({
+      lab: name,
+      index,
+      disk,
+      suite: suiteSchema.parse(suite),
+      console: files.console(hostName),
+    });
     return { index, disk, machine, queue: Promise.resolve() };
   });
 }
 
-/** Last seen keys: while a host is being wiped it has none, and the others are described all the same. */
+/**
+ * Last seen keys: while a host is being wiped it has none, and the others are described all the
+ * same.
+ */
 const hostKeys = new Map<Place, string>();
 
 async function describeHost(place: Place) {
@@ -58,7 +77,10 @@ async function describeAll(places: readonly Place[]) {
 
 let knownHostsWritten: Promise<void> = Promise.resolve();
 
-/** One after the other, so that no older key is written over a newer one; whole or not at all, because logins to other hosts read it meanwhile. */
+/**
+ * One after the other, so that no older key is written over a newer one; whole or not at all,
+ * because logins to other hosts read it meanwhile.
+ */
 function writeKnownHosts(places: readonly Place[]): Promise<void> {
   knownHostsWritten = knownHostsWritten.then(async () => {
     const hosts = await describeAll(places);
@@ -91,7 +113,8 @@ const amountSchema = z.number().nonnegative();
 
 function hostActs(places: readonly Place[]) {
   const onHost =
-    (act: (place: Place, detail: unknown, more: unknown) => Promise<unknown>) => (index: unknown, detail: unknown, more: unknown) => {
+    (act: (place: Place, detail: unknown, more: unknown) => Promise<unknown>) =>
+    (index: unknown, detail: unknown, more: unknown) => {
       const place = places[indexSchema.parse(index) - 1];
       if (!place) throw new Error(`the lab has ${places.length} hosts, no h${String(index)}`);
       const done = place.queue.then(() => act(place, detail, more));
@@ -108,7 +131,10 @@ function hostActs(places: readonly Place[]) {
     }),
     reboot: onHost((place) => place.machine.reboot()),
     wipe: onHost(async (place, content, asked) => {
-      await place.machine.wipe(contentSchema.parse(content), suiteSchema.nullish().parse(asked) ?? undefined);
+      await place.machine.wipe(
+        contentSchema.parse(content),
+        suiteSchema.nullish().parse(asked) ?? undefined,
+      );
       await writeKnownHosts(places);
       return describeHost(place);
     }),

@@ -21,7 +21,9 @@ afterEach(() => {
 
 /** Another process that has a lab of its own; resolves when the lab is up. */
 async function userOfLab(name: string): Promise<ChildProcess> {
-  const user = spawn(process.execPath, ['--input-type=module', '-e', program, name], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const user = spawn(process.execPath, ['--input-type=module', '-e', program, name], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   users.push(user);
   const complaints: string[] = [];
   user.stderr?.on('data', (chunk: Buffer) => complaints.push(chunk.toString()));
@@ -32,7 +34,10 @@ async function userOfLab(name: string): Promise<ChildProcess> {
   return user;
 }
 
-/** Processes, but for the user, whose command line names the lab or that stand in one of its control groups. */
+/**
+ * Processes, but for the user, whose command line names the lab or that stand in one of its control
+ * groups.
+ */
 function processesOf(name: string): number[] {
   return readdirSync('/proc')
     .map(Number)
@@ -40,7 +45,10 @@ function processesOf(name: string): number[] {
     .filter((pid) => {
       try {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        return command.includes(name) || readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/fleet-labs/${name}/`);
+        return (
+          command.includes(name) ||
+          readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/fleet-labs/${name}/`)
+        );
       } catch {
         return false;
       }
@@ -71,19 +79,24 @@ const victims = [
   ['supervisor', (name: string) => processOf(name, 'supervisor.ts')],
 ] as const;
 
-test.each(victims)('nothing is left of a lab whose %s was killed, and other labs go on', async (who, victimOf) => {
-  const around = await connectLab();
-  const name = `killed-${who}-${process.pid}`;
-  const user = await userOfLab(name);
-  const other = await connectLab(name);
-  expect(tracesOf(name).length).toBeGreaterThan(5);
-  // same address, another network: each lab's own host answers with its own key
-  expect(other.hosts[0]?.address).toBe(around.hosts[0]?.address);
-  expect((await other.ssh(1, 'cat /etc/machine-id')).stdout).not.toBe((await around.ssh(1, 'cat /etc/machine-id')).stdout);
-  process.kill(victimOf(name, user), 'SIGKILL');
-  await expect.poll(() => tracesOf(name), { timeout: 60_000 }).toEqual([]);
-  expect((await around.ssh(1, 'true')).code).toBe(0);
-});
+test.each(victims)(
+  'nothing is left of a lab whose %s was killed, and other labs go on',
+  async (who, victimOf) => {
+    const around = await connectLab();
+    const name = `killed-${who}-${process.pid}`;
+    const user = await userOfLab(name);
+    const other = await connectLab(name);
+    expect(tracesOf(name).length).toBeGreaterThan(5);
+    // same address, another network: each lab's own host answers with its own key
+    expect(other.hosts[0]?.address).toBe(around.hosts[0]?.address);
+    expect((await other.ssh(1, 'cat /etc/machine-id')).stdout).not.toBe(
+      (await around.ssh(1, 'cat /etc/machine-id')).stdout,
+    );
+    process.kill(victimOf(name, user), 'SIGKILL');
+    await expect.poll(() => tracesOf(name), { timeout: 60_000 }).toEqual([]);
+    expect((await around.ssh(1, 'true')).code).toBe(0);
+  },
+);
 
 test('a killed keeper takes all processes along; the next lab sweeps the rest', async () => {
   const name = `killed-keeper-${process.pid}`;

@@ -36,7 +36,8 @@ const decision = (move: string, score: number | null = 1 / 3) => ({
 const event = (text: string) => ({ at: 6, kind: 'test', host: null, account: 'anna', text });
 
 async function fill(): Promise<void> {
-  for (const score of [null, 0, 12.3456789012, 1e9, -0.1]) await recordHistory(ledger.db, decision(`m${score}`, score));
+  for (const score of [null, 0, 12.3456789012, 1e9, -0.1])
+    await recordHistory(ledger.db, decision(`m${score}`, score));
   for (let index = 0; index < 5; index += 1) await recordEvent(ledger.db, event(`event ${index}`));
 }
 
@@ -44,7 +45,12 @@ async function fill(): Promise<void> {
 function tamper(...statements: readonly string[]): void {
   const file = new Database(join(folder, 'fleet.db'));
   file.function('fleet_chain', (_before, _content) => 'f'.repeat(64));
-  for (const name of ['history_kept_update', 'history_kept_delete', 'events_kept_update', 'events_kept_delete'])
+  for (const name of [
+    'history_kept_update',
+    'history_kept_delete',
+    'events_kept_update',
+    'events_kept_delete',
+  ])
     file.exec(`DROP TRIGGER ${name}`);
   for (const statement of statements) file.exec(statement);
   file.close();
@@ -54,7 +60,9 @@ describe('the history', () => {
   it('is whole as fleet records it, alone and within transactions, also those that are rolled back', async () => {
     await fill();
     await recordHistory(ledger.db, decision('m0'));
-    await ledger.db.transaction().execute((transaction) => recordEvent(transaction, event('within')));
+    await ledger.db
+      .transaction()
+      .execute((transaction) => recordEvent(transaction, event('within')));
     await expect(
       ledger.db.transaction().execute(async (transaction) => {
         await recordEvent(transaction, event('never'));
@@ -67,13 +75,22 @@ describe('the history', () => {
   });
 
   it.each([
-    ['an entry was changed', "UPDATE history SET reason = 'other' WHERE id = 2", /entry 2 .* was changed/],
+    [
+      'an entry was changed',
+      "UPDATE history SET reason = 'other' WHERE id = 2",
+      /entry 2 .* was changed/,
+    ],
     ['a score was changed', 'UPDATE history SET score = 13 WHERE id = 3', /entry 3 .* was changed/],
-    ['an event was changed', "UPDATE events SET text = 'nothing' WHERE id = 1", /entry 6 .* was changed/],
+    [
+      'an event was changed',
+      "UPDATE events SET text = 'nothing' WHERE id = 1",
+      /entry 6 .* was changed/,
+    ],
     ['an entry is gone', 'DELETE FROM history WHERE id = 2', /entry 2 .* is gone/],
     [
       'an entry and its link are gone',
-      'DELETE FROM history WHERE id = 2; DELETE FROM chain WHERE source = \'history\' AND "row" = 2',
+      "DELETE FROM history WHERE id = 2; DELETE FROM chain WHERE source = 'history' AND " +
+        '"row" = 2',
       /was changed, or one before/,
     ],
     [
@@ -86,10 +103,15 @@ describe('the history', () => {
       "DROP TRIGGER events_chained; INSERT INTO events (at, kind, text) VALUES (1, 'x', 'y')",
       /11 entries, of which 10/,
     ],
-    ['an entry was put in with a wrong hash', "INSERT INTO events (at, kind, text) VALUES (1, 'x', 'y')", /entry 11 .* was changed/],
+    [
+      'an entry was put in with a wrong hash',
+      "INSERT INTO events (at, kind, text) VALUES (1, 'x', 'y')",
+      /entry 11 .* was changed/,
+    ],
     [
       'two entries were swapped',
-      'UPDATE chain SET "row" = 99 WHERE seq = 6; UPDATE chain SET "row" = 1 WHERE seq = 7; UPDATE chain SET "row" = 2 WHERE seq = 6',
+      'UPDATE chain SET "row" = 99 WHERE seq = 6; UPDATE chain SET "row" = 1 WHERE seq = ' +
+        '7; UPDATE chain SET "row" = 2 WHERE seq = 6',
       /was changed/,
     ],
   ])('is not believed when %s', async (_, statement, said) => {
@@ -105,7 +127,8 @@ describe('the history', () => {
     await recordEvent(ledger.db, event('later'));
     expect(await findChainFault(ledger.db, noted)).toBeNull();
     tamper(
-      "DELETE FROM chain; DELETE FROM events WHERE id = 1; DELETE FROM sqlite_sequence WHERE name = 'chain'",
+      'DELETE FROM chain; DELETE FROM events WHERE id = 1; DELETE FROM sqlite_sequence ' +
+        "WHERE name = 'chain'",
       'PRAGMA user_version = 7',
     );
     const forged = new Database(join(folder, 'fleet.db'));
@@ -127,7 +150,15 @@ describe('the history', () => {
     ])
       forged.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
     forged.exec('ALTER TABLE accounts DROP COLUMN display_name');
-    for (const name of ['forgotten_hosts', 'alerts', 'alert_messages', 'alert_silences', 'canaries', 'logins', 'alert_channels'])
+    for (const name of [
+      'forgotten_hosts',
+      'alerts',
+      'alert_messages',
+      'alert_silences',
+      'canaries',
+      'logins',
+      'alert_channels',
+    ])
       forged.exec(`DROP TABLE ${name}`);
     forged.close();
     await ledger.close();
@@ -138,10 +169,14 @@ describe('the history', () => {
 
   it('cannot be changed or taken out by chance, nor recorded by a program without the chain', async () => {
     await fill();
-    await expect(sql`UPDATE history SET reason = 'x'`.execute(ledger.db)).rejects.toThrow('never changed');
+    await expect(sql`UPDATE history SET reason = 'x'`.execute(ledger.db)).rejects.toThrow(
+      'never changed',
+    );
     await expect(sql`DELETE FROM events`.execute(ledger.db)).rejects.toThrow('never changed');
     const other = new Database(join(folder, 'fleet.db'));
-    expect(() => other.exec("INSERT INTO events (at, kind, text) VALUES (1, 'x', 'y')")).toThrow('no such function: fleet_chain');
+    expect(() => other.exec("INSERT INTO events (at, kind, text) VALUES (1, 'x', 'y')")).toThrow(
+      'no such function: fleet_chain',
+    );
     other.close();
     expect(await findChainFault(ledger.db)).toBeNull();
   });
@@ -156,7 +191,10 @@ describe('the history', () => {
     await old.close();
     const now = await openLedger(path);
     await recordEvent(now.db, event('new'));
-    expect([await findChainFault(now.db), (await readChainHead(now.db)).length]).toEqual([null, 61]);
+    expect([await findChainFault(now.db), (await readChainHead(now.db)).length]).toEqual([
+      null,
+      61,
+    ]);
     await now.close();
   });
 
@@ -168,13 +206,17 @@ describe('the history', () => {
     };
     const record = () =>
       ledger.db.transaction().execute(async (transaction) => {
-        for (let index = 0; index < 2_500; index += 1) await recordEvent(transaction, event(`event ${index}`));
+        for (let index = 0; index < 2_500; index += 1)
+          await recordEvent(transaction, event(`event ${index}`));
       });
     const chained = await timed(record);
     expect(await findChainFault(ledger.db)).toBeNull();
     await sql`DROP TRIGGER events_chained`.execute(ledger.db);
     const bare = await timed(record);
-    console.log(`2,500 events in one transaction: ${chained.toFixed(0)} ms with the chain, ${bare.toFixed(0)} ms without`);
+    console.log(
+      `2,500 events in one transaction: ${chained.toFixed(0)} ms with the chain, ` +
+        `${bare.toFixed(0)} ms without`,
+    );
     expect(chained).toBeLessThan(10 * bare + 500);
   });
 });

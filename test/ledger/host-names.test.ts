@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { findAccount, insertAccount, setPin, setPlacement } from '../../src/ledger/queries/accounts.ts';
+import {
+  findAccount,
+  insertAccount,
+  setPin,
+  setPlacement,
+} from '../../src/ledger/queries/accounts.ts';
 import {
   ensureHosts,
   forgetHostOnPurpose,
@@ -26,9 +31,11 @@ import { executeRename, planRename } from '../../src/workflows/hosts/rename-host
 import { executeForget, planForget } from '../../src/workflows/ownership/forget-host.ts';
 
 /** An operator whose inventory has these hosts; alice is on h1 at epoch 3 and pinned there. */
-async function fleetWith(
-  listed: readonly string[],
-): Promise<{ ledger: Ledger; context: FleetContext; row: (name: string) => Promise<HostRow | undefined> }> {
+async function fleetWith(listed: readonly string[]): Promise<{
+  ledger: Ledger;
+  context: FleetContext;
+  row: (name: string) => Promise<HostRow | undefined>;
+}> {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-names-'));
   const ledger = await openLedger(join(directory, 'fleet.db'));
   onTestFinished(async () => {
@@ -37,7 +44,12 @@ async function fleetWith(
   });
   const { db } = ledger;
   await ensureHosts(db, ['h1', 'h2']);
-  await recordBootstrapped(db, 'h1', 10, { release: 'r', holdAfterMs: 600_000, instanceId: 'i1', machineId: 'm1' });
+  await recordBootstrapped(db, 'h1', 10, {
+    release: 'r',
+    holdAfterMs: 600_000,
+    instanceId: 'i1',
+    machineId: 'm1',
+  });
   await recordContactIntent(db, 'h1', 20, 600_000);
   const account = {
     name: 'alice',
@@ -53,9 +65,17 @@ async function fleetWith(
   await setPlacement(db, { account: 'alice', host: 'h1', epoch: 3, move_id: 'm0', since: 5 });
   await setPin(db, 'alice', 'h1');
   await recordSample(db, 'h1', 30, '{}');
-  const inventory = { path: 'inventory.yaml', hosts: listed.map((name) => ({ name })), hold: { holdAfterMs: 600_000 } };
+  const inventory = {
+    path: 'inventory.yaml',
+    hosts: listed.map((name) => ({ name })),
+    hold: { holdAfterMs: 600_000 },
+  };
   const context = { ledger, inventory, now: () => 1_000 } as unknown as FleetContext;
-  return { ledger, context, row: async (name) => (await listHosts(db)).find((host) => host.name === name) };
+  return {
+    ledger,
+    context,
+    row: async (name) => (await listHosts(db)).find((host) => host.name === name),
+  };
 }
 
 async function openMove({ db }: Ledger, from: string | null, to: string) {
@@ -82,10 +102,18 @@ describe('fleet hosts rename', () => {
     await executeRename(context, await planRename(context, 'h1', 'garden'));
     expect(await row('h1')).toBeUndefined();
     expect(await row('garden')).toEqual({ ...before, name: 'garden', told_name: 'h1' });
-    expect(await findAccount(ledger.db, 'alice')).toMatchObject({ host: 'garden', epoch: 3, pinned_to: 'garden' });
+    expect(await findAccount(ledger.db, 'alice')).toMatchObject({
+      host: 'garden',
+      epoch: 3,
+      pinned_to: 'garden',
+    });
     expect((await latestSamples(ledger.db)).map(({ host }) => host)).toEqual(['garden']);
-    expect(await readEvents(ledger.db, 1)).toMatchObject([{ kind: 'host-renamed', host: 'garden', text: 'it was h1 until now' }]);
-    expect(rosterFor('garden', await readJournalFacts(ledger.db)).owned).toEqual([{ keyId: 'k1', epoch: 3, moveId: 'm0' }]);
+    expect(await readEvents(ledger.db, 1)).toMatchObject([
+      { kind: 'host-renamed', host: 'garden', text: 'it was h1 until now' },
+    ]);
+    expect(rosterFor('garden', await readJournalFacts(ledger.db)).owned).toEqual([
+      { keyId: 'k1', epoch: 3, moveId: 'm0' },
+    ]);
     await recordBootstrapped(ledger.db, 'garden', 2_000, { release: 'r', holdAfterMs: 1 });
     expect(await row('garden')).toMatchObject({ told_name: null, machine_id: 'm1' });
   });
@@ -93,10 +121,16 @@ describe('fleet hosts rename', () => {
   it('two renames in a row: the host still knows the first name; back again: nothing is left to tell', async () => {
     const { ledger, context, row } = await fleetWith(['b']);
     await executeRename(context, await planRename(context, 'h1', 'b'));
-    const then = { ...context, inventory: { ...context.inventory, hosts: [{ name: 'c' }] } } as unknown as FleetContext;
+    const then = {
+      ...context,
+      inventory: { ...context.inventory, hosts: [{ name: 'c' }] },
+    } as unknown as FleetContext;
     await executeRename(then, await planRename(then, 'b', 'c'));
     expect(await row('c')).toMatchObject({ told_name: 'h1' });
-    const back = { ...context, inventory: { ...context.inventory, hosts: [{ name: 'h1' }] } } as unknown as FleetContext;
+    const back = {
+      ...context,
+      inventory: { ...context.inventory, hosts: [{ name: 'h1' }] },
+    } as unknown as FleetContext;
     await executeRename(back, await planRename(back, 'c', 'h1'));
     expect(await row('h1')).toMatchObject({ told_name: null });
     expect((await findAccount(ledger.db, 'alice'))?.host).toBe('h1');
@@ -107,7 +141,9 @@ describe('fleet hosts rename', () => {
     await ensureHosts(ledger.db, ['garden']);
     await recordOff(ledger.db, 'h1', 'powered-off', 25);
     await recordContactIntent(ledger.db, 'garden', 700_000, 600_000);
-    await expect(planRename(context, 'h1', 'garden')).rejects.toMatchObject({ message: expect.stringContaining('has been in use') });
+    await expect(planRename(context, 'h1', 'garden')).rejects.toMatchObject({
+      message: expect.stringContaining('has been in use'),
+    });
     await recordSeen(ledger.db, 'garden', 700_001, { instanceId: 'i1' });
     await executeRename(context, await planRename(context, 'h1', 'garden'));
     expect(await row('garden')).toMatchObject({
@@ -122,15 +158,31 @@ describe('fleet hosts rename', () => {
 
   it('refuses names that do not fit, a name that is in use, and open moves; nothing is changed', async () => {
     const { ledger, context, row } = await fleetWith(['garden', 'h2']);
-    const refused = (before: string, after: string) => planRename(context, before, after).catch((error: unknown) => error);
+    const refused = (before: string, after: string) =>
+      planRename(context, before, after).catch((error: unknown) => error);
     expect(await refused('h1', 'h1')).toMatchObject({ code: 'usage' });
-    expect(await refused('h1', 'nobody')).toMatchObject({ code: 'usage', hint: expect.stringContaining('inventory.yaml') });
-    expect(await refused('h2', 'garden')).toMatchObject({ code: 'usage', message: 'the inventory still has h2' });
-    expect(await refused('h7', 'garden')).toMatchObject({ code: 'usage', message: 'the ledger knows no host h7' });
+    expect(await refused('h1', 'nobody')).toMatchObject({
+      code: 'usage',
+      hint: expect.stringContaining('inventory.yaml'),
+    });
+    expect(await refused('h2', 'garden')).toMatchObject({
+      code: 'usage',
+      message: 'the inventory still has h2',
+    });
+    expect(await refused('h7', 'garden')).toMatchObject({
+      code: 'usage',
+      message: 'the ledger knows no host h7',
+    });
     await recordContactIntent(ledger.db, 'h2', 30, 1);
-    expect(await refused('h1', 'h2')).toMatchObject({ code: 'usage', message: expect.stringContaining('has been in use') });
+    expect(await refused('h1', 'h2')).toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('has been in use'),
+    });
     await openMove(ledger, 'h1', 'h2');
-    expect(await refused('h1', 'garden')).toMatchObject({ code: 'claim-refused', problems: ['alice: h1 -> h2, planned'] });
+    expect(await refused('h1', 'garden')).toMatchObject({
+      code: 'claim-refused',
+      problems: ['alice: h1 -> h2, planned'],
+    });
     expect(await row('h1')).toMatchObject({ name: 'h1' });
   });
 });
@@ -140,16 +192,37 @@ describe('fleet hosts forget', () => {
     const { ledger, context } = await fleetWith(['h2']);
     const refused = (name: string) => planForget(context, name).catch((error: unknown) => error);
     expect(await refused('h7')).toMatchObject({ code: 'usage' });
-    expect(await refused('h1')).toMatchObject({ code: 'claim-refused', message: expect.stringContaining('alice') });
+    expect(await refused('h1')).toMatchObject({
+      code: 'claim-refused',
+      message: expect.stringContaining('alice'),
+    });
     const move = await openMove(ledger, 'h1', 'h2');
-    expect(await refused('h2')).toMatchObject({ code: 'claim-refused', hint: expect.stringContaining('fleet resume') });
+    expect(await refused('h2')).toMatchObject({
+      code: 'claim-refused',
+      hint: expect.stringContaining('fleet resume'),
+    });
     await advanceMove(ledger.db, move, 'aborted', 2);
     expect(await planForget(context, 'h2')).toBe('never used');
-    await setPlacement(ledger.db, { account: 'alice', host: 'h2', epoch: 4, move_id: 'm1', since: 6 });
+    await setPlacement(ledger.db, {
+      account: 'alice',
+      host: 'h2',
+      epoch: 4,
+      move_id: 'm1',
+      since: 6,
+    });
     // Not in the inventory, so it cannot be asked; it may still run what it was given.
-    expect(await refused('h1')).toMatchObject({ code: 'survey-incomplete', hint: expect.stringContaining('--destroyed') });
+    expect(await refused('h1')).toMatchObject({
+      code: 'survey-incomplete',
+      hint: expect.stringContaining('--destroyed'),
+    });
     expect(
-      await planForget({ ...context, inventory: { ...context.inventory, hosts: [{ name: 'h1' }] } } as unknown as FleetContext, 'h1'),
+      await planForget(
+        {
+          ...context,
+          inventory: { ...context.inventory, hosts: [{ name: 'h1' }] },
+        } as unknown as FleetContext,
+        'h1',
+      ),
     ).toBe('ask');
   });
 
@@ -177,7 +250,13 @@ describe('fleet hosts forget', () => {
 
   it('one that comes back under another name is renamed to it, and fenced the same', async () => {
     const { ledger, context, row } = await fleetWith(['again', 'h2']);
-    await setPlacement(ledger.db, { account: 'alice', host: 'h2', epoch: 4, move_id: 'm1', since: 6 });
+    await setPlacement(ledger.db, {
+      account: 'alice',
+      host: 'h2',
+      epoch: 4,
+      move_id: 'm1',
+      since: 6,
+    });
     await recordOff(ledger.db, 'h1', 'destroyed', 100);
     await recordDestroyed(ledger.db, 'h1', 100);
     await executeForget(context, 'h1', 'destroyed');
@@ -204,9 +283,9 @@ describe('fleet hosts forget', () => {
     const { ledger, row } = await fleetWith([]);
     const owner = await row('h1');
     if (owner === undefined) throw new Error('no host');
-    await expect(ledger.db.transaction().execute((transaction) => forgetHostOnPurpose(transaction, owner, 1))).rejects.toThrow(
-      /FOREIGN KEY/,
-    );
+    await expect(
+      ledger.db.transaction().execute((transaction) => forgetHostOnPurpose(transaction, owner, 1)),
+    ).rejects.toThrow(/FOREIGN KEY/);
     expect(await row('h1')).toBeDefined();
   });
 });

@@ -26,7 +26,15 @@ import {
   recordUnreachable,
   setCordon,
 } from '../../src/ledger/queries/hosts.ts';
-import { advanceMove, closeMove, findMove, insertMove, listOpenMoves, setMoveEpoch, turnMove } from '../../src/ledger/queries/moves.ts';
+import {
+  advanceMove,
+  closeMove,
+  findMove,
+  insertMove,
+  listOpenMoves,
+  setMoveEpoch,
+  turnMove,
+} from '../../src/ledger/queries/moves.ts';
 import {
   dailySamples,
   latestSamples,
@@ -85,7 +93,8 @@ const oldContent = [
   `insert into history (at, account, host, from_host, type, score, strategy, reason, move_id, decision_json)
     values (7, 'alice', 'h1', null, 'initial', 12.5, 'load', 'lowest', 'l', '{}')`,
   "insert into samples (host, taken_at, sample_json) values ('h1', 8, '{}')",
-  "insert into events (at, kind, host, account, text) values (9, 'host', 'h1', null, 'something happened')",
+  "insert into events (at, kind, host, account, text) values (9, 'host', 'h1', null, " +
+    "'something happened')",
   "insert into runs (serial, nonce, command, started_at) values (41, 'n', 'allocate', 5)",
 ];
 
@@ -121,9 +130,13 @@ describe('the file', () => {
       expect(await listAccounts(now.db)).toMatchObject([
         { name: 'alice', host: 'h1', epoch: 3, state: 'online', user_id: '77', pinned_to: null },
       ]);
-      expect(await listHosts(now.db)).toMatchObject([{ name: 'h1', cordoned: 1, health: 'healthy', latency_ms: null, off_at: null }]);
+      expect(await listHosts(now.db)).toMatchObject([
+        { name: 'h1', cordoned: 1, health: 'healthy', latency_ms: null, off_at: null },
+      ]);
       expect(await findMove(now.db, 'm')).toMatchObject({ phase: 'staged', problem: 'slow' });
-      expect(await readHistory(now.db, { limit: 5 })).toMatchObject([{ account: 'alice', reason: 'lowest' }]);
+      expect(await readHistory(now.db, { limit: 5 })).toMatchObject([
+        { account: 'alice', reason: 'lowest' },
+      ]);
       expect(await latestSamples(now.db)).toEqual([{ host: 'h1', taken_at: 8, sample_json: '{}' }]);
       expect(await readEvents(now.db, 5)).toMatchObject([{ text: 'something happened' }]);
       expect(await highestEpoch(now.db, 'k')).toBe(3);
@@ -154,13 +167,18 @@ describe('the file', () => {
     expect(await codeOf(openLedger(path, broken))).toBe('Error: power loss');
     const file = new Database(path, { readonly: true });
     expect(file.pragma('user_version', { simple: true })).toBe(1);
-    expect(file.prepare("select count(*) as n from sqlite_master where name = 'half'").get()).toEqual({ n: 0 });
+    expect(
+      file.prepare("select count(*) as n from sqlite_master where name = 'half'").get(),
+    ).toEqual({ n: 0 });
     file.close();
   });
 
   it('says what is wrong with a file that it cannot use', async () => {
     const garbage = scratch();
-    writeFileSync(garbage, 'this is not a database, it only looks like a file that has some length'.repeat(30));
+    writeFileSync(
+      garbage,
+      'this is not a database, it only looks like a file that has some length'.repeat(30),
+    );
     expect(await codeOf(openLedger(garbage))).toBe('ledger-corrupt');
 
     const newer = scratch();
@@ -179,7 +197,9 @@ describe('the file', () => {
   it('names a place where no file can be', async () => {
     const path = scratch();
     writeFileSync(path, '');
-    expect(await codeOf(openLedger(join(path, 'below-a-file', 'fleet.db')))).toBe('ledger-readonly');
+    expect(await codeOf(openLedger(join(path, 'below-a-file', 'fleet.db')))).toBe(
+      'ledger-readonly',
+    );
   });
 });
 
@@ -214,7 +234,9 @@ describe('accounts and epochs', () => {
       await insertAccount(db, account('alice'));
       expect(await setAccountState(db, 'alice', 'online', '', 2000)).toBe(true);
       expect(await setAccountState(db, 'alice', 'online', 'still', 3000)).toBe(false);
-      expect(await listAccounts(db)).toMatchObject([{ state: 'online', state_reason: 'still', state_since: 2000 }]);
+      expect(await listAccounts(db)).toMatchObject([
+        { state: 'online', state_reason: 'still', state_since: 2000 },
+      ]);
     }));
 });
 
@@ -225,7 +247,8 @@ describe('moves', () => {
       let row = await findMove(db, 'm1');
       if (row === undefined) throw new Error('no row');
       await expect(advanceMove(db, row, 'granted', 6)).rejects.toMatchObject({ code: 'bug' });
-      for (const phase of ['staged', 'staged', 'granted', 'done'] as const) row = await advanceMove(db, row, phase, 7);
+      for (const phase of ['staged', 'staged', 'granted', 'done'] as const)
+        row = await advanceMove(db, row, phase, 7);
       await expect(advanceMove(db, row, 'aborted', 8)).rejects.toMatchObject({ code: 'bug' });
       expect(await listOpenMoves(db)).toEqual([]);
     }));
@@ -236,12 +259,17 @@ describe('moves', () => {
       let read = await findMove(db, 'm1');
       if (read === undefined) throw new Error('no row');
       await expect(closeMove(db, read, null, 6)).rejects.toMatchObject({ code: 'bug' });
-      for (const phase of ['staged', 'granted'] as const) read = await advanceMove(db, read, phase, 6);
+      for (const phase of ['staged', 'granted'] as const)
+        read = await advanceMove(db, read, phase, 6);
       expect(await closeMove(db, read, 'first', 7)).toBe(true);
       // The same run again, another one that had read it before, and one that reads it now.
       expect(await closeMove(db, read, 'second', 8)).toBe(false);
       expect(await closeMove(db, { ...read, phase: 'done' }, 'third', 9)).toBe(false);
-      expect(await findMove(db, 'm1')).toMatchObject({ phase: 'done', problem: 'first', updated_at: 7 });
+      expect(await findMove(db, 'm1')).toMatchObject({
+        phase: 'done',
+        problem: 'first',
+        updated_at: 7,
+      });
     }));
 
   it('that another run has granted or ended get no other epoch and no other way', () =>
@@ -253,10 +281,19 @@ describe('moves', () => {
       const back = { host: 'h1', epoch: 9, decisionJson: '{}' };
       await expect(turnMove(db, read, back, 7)).rejects.toMatchObject({ code: 'plan-stale' });
       for (const phase of ['staged', 'granted'] as const)
-        await advanceMove(db, { ...read, phase: phase === 'staged' ? 'planned' : 'staged' }, phase, 7);
+        await advanceMove(
+          db,
+          { ...read, phase: phase === 'staged' ? 'planned' : 'staged' },
+          phase,
+          7,
+        );
       await expect(setMoveEpoch(db, read, 6, 8)).rejects.toMatchObject({ code: 'plan-stale' });
       await expect(turnMove(db, read, back, 8)).rejects.toMatchObject({ code: 'plan-stale' });
-      expect(await findMove(db, 'm1')).toMatchObject({ phase: 'granted', epoch: 5, to_host: read.to_host });
+      expect(await findMove(db, 'm1')).toMatchObject({
+        phase: 'granted',
+        epoch: 5,
+        to_host: read.to_host,
+      });
     }));
 
   it('lists the open ones, oldest first', () =>
@@ -283,7 +320,9 @@ describe('records', () => {
         decision_json: '{}',
       });
       for (const e of [entry(1, 'a'), entry(2, 'b'), entry(3, 'b')]) await recordHistory(db, e);
-      expect((await readHistory(db, { account: 'alice', limit: 10 })).map((row) => row.at)).toEqual([2, 1]);
+      expect((await readHistory(db, { account: 'alice', limit: 10 })).map((row) => row.at)).toEqual(
+        [2, 1],
+      );
       expect(await readHistory(db, { host: 'h2', limit: 10 })).toEqual([]);
     }));
 
@@ -325,7 +364,11 @@ describe('records', () => {
       await recordFailure(db, 'h1', 'no answer');
       await recordFailure(db, 'h1', 'no answer');
       await setCordon(db, 'h1', 'maintenance');
-      expect((await listHosts(db))[0]).toMatchObject({ failures: 2, cordoned: 1, cordon_reason: 'maintenance' });
+      expect((await listHosts(db))[0]).toMatchObject({
+        failures: 2,
+        cordoned: 1,
+        cordon_reason: 'maintenance',
+      });
       await recordSeen(db, 'h1', 4);
       expect((await listHosts(db))[0]).toMatchObject({ failures: 0, failure_reason: null });
     }));
@@ -337,12 +380,21 @@ describe('records', () => {
       await recordOff(db, 'h1', 'destroyed', 50);
       await recordDestroyed(db, 'h1', 60);
       await recordContactIntent(db, 'h1', 100, 1_000);
-      expect(await row()).toMatchObject({ contact_intent_at: 100, may_boot_until: 1_100, contacts: 1 });
+      expect(await row()).toMatchObject({
+        contact_intent_at: 100,
+        may_boot_until: 1_100,
+        contacts: 1,
+      });
       expect(await row()).toMatchObject({ off_at: null, off_kind: null, destroyed_at: null });
-      // A shorter hold, and then a clock that was set back: what an earlier contact allowed stays allowed.
+      // A shorter hold, and then a clock that was set back: what an earlier contact allowed stays
+      // allowed.
       await recordContactIntent(db, 'h1', 200, 10);
       await recordContactIntent(db, 'h1', 50, 10);
-      expect(await row()).toMatchObject({ contact_intent_at: 200, may_boot_until: 1_100, contacts: 3 });
+      expect(await row()).toMatchObject({
+        contact_intent_at: 200,
+        may_boot_until: 1_100,
+        contacts: 3,
+      });
     }));
 
   it('a host that has answered since it was said to be off is neither off, nor unreachable, nor destroyed', () =>
@@ -354,7 +406,11 @@ describe('records', () => {
       expect((await listHosts(db))[0]).toMatchObject({ unreachable_since: 10, off_at: 30 });
       await recordSeen(db, 'h1', 40);
       await recordDestroyed(db, 'h1', 50);
-      expect((await listHosts(db))[0]).toMatchObject({ unreachable_since: null, off_at: null, destroyed_at: null });
+      expect((await listHosts(db))[0]).toMatchObject({
+        unreachable_since: null,
+        off_at: null,
+        destroyed_at: null,
+      });
       await recordOff(db, 'h1', 'destroyed', 60);
       await recordDestroyed(db, 'h1', 70);
       expect((await listHosts(db))[0]).toMatchObject({ destroyed_at: 70 });

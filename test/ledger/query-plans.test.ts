@@ -1,4 +1,7 @@
-/** Every query of the ledger finds its rows by an index: each function runs once, and SQLite says how it carries out what was prepared meanwhile. */
+/**
+ * Every query of the ledger finds its rows by an index: each function runs once, and SQLite says
+ * how it carries out what was prepared meanwhile.
+ */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,13 +45,17 @@ const entry = {
   decision_json: '{}',
 } as const;
 
-/** One call of every function that exports a query, in an order that works. A function that is missing here fails the test. */
+/**
+ * One call of every function that exports a query, in an order that works. A function that is
+ * missing here fails the test.
+ */
 const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   ensureHosts: ({ db }) => hosts.ensureHosts(db, ['h', 'g', 'x']),
   listHosts: ({ db }) => hosts.listHosts(db),
   recordContactIntent: ({ db }) => hosts.recordContactIntent(db, 'h', 5, 1),
   recordSeen: ({ db }) => hosts.recordSeen(db, 'h', 5),
-  recordBootstrapped: ({ db }) => hosts.recordBootstrapped(db, 'h', 5, { release: 'r', holdAfterMs: 1 }),
+  recordBootstrapped: ({ db }) =>
+    hosts.recordBootstrapped(db, 'h', 5, { release: 'r', holdAfterMs: 1 }),
   recordFailure: ({ db }) => hosts.recordFailure(db, 'h', 'no'),
   recordUnreachable: ({ db }) => hosts.recordUnreachable(db, 'h', 5),
   setHealth: ({ db }) => hosts.setHealth(db, 'h', 'down'),
@@ -86,7 +93,8 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   setPaused: ({ db }) => accounts.setPaused(db, 'a', true),
   setScript: ({ db }) => accounts.setScript(db, 'a', 'faq'),
   setBehaviourHash: ({ db }) => accounts.setBehaviourHash(db, 'a', 'f'),
-  setPlacement: ({ db }) => accounts.setPlacement(db, { account: 'a', host: 'h', epoch: 1, move_id: 'm', since: 1 }),
+  setPlacement: ({ db }) =>
+    accounts.setPlacement(db, { account: 'a', host: 'h', epoch: 1, move_id: 'm', since: 1 }),
   deletePlacement: ({ db }) => accounts.deletePlacement(db, 'a'),
   hasBegunElsewhere: ({ db }) => accounts.hasBegunElsewhere(db, 'k', 'h', 1),
   raiseEpoch: ({ db }) => accounts.raiseEpoch(db, 'k', 2),
@@ -101,16 +109,24 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   closeMove: ({ db }) => moves.closeMove(db, { ...row, phase: 'granted' }, null, 2),
   epochGivenUp: ({ db }) => moves.epochGivenUp(db, 'k'),
   setMoveProblem: ({ db }) => moves.setMoveProblem(db, 'm', 'why', 2),
-  turnMove: ({ db }) => moves.turnMove(db, row, { host: 'h', epoch: 4, decisionJson: '{}' }, 2).catch(() => undefined),
+  turnMove: ({ db }) =>
+    moves.turnMove(db, row, { host: 'h', epoch: 4, decisionJson: '{}' }, 2).catch(() => undefined),
   correctMove: ({ db }) => moves.correctMove(db, 'm', 'released', null, 2),
   recordHistory: ({ db }) => records.recordHistory(db, entry),
   readHistory: async ({ db }) => {
-    for (const filter of [{}, { account: 'a' }, { host: 'h' }, { sinceMs: 1, untilMs: 2 }, { account: 'a', untilMs: 2 }]) {
+    for (const filter of [
+      {},
+      { account: 'a' },
+      { host: 'h' },
+      { sinceMs: 1, untilMs: 2 },
+      { account: 'a', untilMs: 2 },
+    ]) {
       await records.readHistory(db, { ...filter, limit: 5 });
     }
   },
   countAddressChanges: ({ db }) => records.countAddressChanges(db, 1),
-  recordEvent: ({ db }) => records.recordEvent(db, { at: 1, kind: 'host', host: 'h', account: null, text: '' }),
+  recordEvent: ({ db }) =>
+    records.recordEvent(db, { at: 1, kind: 'host', host: 'h', account: null, text: '' }),
   readEvents: ({ db }) => records.readEvents(db, 5),
   readStateEvents: ({ db }) => records.readStateEvents(db),
   readGrants: ({ db }) => records.readGrants(db),
@@ -156,18 +172,35 @@ const readsAll =
   /^(?:select .* from "(?:hosts|accounts|forgotten_hosts)"|select "at", "kind", "host", "account", "text" from "events" where \("kind" like|select "at", "account", "host" from "history"|update "accounts" set "pinned_to" = \? where "pinned_to"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?|update "(?:hosts|forgotten_hosts)" set "contact_intent_at" = "contact_intent_at" \+)/;
 
 it('every query that looks for rows has an index', async () => {
-  const exported = [accounts, inputs, hosts, machines, meta, moves, records, runs, staleness].flatMap((room) =>
+  const exported = [
+    accounts,
+    inputs,
+    hosts,
+    machines,
+    meta,
+    moves,
+    records,
+    runs,
+    staleness,
+  ].flatMap((room) =>
     Object.entries(room).flatMap(([name, value]) => (typeof value === 'function' ? [name] : [])),
   );
   // They make an error, a part of a query, and look at clocks.
   expect(Object.keys(calls).sort()).toEqual(
-    exported.filter((name) => !['staleError', 'changedMeanwhile', 'heardInstance', 'clockStepMs'].includes(name)).sort(),
+    exported
+      .filter(
+        (name) =>
+          !['staleError', 'changedMeanwhile', 'heardInstance', 'clockStepMs'].includes(name),
+      )
+      .sort(),
   );
 
   const ledger = await openLedger(join(mkdtempSync(join(tmpdir(), 'fleet-ledger-')), 'fleet.db'));
   const prepared = vi.spyOn(Database.prototype, 'prepare');
   for (const call of Object.values(calls)) await call(ledger);
-  const statements = [...new Set(prepared.mock.calls.map(([text]) => text))].filter((text) => /^(?:select|update|delete) /.test(text));
+  const statements = [...new Set(prepared.mock.calls.map(([text]) => text))].filter((text) =>
+    /^(?:select|update|delete) /.test(text),
+  );
   prepared.mockRestore();
   await ledger.close();
   expect(statements.length).toBeGreaterThan(40);
@@ -179,7 +212,9 @@ it('every query that looks for rows has an index', async () => {
       .all(new Array((text.match(/\?/g) ?? []).length).fill(null))
       .map(({ detail }) => detail);
     const scans = details.filter(
-      (detail) => /^SCAN (?!.*USING (?:COVERING )?INDEX)/.test(detail) && !/^SCAN (?:CONSTANT|days\b)/.test(detail),
+      (detail) =>
+        /^SCAN (?!.*USING (?:COVERING )?INDEX)/.test(detail) &&
+        !/^SCAN (?:CONSTANT|days\b)/.test(detail),
     );
     expect(readsAll.test(text) ? [] : scans, text).toEqual([]);
   }

@@ -11,7 +11,13 @@ const open = () => openLedger(join(mkdtempSync(join(tmpdir(), 'fleet-runs-')), '
 const holdLock = (ledger: Ledger, host: string, pid: number, expiresAt: number) =>
   ledger.db
     .insertInto('lock')
-    .values({ name: 'fleet', owner_host: host, owner_pid: pid, token: 'theirs', expires_at: expiresAt })
+    .values({
+      name: 'fleet',
+      owner_host: host,
+      owner_pid: pid,
+      token: 'theirs',
+      expires_at: expiresAt,
+    })
     .execute();
 
 /** A process id that was just in use and is gone. */
@@ -21,10 +27,17 @@ describe('runs', () => {
   it('of a copy from before a run that was begun on this machine are none: it may only look', async () => {
     const path = join(mkdtempSync(join(tmpdir(), 'fleet-runs-')), 'fleet.db');
     const kept: number[] = [];
-    const serialCopy = { read: () => kept.at(-1) ?? null, write: (_: string, serial: number) => void kept.push(serial) };
+    const serialCopy = {
+      read: () => kept.at(-1) ?? null,
+      write: (_: string, serial: number) => void kept.push(serial),
+    };
     const ledger = await openLedger(path, undefined, serialCopy);
     await beginRun(ledger, 'a', 1);
-    const old = await openLedger(join(mkdtempSync(join(tmpdir(), 'fleet-runs-')), 'fleet.db'), undefined, serialCopy);
+    const old = await openLedger(
+      join(mkdtempSync(join(tmpdir(), 'fleet-runs-')), 'fleet.db'),
+      undefined,
+      serialCopy,
+    );
     await expect(beginRun(old, 'b', 2)).rejects.toMatchObject({
       code: 'ledger-stale',
       message: expect.stringContaining('its run 1 was begun'),
@@ -38,7 +51,11 @@ describe('runs', () => {
   it('take strictly rising serials with nonces of their own, also over two openings of one file', async () => {
     const first = await open();
     const second = await openLedger(first.path);
-    const runs = [await beginRun(first, 'a', 1), await beginRun(second, 'b', 2), await beginRun(first, 'c', 3)];
+    const runs = [
+      await beginRun(first, 'a', 1),
+      await beginRun(second, 'b', 2),
+      await beginRun(first, 'c', 3),
+    ];
     expect(runs.map((run) => run.serial)).toEqual([1, 2, 3]);
     expect(new Set(runs.map((run) => run.nonce)).size).toBe(3);
     await first.close();
@@ -96,11 +113,17 @@ describe('the lock', () => {
         isOver = true;
       });
     const sweep = await takeLock(ledger, 5_000, beside);
-    await expect(takeLock(ledger, 0)).rejects.toMatchObject({ message: expect.stringContaining('fleet accounts login') });
-    await expect(takeLock(ledger, 0, beside)).rejects.toMatchObject({ message: expect.stringContaining('fleet sweep') });
+    await expect(takeLock(ledger, 0)).rejects.toMatchObject({
+      message: expect.stringContaining('fleet accounts login'),
+    });
+    await expect(takeLock(ledger, 0, beside)).rejects.toMatchObject({
+      message: expect.stringContaining('fleet sweep'),
+    });
     resolve('the code');
     // No talk any more, but the sweep is still at work.
-    await expect.poll(() => ledger.db.selectFrom('lock').select('name').where('name', '=', 'talk').execute()).toEqual([]);
+    await expect
+      .poll(() => ledger.db.selectFrom('lock').select('name').where('name', '=', 'talk').execute())
+      .toEqual([]);
     await new Promise((done) => setTimeout(done, 400));
     expect(isOver).toBe(false);
     await expect(takeLock(ledger, 0, beside)).rejects.toMatchObject({ code: 'lock-held' });
@@ -123,7 +146,9 @@ describe('the lock', () => {
         { name: 'beside', ...theirs, owner_pid: process.ppid },
       ])
       .execute();
-    await expect(takeLock(ledger, 0)).rejects.toMatchObject({ message: expect.stringContaining('fleet sweep') });
+    await expect(takeLock(ledger, 0)).rejects.toMatchObject({
+      message: expect.stringContaining('fleet sweep'),
+    });
     await ledger.db.deleteFrom('lock').where('name', '=', 'beside').execute();
     await (await takeLock(ledger, 0)).release();
     await ledger.close();

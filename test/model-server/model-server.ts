@@ -13,11 +13,20 @@ export type Act =
       readonly finish?: string;
       readonly tokens?: readonly [read: number, written: number] | null;
     }
-  | { readonly act: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly act: 'status';
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** Headers of a full answer, half of its bytes, then a reset. */
   | { readonly act: 'half' }
   /** This body, byte for byte. */
-  | { readonly act: 'body'; readonly body: string; readonly status?: number; readonly type?: string }
+  | {
+      readonly act: 'body';
+      readonly body: string;
+      readonly status?: number;
+      readonly type?: string;
+    }
   /** 200 with this body. */
   | { readonly act: 'garbage'; readonly body: string }
   /** A reset in place of an answer. */
@@ -33,7 +42,10 @@ export interface SeenRequest {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** A local OpenAI-compatible server whose behaviour is scripted: the first waiting act is done by the next request, later ones get `otherwise`. */
+/**
+ * A local OpenAI-compatible server whose behaviour is scripted: the first waiting act is done by
+ * the next request, later ones get `otherwise`.
+ */
 export interface ModelServer {
   /** For `baseUrl`. */
   readonly url: string;
@@ -95,13 +107,23 @@ class RunningServer implements ModelServer {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
     const path = request.url ?? '';
-    this.requests.push({ path, authorization: request.headers.authorization ?? '', peer: request.socket.remoteAddress ?? '', body });
-    if (path === '/v1/moderations' && this.#waiting.length === 0) return reply(response, this.#verdict(String(body.input)));
+    this.requests.push({
+      path,
+      authorization: request.headers.authorization ?? '',
+      peer: request.socket.remoteAddress ?? '',
+      body,
+    });
+    if (path === '/v1/moderations' && this.#waiting.length === 0)
+      return reply(response, this.#verdict(String(body.input)));
     await perform(this.#waiting.shift() ?? this.otherwise, body, response);
   }
 
   #verdict(text: string): object {
-    return { id: 'modr-1', model: 'm', results: [{ flagged: this.flagged.some((word) => text.includes(word)), categories: {} }] };
+    return {
+      id: 'modr-1',
+      model: 'm',
+      results: [{ flagged: this.flagged.some((word) => text.includes(word)), categories: {} }],
+    };
   }
 }
 
@@ -109,18 +131,29 @@ const reply = (response: ServerResponse, body: object): void => {
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 };
 
-const perform = async (act: Act, body: Readonly<Record<string, unknown>>, response: ServerResponse): Promise<void> => {
+const perform = async (
+  act: Act,
+  body: Readonly<Record<string, unknown>>,
+  response: ServerResponse,
+): Promise<void> => {
   switch (act.act) {
     case 'answer':
       await sleep(act.delayMs ?? 0);
       return reply(response, completion(act, body));
     case 'status':
       response.writeHead(act.status, { 'content-type': 'application/json', ...act.headers });
-      response.end(JSON.stringify({ error: { message: `key and prompt: ${JSON.stringify(body)}`, type: 'x' } }));
+      response.end(
+        JSON.stringify({
+          error: { message: `key and prompt: ${JSON.stringify(body)}`, type: 'x' },
+        }),
+      );
       return;
     case 'half': {
       const text = JSON.stringify(completion({ act: 'answer' }, body));
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length });
+      response.writeHead(200, {
+        'content-type': 'application/json',
+        'content-length': text.length,
+      });
       response.write(text.slice(0, text.length / 2));
       await sleep(20);
       response.socket?.resetAndDestroy();
@@ -130,7 +163,9 @@ const perform = async (act: Act, body: Readonly<Record<string, unknown>>, respon
       response.writeHead(200, { 'content-type': 'application/json' }).end(act.body);
       return;
     case 'body':
-      response.writeHead(act.status ?? 200, { 'content-type': act.type ?? 'application/json' }).end(act.body);
+      response
+        .writeHead(act.status ?? 200, { 'content-type': act.type ?? 'application/json' })
+        .end(act.body);
       return;
     case 'reset':
       response.socket?.resetAndDestroy();
@@ -140,9 +175,13 @@ const perform = async (act: Act, body: Readonly<Record<string, unknown>>, respon
   }
 };
 
-const completion = (act: Extract<Act, { act: 'answer' }>, body: Readonly<Record<string, unknown>>): object => {
+const completion = (
+  act: Extract<Act, { act: 'answer' }>,
+  body: Readonly<Record<string, unknown>>,
+): object => {
   const turns = body.messages as readonly { content: string }[];
-  // what stands before in the same message is the talk that led there; further lines of a message are indented
+  // what stands before in the same message is the talk that led there; further lines of a message
+  // are indented
   const text =
     act.text ??
     `You said: ${
@@ -151,10 +190,23 @@ const completion = (act: Extract<Act, { act: 'answer' }>, body: Readonly<Record<
         ?.content.split(/\n(?! {2})/)
         .at(-1) ?? ''
     }`;
-  const [read, written] = act.tokens ?? [turns.reduce((sum, { content }) => sum + content.length, 0), text.length];
+  const [read, written] = act.tokens ?? [
+    turns.reduce((sum, { content }) => sum + content.length, 0),
+    text.length,
+  ];
   return {
     ...{ id: 'chatcmpl-1', object: 'chat.completion', created: 0, model: body.model },
-    choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: act.finish ?? 'stop' }],
-    ...(act.tokens === null ? {} : { usage: { prompt_tokens: read, completion_tokens: written, total_tokens: read + written } }),
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content: text },
+        finish_reason: act.finish ?? 'stop',
+      },
+    ],
+    ...(act.tokens === null
+      ? {}
+      : {
+          usage: { prompt_tokens: read, completion_tokens: written, total_tokens: read + written },
+        }),
   };
 };

@@ -6,7 +6,10 @@ import type { Mutant } from './mutant.ts';
 import { rebootMutants } from './reboot-mutants.ts';
 import { workflowsMutants } from './workflows-mutants.ts';
 
-/** Besides those of `test/simulator/mutants.ts`, which change what the simulated product does at its borders. */
+/**
+ * Besides those of `test/simulator/mutants.ts`, which change what the simulated product does at its
+ * borders.
+ */
 export const mutants: readonly Mutant[] = [
   ...claimsMutants,
   ...contactMutants,

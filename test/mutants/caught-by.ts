@@ -20,16 +20,26 @@ const parseCatcher = (text: string): Catcher => {
 };
 
 export const formatCatcher = (catcher: Catcher): string =>
-  'seed' in catcher ? `seed ${catcher.seed}` : [catcher.row.file, ...catcher.row.titles].join(between);
+  'seed' in catcher
+    ? `seed ${catcher.seed}`
+    : [catcher.row.file, ...catcher.row.titles].join(between);
 
-/** By the name of the mutant. Asked first, so that a run over all mutants takes minutes instead of hours; kept by `npm run mutants -- --keep`. */
+/**
+ * By the name of the mutant. Asked first, so that a run over all mutants takes minutes instead of
+ * hours; kept by `npm run mutants -- --keep`.
+ */
 export const readCatchers = (): ReadonlyMap<string, Catcher> =>
   new Map(
-    Object.entries(JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>).map(([name, text]) => [name, parseCatcher(text)]),
+    Object.entries(JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>).map(
+      ([name, text]) => [name, parseCatcher(text)],
+    ),
   );
 
 /** In the order of `names`; what is not named there is left out. */
-export const keepCatchers = (names: readonly string[], catchers: ReadonlyMap<string, Catcher>): void => {
+export const keepCatchers = (
+  names: readonly string[],
+  catchers: ReadonlyMap<string, Catcher>,
+): void => {
   const kept = names.flatMap((name) => {
     const catcher = catchers.get(name);
     return catcher === undefined ? [] : [[name, formatCatcher(catcher)] as const];
@@ -37,7 +47,10 @@ export const keepCatchers = (names: readonly string[], catchers: ReadonlyMap<str
   writeFileSync(path, `${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`);
 };
 
-/** The catcher in what vitest or the schedules say about a failure; null: it is neither a seed nor a row. */
+/**
+ * The catcher in what vitest or the schedules say about a failure; null: it is neither a seed nor a
+ * row.
+ */
 export const catcherIn = (what: string): Catcher | null => {
   const seed = /^seed (\d+):/.exec(what)?.[1];
   if (seed !== undefined) return { seed: Number(seed) };

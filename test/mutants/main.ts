@@ -27,12 +27,19 @@ interface Noticed {
 const found: Noticed[] = [];
 const tell = (noticed: Noticed): void => {
   found.push(noticed);
-  console.log(`${(noticed.by ?? 'NOTHING').padEnd(9)} ${noticed.mutant.name.padEnd(40)} ${noticed.what.slice(0, 140)}`);
+  console.log(
+    `${(noticed.by ?? 'NOTHING').padEnd(9)} ${noticed.mutant.name.padEnd(40)} ` +
+      `${noticed.what.slice(0, 140)}`,
+  );
 };
-const untold = (all: readonly Mutant[]): readonly Mutant[] => all.filter((mutant) => found.every((each) => each.mutant !== mutant));
+const untold = (all: readonly Mutant[]): readonly Mutant[] =>
+  all.filter((mutant) => found.every((each) => each.mutant !== mutant));
 
 /** One half on each core. */
-const inHalves = async <T>(all: readonly T[], ask: (half: readonly T[]) => Promise<Map<string, string | null>>) => {
+const inHalves = async <T>(
+  all: readonly T[],
+  ask: (half: readonly T[]) => Promise<Map<string, string | null>>,
+) => {
   const halves = [0, 1].map((half) => all.filter((_, index) => index % 2 === half));
   return new Map((await Promise.all(halves.map(ask))).flatMap((each) => [...each]));
 };
@@ -44,8 +51,12 @@ async function askKnown(chosen: readonly Mutant[], asked: readonly Net[]): Promi
     const catcher = catchers.get(mutant.name);
     return catcher === undefined ? [] : [{ mutant, catcher }];
   });
-  const bySeeds = known.flatMap(({ mutant, catcher }) => ('seed' in catcher ? [{ mutant, known: [catcher.seed] }] : []));
-  const byRows = known.flatMap(({ mutant, catcher }) => ('row' in catcher ? [{ mutant, row: catcher.row }] : []));
+  const bySeeds = known.flatMap(({ mutant, catcher }) =>
+    'seed' in catcher ? [{ mutant, known: [catcher.seed] }] : [],
+  );
+  const byRows = known.flatMap(({ mutant, catcher }) =>
+    'row' in catcher ? [{ mutant, row: catcher.row }] : [],
+  );
   const [seeds, rows] = await Promise.all([
     askSeeds(asked.includes('seeds') ? bySeeds : [], 0),
     askRows(asked.includes('rows') ? byRows : []),
@@ -53,11 +64,21 @@ async function askKnown(chosen: readonly Mutant[], asked: readonly Net[]): Promi
   for (const { mutant, catcher } of known) {
     const by = 'seed' in catcher ? 'seeds' : 'rows';
     const said = (by === 'seeds' ? seeds : rows).get(mutant.name);
-    if (said) tell({ mutant, by, catcher, what: 'row' in catcher ? `${catcher.row.titles.join(' > ')}: ${said}` : said });
+    if (said)
+      tell({
+        mutant,
+        by,
+        catcher,
+        what: 'row' in catcher ? `${catcher.row.titles.join(' > ')}: ${said}` : said,
+      });
   }
 }
 
-async function askAll(left: readonly Mutant[], asked: readonly Net[], seeds: number): Promise<void> {
+async function askAll(
+  left: readonly Mutant[],
+  asked: readonly Net[],
+  seeds: number,
+): Promise<void> {
   if (asked.includes('seeds')) {
     const asks = left.map((mutant) => ({ mutant, known: [] }));
     const told = await inHalves(asks, (half) => askSeeds(half, seeds));
@@ -68,7 +89,8 @@ async function askAll(left: readonly Mutant[], asked: readonly Net[], seeds: num
   }
   const waiting = [...untold(left)];
   const work = async (): Promise<void> => {
-    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) tell(await askOthers(mutant, asked));
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift())
+      tell(await askOthers(mutant, asked));
   };
   await Promise.all([work(), work()]);
 }
@@ -85,9 +107,15 @@ async function askOthers(mutant: Mutant, asked: readonly Net[]): Promise<Noticed
 /** How many mutants each net caught, and how long all of it took. */
 function summary(asked: readonly Net[], startedMs: number): string {
   const count = (net: Net | null): number => found.filter(({ by }) => by === net).length;
-  const rows = [...asked.map((net) => [net, count(net)] as const), ['nothing', count(null)] as const];
+  const rows = [
+    ...asked.map((net) => [net, count(net)] as const),
+    ['nothing', count(null)] as const,
+  ];
   const minutes = ((performance.now() - startedMs) / 60_000).toFixed(1);
-  return [`\n${found.length} mutants in ${minutes} min, caught by`, ...rows.map(([net, times]) => `  ${net.padEnd(9)}${times}`)].join('\n');
+  return [
+    `\n${found.length} mutants in ${minutes} min, caught by`,
+    ...rows.map(([net, times]) => `  ${net.padEnd(9)}${times}`),
+  ].join('\n');
 }
 
 const main = async (): Promise<void> => {
@@ -104,11 +132,15 @@ const main = async (): Promise<void> => {
   });
   if (values.help) return console.log(help);
   const asked = nets.filter((net) => values.nets.split(',').includes(net));
-  const wanted = mutants.filter(({ name, file }) => values.only.split(',').some((words) => `${name} ${file}`.includes(words)));
-  const isHere = (mutant: Mutant): boolean => isCurrent(readFileSync(new URL(`../../${mutant.file}`, import.meta.url), 'utf8'), mutant);
+  const wanted = mutants.filter(({ name, file }) =>
+    values.only.split(',').some((words) => `${name} ${file}`.includes(words)),
+  );
+  const isHere = (mutant: Mutant): boolean =>
+    isCurrent(readFileSync(new URL(`../../${mutant.file}`, import.meta.url), 'utf8'), mutant);
   const chosen = wanted.filter(isHere);
   const stale = wanted.filter((mutant) => !chosen.includes(mutant));
-  for (const { name, file } of stale) console.error(`${name}: ${file} no longer has its text; bring the mutant up to date`);
+  for (const { name, file } of stale)
+    console.error(`${name}: ${file} no longer has its text; bring the mutant up to date`);
   if (!values.afresh) await askKnown(chosen, asked);
   await askAll(untold(chosen), asked, Number(values.seeds));
   if (values.keep) keep();

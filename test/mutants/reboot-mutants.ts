@@ -5,17 +5,31 @@ const announcement = 'hostside/hold/decide-announcement.ts';
 /** Announced reboots, the operator's clock, and hosts that only others remember. */
 export const rebootMutants: readonly Mutant[] = [
   {
-    ...{ name: 'announcement-serves-again', file: announcement, rule: 'the second boot after an announcement holds' },
+    ...{
+      name: 'announcement-serves-again',
+      file: announcement,
+      rule: 'the second boot after an announcement holds',
+    },
     from: "announcement.usedBy === null ? 'none' : 'spent'",
     to: "announcement.usedBy === null ? 'none' : 'none'",
   },
   {
-    ...{ name: 'announcement-for-any-boot', file: announcement, rule: 'an announcement serves one boot' },
-    from: "if (announcement.usedBy !== bootId) return announcement.usedBy === null ? 'none' : 'spent';",
+    ...{
+      name: 'announcement-for-any-boot',
+      file: announcement,
+      rule: 'an announcement serves one boot',
+    },
+    from:
+      "if (announcement.usedBy !== bootId) return announcement.usedBy === null ? 'none' : " +
+      "'spent';",
     to: '',
   },
   {
-    ...{ name: 'announcement-without-an-end', file: announcement, rule: 'an announcement serves no boot after its end' },
+    ...{
+      name: 'announcement-without-an-end',
+      file: announcement,
+      rule: 'an announcement serves no boot after its end',
+    },
     from: "return wallMs <= announcement.untilMs ? 'serves' : 'none';",
     to: "return 'serves';",
   },
@@ -25,7 +39,9 @@ export const rebootMutants: readonly Mutant[] = [
       file: 'src/ledger/queries/hosts.ts',
       rule: 'the safe moment lies behind the end of an announcement',
     },
-    from: "      may_boot_until: fn<number>('max', [fn.coalesce(ref('may_boot_until'), lit(0)), val(untilMs)]),\n",
+    from:
+      "      may_boot_until: fn<number>('max', [fn.coalesce(ref('may_boot_until'), lit(0)), " +
+      'val(untilMs)]),\n',
     to: '',
   },
   {
@@ -47,7 +63,11 @@ export const rebootMutants: readonly Mutant[] = [
     to: 'outcomes.length < 0',
   },
   {
-    ...{ name: 'clock-step-not-noticed', file: 'src/ledger/operator-clock.ts', rule: "a step of the operator's clock ends no wait early" },
+    ...{
+      name: 'clock-step-not-noticed',
+      file: 'src/ledger/operator-clock.ts',
+      rule: "a step of the operator's clock ends no wait early",
+    },
     from: 'return stepMs > toleranceMs ? stepMs : 0;',
     to: 'return 0;',
   },

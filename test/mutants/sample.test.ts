@@ -15,14 +15,18 @@ const seeds = 200;
 const rowsStep = 4;
 
 it('random schedules notice each of a sample of mutants', { timeout: 600_000 }, async () => {
-  const asked = mutants.filter(({ name }) => name in bySeeds).map((mutant) => ({ mutant, known: [bySeeds[mutant.name] ?? 0] }));
+  const asked = mutants
+    .filter(({ name }) => name in bySeeds)
+    .map((mutant) => ({ mutant, known: [bySeeds[mutant.name] ?? 0] }));
   expect(asked).toHaveLength(Object.keys(bySeeds).length);
   const noticed = await askSeeds(asked, seeds);
   console.log([...noticed].map(([name, what]) => `${name}: ${what}`).join('\n'));
   expect([...noticed].filter(([, what]) => what === null)).toEqual([]);
 });
 
-it('rows notice a sample of the mutants that they are known to notice', { timeout: 600_000 }, async () => {
+it('rows notice a sample of the mutants that they are known to notice', {
+  timeout: 600_000,
+}, async () => {
   const known = mutants.flatMap((mutant) => {
     const catcher = catchers.get(mutant.name);
     return catcher !== undefined && 'row' in catcher ? [{ mutant, row: catcher.row }] : [];
@@ -30,7 +34,8 @@ it('rows notice a sample of the mutants that they are known to notice', { timeou
   const asked = known.filter((_, index) => index % rowsStep === 0);
   const noticed = await askRows(asked);
   // A row that has another title by now is found among all of them.
-  for (const { mutant } of asked) if (noticed.get(mutant.name) === null) noticed.set(mutant.name, await askNet(mutant, 'rows'));
+  for (const { mutant } of asked)
+    if (noticed.get(mutant.name) === null) noticed.set(mutant.name, await askNet(mutant, 'rows'));
   console.log([...noticed].map(([name, what]) => `${name}: ${what}`).join('\n'));
   expect([...noticed].filter(([, what]) => what === null)).toEqual([]);
 });

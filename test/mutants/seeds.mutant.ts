@@ -3,8 +3,15 @@ import { it } from 'vitest';
 import '../simulator/borders.ts';
 import { runSchedule } from '../simulator/schedule.ts';
 
-/** Names of mutants, each with seeds that may notice; how many others each meets then; where to write what noticed which. */
-const { FLEET_MUTANTS = '[]', FLEET_MUTANT_SEEDS = '120', FLEET_MUTANT_REPORT = '/dev/stdout' } = process.env;
+/**
+ * Names of mutants, each with seeds that may notice; how many others each meets then; where to
+ * write what noticed which.
+ */
+const {
+  FLEET_MUTANTS = '[]',
+  FLEET_MUTANT_SEEDS = '120',
+  FLEET_MUTANT_REPORT = '/dev/stdout',
+} = process.env;
 const asked = JSON.parse(FLEET_MUTANTS) as readonly (readonly [string, readonly number[]])[];
 const others = Array.from({ length: Number(FLEET_MUTANT_SEEDS) }, (_, index) => index + 1);
 

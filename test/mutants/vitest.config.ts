@@ -5,24 +5,32 @@ import { mutants } from './all-mutants.ts';
 import { isCurrent, type Mutant, mutate } from './mutant.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const isThere = (mutant: Mutant): boolean => isCurrent(readFileSync(`${root}${mutant.file}`, 'utf8'), mutant);
+const isThere = (mutant: Mutant): boolean =>
+  isCurrent(readFileSync(`${root}${mutant.file}`, 'utf8'), mutant);
 /** One that has to be brought up to date leaves the others alone. */
 const byPath = Map.groupBy(mutants.filter(isThere), ({ file }) => `${root}${file}`);
 
 /** Names that a module gives to others at run time. */
 const exportsOf = (text: string): readonly string[] =>
-  [...text.matchAll(/^export (?:async )?(?:function\*?|const|class) (\w+)/gm)].map(([, name]) => name ?? '');
+  [...text.matchAll(/^export (?:async )?(?:function\*?|const|class) (\w+)/gm)].map(
+    ([, name]) => name ?? '',
+  );
 
 /**
- * A module that is every variant of itself: the one that `globalThis.fleetMutant` names, or the original. Starting the tests anew for each mutant
+ * A module that is every variant of itself: the one that `globalThis.fleetMutant` names, or the
+ * original. Starting the tests anew for each mutant
  * would take longer than all that they do.
  */
 function dispatcher(path: string, here: readonly Mutant[]): string {
-  const variants = here.map(({ name }, index) => `import * as v${index} from ${JSON.stringify(`${path}?mutant=${name}`)};`);
+  const variants = here.map(
+    ({ name }, index) => `import * as v${index} from ${JSON.stringify(`${path}?mutant=${name}`)};`,
+  );
   const named = here.map(({ name }, index) => `${JSON.stringify(name)}: v${index}`);
   const given = exportsOf(readFileSync(path, 'utf8')).map(
     (name) =>
-      `export const ${name} = typeof original.${name} === 'function' && !/^class/.test(String(original.${name})) ? (...args) => now().${name}(...args) : original.${name};`,
+      `export const ${name} = typeof original.${name} === 'function' && ` +
+      `!/^class/.test(String(original.${name})) ? (...args) => now().${name}(...args) : ` +
+      `original.${name};`,
   );
   return [
     `import * as original from ${JSON.stringify(`${path}?mutant=`)};`,
@@ -33,7 +41,10 @@ function dispatcher(path: string, here: readonly Mutant[]): string {
   ].join('\n');
 }
 
-/** Tests on the product with mutants in it. They are put in on the way from the file to the tests: nothing in the tree changes. */
+/**
+ * Tests on the product with mutants in it. They are put in on the way from the file to the tests:
+ * nothing in the tree changes.
+ */
 export default defineConfig({
   root,
   plugins: [
@@ -41,7 +52,8 @@ export default defineConfig({
       name: 'mutants',
       enforce: 'pre',
       // Its own names come back from the root on.
-      resolveId: (id) => (!id.includes('?mutant=') ? null : id.startsWith(root) ? id : `${root}${id.slice(1)}`),
+      resolveId: (id) =>
+        !id.includes('?mutant=') ? null : id.startsWith(root) ? id : `${root}${id.slice(1)}`,
       load: (id) => {
         const [path = '', query] = id.split('?');
         const here = byPath.get(path);

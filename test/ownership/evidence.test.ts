@@ -34,17 +34,37 @@ const account = (over: Partial<SurveyedAccount> = {}): SurveyedAccount => ({
   ...over,
 });
 
-const host = (name: string, accounts: SurveyedAccount[] = [], over: Partial<HostSurvey> = {}): HostEvidence => ({
+const host = (
+  name: string,
+  accounts: SurveyedAccount[] = [],
+  over: Partial<HostSurvey> = {},
+): HostEvidence => ({
   host: name,
-  survey: { instanceId: 'i', bootId: 'b1', release: 'r', bootVerdict: null, authority: null, accounts, freeBytes: 1, ...over },
+  survey: {
+    instanceId: 'i',
+    bootId: 'b1',
+    release: 'r',
+    bootVerdict: null,
+    authority: null,
+    accounts,
+    freeBytes: 1,
+    ...over,
+  },
 });
 
 const silent = (name: string): HostEvidence => ({ host: name, survey: null });
-const hold = { bootId: 'b2', bootVerdict: { format: 1, bootId: 'b2', verdict: 'hold', reasons: ['x'], decidedAt: '' } } as const;
+const hold = {
+  bootId: 'b2',
+  bootVerdict: { format: 1, bootId: 'b2', verdict: 'hold', reasons: ['x'], decidedAt: '' },
+} as const;
 
 const intent = { keyId: key, moveId: 'm1', epoch: 2, toHost: 'h1', ownedEpoch: null };
 const giveBack = { ...intent, epoch: 4, ownedEpoch: 3 };
-const started = account({ claim: claim({ moveId: 'other', epoch: 3 }), unit: 'active', processes: 1 });
+const started = account({
+  claim: claim({ moveId: 'other', epoch: 3 }),
+  unit: 'active',
+  processes: 1,
+});
 
 describe('evidence before a grant', () => {
   it.each<[string, HostEvidence[], unknown]>([
@@ -54,36 +74,96 @@ describe('evidence before a grant', () => {
       [host('h1', [account({ keyId: 'b'.repeat(32), processes: 3, unit: 'active' })])],
       { kind: 'clear' },
     ],
-    ['files alone are no claim', [host('h2', [account({ stagedEpochs: [1, 2] })])], { kind: 'clear' }],
-    ['a host that is switched off runs nothing', [host('h1'), { ...silent('h2'), isOff: true }], { kind: 'clear' }],
+    [
+      'files alone are no claim',
+      [host('h2', [account({ stagedEpochs: [1, 2] })])],
+      { kind: 'clear' },
+    ],
+    [
+      'a host that is switched off runs nothing',
+      [host('h1'), { ...silent('h2'), isOff: true }],
+      { kind: 'clear' },
+    ],
     [
       'a host that is said to be off, and answers, counts like any other',
       [host('h1'), { ...host('h2', [account({ claim: claim() })]), isOff: true }],
       { kind: 'owned', host: 'h2', what: 'it holds a claim (active, epoch 1)' },
     ],
-    ['a host that does not answer might be the owner', [host('h1'), silent('h2')], { kind: 'incomplete', hosts: ['h2'] }],
+    [
+      'a host that does not answer might be the owner',
+      [host('h1'), silent('h2')],
+      { kind: 'incomplete', hosts: ['h2'] },
+    ],
     [
       'the reply to this very grant was lost',
       [host('h1', [account({ claim: claim({ epoch: 2 }), unit: 'active', processes: 1 })])],
       { kind: 'granted' },
     ],
-    ['granted, and another host is silent now', [host('h1', [account({ claim: claim({ epoch: 2 }) })]), silent('h2')], { kind: 'granted' }],
-    ['another host owns it', [host('h2', [account({ claim: claim({ moveId: 'other' }) })])], { kind: 'owned', host: 'h2' }],
-    ['another host owns it by a move of the same id', [host('h2', [account({ claim: claim() })])], { kind: 'owned', host: 'h2' }],
-    ['the new host owns it by another move', [host('h1', [account({ claim: claim({ moveId: 'other' }) })])], { kind: 'owned', host: 'h1' }],
-    ['a release was not finished', [host('h2', [account({ claim: claim({ state: 'releasing' }) })])], { kind: 'owned', host: 'h2' }],
-    ['an owner counts more than a silent host', [silent('h0'), host('h2', [account({ claim: claim() })])], { kind: 'owned', host: 'h2' }],
-    ['a process without a claim', [host('h2', [account({ processes: 1 })])], { kind: 'owned', host: 'h2', isForAdopt: true }],
+    [
+      'granted, and another host is silent now',
+      [host('h1', [account({ claim: claim({ epoch: 2 }) })]), silent('h2')],
+      { kind: 'granted' },
+    ],
+    [
+      'another host owns it',
+      [host('h2', [account({ claim: claim({ moveId: 'other' }) })])],
+      { kind: 'owned', host: 'h2' },
+    ],
+    [
+      'another host owns it by a move of the same id',
+      [host('h2', [account({ claim: claim() })])],
+      { kind: 'owned', host: 'h2' },
+    ],
+    [
+      'the new host owns it by another move',
+      [host('h1', [account({ claim: claim({ moveId: 'other' }) })])],
+      { kind: 'owned', host: 'h1' },
+    ],
+    [
+      'a release was not finished',
+      [host('h2', [account({ claim: claim({ state: 'releasing' }) })])],
+      { kind: 'owned', host: 'h2' },
+    ],
+    [
+      'an owner counts more than a silent host',
+      [silent('h0'), host('h2', [account({ claim: claim() })])],
+      { kind: 'owned', host: 'h2' },
+    ],
+    [
+      'a process without a claim',
+      [host('h2', [account({ processes: 1 })])],
+      { kind: 'owned', host: 'h2', isForAdopt: true },
+    ],
     [
       'released, yet a process lives',
       [host('h2', [account({ claim: claim({ state: 'released' }), processes: 1 })])],
       { kind: 'owned', host: 'h2', isForAdopt: false },
     ],
-    ['a unit that is about to start', [host('h2', [account({ unit: 'activating' })])], { kind: 'owned', host: 'h2' }],
-    ['a torn claim is a possible owner', [host('h2', [account({ claimFault: 'torn' })])], { kind: 'owned', host: 'h2', isForAdopt: true }],
-    ['released at a lower epoch', [host('h2', [account({ claim: claim({ state: 'released', epoch: 1 }) })])], { kind: 'clear' }],
-    ['released at the same epoch', [host('h2', [account({ claim: claim({ state: 'released', epoch: 2 }) })])], { kind: 'raise', epoch: 3 }],
-    ['revoked at a higher epoch', [host('h1', [account({ claim: claim({ state: 'revoked', epoch: 9 }) })])], { kind: 'raise', epoch: 10 }],
+    [
+      'a unit that is about to start',
+      [host('h2', [account({ unit: 'activating' })])],
+      { kind: 'owned', host: 'h2' },
+    ],
+    [
+      'a torn claim is a possible owner',
+      [host('h2', [account({ claimFault: 'torn' })])],
+      { kind: 'owned', host: 'h2', isForAdopt: true },
+    ],
+    [
+      'released at a lower epoch',
+      [host('h2', [account({ claim: claim({ state: 'released', epoch: 1 }) })])],
+      { kind: 'clear' },
+    ],
+    [
+      'released at the same epoch',
+      [host('h2', [account({ claim: claim({ state: 'released', epoch: 2 }) })])],
+      { kind: 'raise', epoch: 3 },
+    ],
+    [
+      'revoked at a higher epoch',
+      [host('h1', [account({ claim: claim({ state: 'revoked', epoch: 9 }) })])],
+      { kind: 'raise', epoch: 10 },
+    ],
     [
       'a counter that jumped',
       [host('h2', [account({ claim: claim({ state: 'released', epoch: 5000 }) })])],
@@ -94,7 +174,11 @@ describe('evidence before a grant', () => {
       [host('h1', [account({ claim: claim({ moveId: 'old', epoch: 1 }) })], hold)],
       { kind: 'clear' },
     ],
-    ['held, at this epoch', [host('h1', [account({ claim: claim({ moveId: 'old', epoch: 2 }) })], hold)], { kind: 'raise', epoch: 3 }],
+    [
+      'held, at this epoch',
+      [host('h1', [account({ claim: claim({ moveId: 'old', epoch: 2 }) })], hold)],
+      { kind: 'raise', epoch: 3 },
+    ],
     [
       'granted by this very move, and held since a boot',
       [host('h1', [account({ claim: claim({ epoch: 2 }) })], hold)],
@@ -105,7 +189,11 @@ describe('evidence before a grant', () => {
       [host('h1', [account({ claim: claim({ epoch: 2 }) })], hold), silent('h2')],
       { kind: 'incomplete', hosts: ['h2'] },
     ],
-    ['held by another host', [host('h2', [account({ claim: claim({ moveId: 'old' }) })], hold)], { kind: 'owned', host: 'h2' }],
+    [
+      'held by another host',
+      [host('h2', [account({ claim: claim({ moveId: 'old' }) })], hold)],
+      { kind: 'owned', host: 'h2' },
+    ],
     [
       'its own host did not hold it',
       [host('h1', [account({ claim: claim({ moveId: 'old', bootId: 'b2' }) })], hold)],
@@ -124,17 +212,41 @@ describe('evidence before a grant', () => {
 describe('evidence before a host gives back what it held', () => {
   it.each<[string, HostEvidence[], unknown]>([
     ['it started by itself meanwhile', [host('h1', [started]), host('h2')], { kind: 'kept' }],
-    ['it owns it, without a boot that holds', [host('h1', [{ ...started, unit: 'failed', processes: 0 }])], { kind: 'kept' }],
-    ['another host is silent: nothing is granted anyway', [host('h1', [started]), silent('h2')], { kind: 'kept' }],
-    ['an older run may still act there', [{ ...host('h1', [started]), isUnfenced: true }], { kind: 'owned', host: 'h1' }],
-    ['another host owns it too', [host('h1', [started]), host('h2', [account({ claim: claim() })])], { kind: 'owned', host: 'h2' }],
+    [
+      'it owns it, without a boot that holds',
+      [host('h1', [{ ...started, unit: 'failed', processes: 0 }])],
+      { kind: 'kept' },
+    ],
+    [
+      'another host is silent: nothing is granted anyway',
+      [host('h1', [started]), silent('h2')],
+      { kind: 'kept' },
+    ],
+    [
+      'an older run may still act there',
+      [{ ...host('h1', [started]), isUnfenced: true }],
+      { kind: 'owned', host: 'h1' },
+    ],
+    [
+      'another host owns it too',
+      [host('h1', [started]), host('h2', [account({ claim: claim() })])],
+      { kind: 'owned', host: 'h2' },
+    ],
     [
       'its claim is none that the ledger knows',
       [host('h1', [{ ...started, claim: claim({ moveId: 'other', epoch: 2 }) }])],
       { kind: 'owned', host: 'h1' },
     ],
-    ['its claim is being released', [host('h1', [{ ...started, claim: claim({ epoch: 3, state: 'releasing' }) }])], { kind: 'owned' }],
-    ['this very give-back was granted', [host('h1', [account({ claim: claim({ epoch: 4 }), unit: 'active' })])], { kind: 'granted' }],
+    [
+      'its claim is being released',
+      [host('h1', [{ ...started, claim: claim({ epoch: 3, state: 'releasing' }) }])],
+      { kind: 'owned' },
+    ],
+    [
+      'this very give-back was granted',
+      [host('h1', [account({ claim: claim({ epoch: 4 }), unit: 'active' })])],
+      { kind: 'granted' },
+    ],
   ])('%s', (_, evidence, expected) => {
     expect(judgeEvidence(giveBack, evidence)).toMatchObject(expected as object);
   });
@@ -144,10 +256,30 @@ describe('files that nobody owns', () => {
   const keys = new Set([key]);
   it.each<[string, HostEvidence[], { host: string; epoch: number }[], number[]]>([
     ['left by a plan that went elsewhere', [host('h2', [account({ stagedEpochs: [1] })])], [], [1]],
-    ['of an open move to this host', [host('h1', [account({ stagedEpochs: [1] })])], [{ host: 'h1', epoch: 1 }], []],
-    ['of an open move to another host', [host('h2', [account({ stagedEpochs: [1] })])], [{ host: 'h1', epoch: 1 }], [1]],
-    ['in use by the claim', [host('h1', [account({ claim: claim({ epoch: 2 }), stagedEpochs: [1, 2] })])], [], [1]],
-    ['under a claim that cannot be read', [host('h1', [account({ claimFault: 'torn', stagedEpochs: [1] })])], [], []],
+    [
+      'of an open move to this host',
+      [host('h1', [account({ stagedEpochs: [1] })])],
+      [{ host: 'h1', epoch: 1 }],
+      [],
+    ],
+    [
+      'of an open move to another host',
+      [host('h2', [account({ stagedEpochs: [1] })])],
+      [{ host: 'h1', epoch: 1 }],
+      [1],
+    ],
+    [
+      'in use by the claim',
+      [host('h1', [account({ claim: claim({ epoch: 2 }), stagedEpochs: [1, 2] })])],
+      [],
+      [1],
+    ],
+    [
+      'under a claim that cannot be read',
+      [host('h1', [account({ claimFault: 'torn', stagedEpochs: [1] })])],
+      [],
+      [],
+    ],
     ['of a host that is silent', [silent('h1')], [], []],
   ])('%s', (_, evidence, expected, orphans) => {
     const open = expected.map(({ host: name, epoch }) => ({ host: name, keyId: key, epoch }));
@@ -163,7 +295,12 @@ describe('files that nobody owns', () => {
     ],
     [
       'it has left the fleet',
-      host('h1', [account({ claim: claim({ state: 'released', successor: 'detached', epoch: 1 }), stagedEpochs: [1] })]),
+      host('h1', [
+        account({
+          claim: claim({ state: 'released', successor: 'detached', epoch: 1 }),
+          stagedEpochs: [1],
+        }),
+      ]),
       null,
       [1],
     ],
@@ -179,7 +316,12 @@ describe('files that nobody owns', () => {
       { host: 'detached', epoch: 2 },
       [],
     ],
-    ['it has not arrived', host('h1', [account({ claim: claim({ state: 'released', epoch: 1 }), stagedEpochs: [1] })]), null, []],
+    [
+      'it has not arrived',
+      host('h1', [account({ claim: claim({ state: 'released', epoch: 1 }), stagedEpochs: [1] })]),
+      null,
+      [],
+    ],
     [
       'it came back',
       host('h1', [account({ claim: claim({ state: 'released', epoch: 1 }), stagedEpochs: [1] })]),
@@ -192,7 +334,12 @@ describe('files that nobody owns', () => {
       { host: 'h2', epoch: 2 },
       [],
     ],
-    ['the host still owns it', host('h1', [account({ claim: claim({ epoch: 1 }), stagedEpochs: [1] })]), { host: 'h2', epoch: 2 }, []],
+    [
+      'the host still owns it',
+      host('h1', [account({ claim: claim({ epoch: 1 }), stagedEpochs: [1] })]),
+      { host: 'h2', epoch: 2 },
+      [],
+    ],
   ])('of a former owner: %s', (_, evidence, owner, orphans) => {
     const settled = new Map(owner === null ? [] : [[key, owner]]);
     expect(orphanFiles([evidence], keys, [], settled).map(({ epoch }) => epoch)).toEqual(orphans);

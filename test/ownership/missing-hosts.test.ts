@@ -25,8 +25,18 @@ it.each([
     new Set(['h1', 'h2', 'h4']),
     new Set<string>(),
   ],
-  ['one of which the operator says that it runs nothing', [of('h1', ...all)], known, new Set(['h3'])],
-  ['one that the ledger has, although the inventory forgot it', [of('h1', ...all)], new Set(['h1', 'h2', 'h3']), new Set<string>()],
+  [
+    'one of which the operator says that it runs nothing',
+    [of('h1', ...all)],
+    known,
+    new Set(['h3']),
+  ],
+  [
+    'one that the ledger has, although the inventory forgot it',
+    [of('h1', ...all)],
+    new Set(['h1', 'h2', 'h3']),
+    new Set<string>(),
+  ],
   ['anything where nobody remembers', [of('h1'), of('h2')], known, new Set<string>()],
 ] as const)('does not name %s', (_, answered, names, without) => {
   expect(findMissing(answered, names, without)).toEqual([]);

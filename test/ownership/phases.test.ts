@@ -5,11 +5,26 @@ const phases: MovePhase[] = ['planned', 'staged', 'released', 'granted', 'done',
 
 describe('phases of a move', () => {
   it.each([
-    ['first', ['planned>staged', 'planned>aborted', 'staged>granted', 'staged>aborted', 'granted>done']],
-    ['change', ['planned>staged', 'planned>aborted', 'staged>released', 'staged>aborted', 'released>granted', 'granted>done']],
+    [
+      'first',
+      ['planned>staged', 'planned>aborted', 'staged>granted', 'staged>aborted', 'granted>done'],
+    ],
+    [
+      'change',
+      [
+        'planned>staged',
+        'planned>aborted',
+        'staged>released',
+        'staged>aborted',
+        'released>granted',
+        'granted>done',
+      ],
+    ],
     ['detach', ['planned>released', 'planned>aborted', 'staged>aborted', 'released>done']],
   ] as const)('%s', (route, expected) => {
-    const allowed = phases.flatMap((from) => phases.filter((to) => mayFollow(route, from, to)).map((to) => `${from}>${to}`));
+    const allowed = phases.flatMap((from) =>
+      phases.filter((to) => mayFollow(route, from, to)).map((to) => `${from}>${to}`),
+    );
     expect(allowed).toEqual(expected);
   });
 

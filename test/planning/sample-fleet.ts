@@ -41,7 +41,11 @@ export function host(name: string, changes: Partial<HostView> = {}): HostView {
 }
 
 /** An account of 0.1 core and 100 MiB. On `host` above it weighs 1.5 + 1.46 + 6 points. */
-export function account(name: string, on: string | null = null, changes: Partial<AccountView> = {}): AccountView {
+export function account(
+  name: string,
+  on: string | null = null,
+  changes: Partial<AccountView> = {},
+): AccountView {
   return {
     name: accountName(name),
     host: on === null ? null : hostName(on),
@@ -64,12 +68,29 @@ export function fleetOf(hosts: readonly HostView[], accounts: readonly AccountVi
   return { nowMs, hosts, accounts };
 }
 
-export function place(name: string, latitude: number, longitude: number, country: string | null = null): Location {
+export function place(
+  name: string,
+  latitude: number,
+  longitude: number,
+  country: string | null = null,
+): Location {
   return { name, latitude, longitude, country };
 }
 
-const cities = [place('ams', 52.37, 4.9, 'NL'), place('nyc', 40.71, -74.01, 'US'), place('sin', 1.35, 103.82, 'SG'), null];
-const strategies: readonly (Strategy | null)[] = [null, 'load', 'even', 'location', 'affinity', 'isolation'];
+const cities = [
+  place('ams', 52.37, 4.9, 'NL'),
+  place('nyc', 40.71, -74.01, 'US'),
+  place('sin', 1.35, 103.82, 'SG'),
+  null,
+];
+const strategies: readonly (Strategy | null)[] = [
+  null,
+  'load',
+  'even',
+  'location',
+  'affinity',
+  'isolation',
+];
 
 const hostArbitrary = (index: number): fc.Arbitrary<HostView> =>
   fc
@@ -85,7 +106,9 @@ const hostArbitrary = (index: number): fc.Arbitrary<HostView> =>
       zone: fc.constantFrom('z1', 'z2', null),
       location: fc.constantFrom(...cities),
     })
-    .map(({ memoryMebibytes, ...rest }) => host(`h${index}`, { ...rest, memoryBytes: memoryMebibytes * mebibyte }));
+    .map(({ memoryMebibytes, ...rest }) =>
+      host(`h${index}`, { ...rest, memoryBytes: memoryMebibytes * mebibyte }),
+    );
 
 const accountArbitrary = (index: number, hosts: number): fc.Arbitrary<AccountView> =>
   fc
@@ -112,7 +135,9 @@ const accountArbitrary = (index: number, hosts: number): fc.Arbitrary<AccountVie
       }),
     );
 
-/** Any fleet of 1 to `maxHosts` hosts, also one that starts over its limits or breaks its own rules. */
+/**
+ * Any fleet of 1 to `maxHosts` hosts, also one that starts over its limits or breaks its own rules.
+ */
 export const fleetArbitrary = (maxHosts = 6, maxAccounts = 24): fc.Arbitrary<FleetView> =>
   fc.integer({ min: 1, max: maxHosts }).chain((hostCount) =>
     fc
@@ -120,7 +145,11 @@ export const fleetArbitrary = (maxHosts = 6, maxAccounts = 24): fc.Arbitrary<Fle
         fc.tuple(...Array.from({ length: hostCount }, (_, index) => hostArbitrary(index))),
         fc
           .integer({ min: 0, max: maxAccounts })
-          .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => accountArbitrary(index, hostCount)))),
+          .chain((count) =>
+            fc.tuple(
+              ...Array.from({ length: count }, (_, index) => accountArbitrary(index, hostCount)),
+            ),
+          ),
       )
       .map(([hosts, accounts]) => fleetOf(hosts, accounts)),
   );

@@ -7,7 +7,9 @@ import { parse } from 'yaml';
 
 const root = join(import.meta.dirname, '..', '..');
 const dashboardText = readFileSync(join(root, 'templates/prometheus/dashboard.json'), 'utf8');
-const dashboard = JSON.parse(dashboardText) as { readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[] };
+const dashboard = JSON.parse(dashboardText) as {
+  readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];
+};
 const rules = parse(readFileSync(join(root, 'templates/prometheus/alerts.yaml'), 'utf8')) as {
   readonly groups: readonly { readonly rules: readonly { readonly expr: string }[] }[];
 };
@@ -15,7 +17,9 @@ const rules = parse(readFileSync(join(root, 'templates/prometheus/alerts.yaml'),
 /** Places where a query cannot be read. */
 function mistakesIn(query: string): string[] {
   const found: string[] = [];
-  parser.parse(query).iterate({ enter: ({ type, from, to }) => void (type.isError && found.push(`${from}-${to}`)) });
+  parser
+    .parse(query)
+    .iterate({ enter: ({ type, from, to }) => void (type.isError && found.push(`${from}-${to}`)) });
   return found;
 }
 
@@ -25,12 +29,16 @@ it('every query of the dashboard and of the rules can be read', () => {
     ...rules.groups.flatMap((group) => group.rules.map(({ expr }) => expr)),
   ];
   expect(queries.length).toBeGreaterThan(40);
-  for (const query of queries) expect({ query, mistakes: mistakesIn(query) }).toEqual({ query, mistakes: [] });
+  for (const query of queries)
+    expect({ query, mistakes: mistakesIn(query) }).toEqual({ query, mistakes: [] });
   expect(mistakesIn('sum by (host (up)')).not.toEqual([]);
 });
 
 /** What the compiler says about a dashboard, by Grafana's own types. */
-function typed(text: string, name: string): { readonly status: number | null; readonly said: string } {
+function typed(
+  text: string,
+  name: string,
+): { readonly status: number | null; readonly said: string } {
   const path = join(root, 'node_modules', `.dashboard-${name}.ts`);
   writeFileSync(
     path,
@@ -54,12 +62,18 @@ export const dashboard: Widen<Dashboard> = ${text};
     '--types',
     '',
   ];
-  const { status, stdout } = spawnSync(join(root, 'node_modules', '.bin', 'tsc'), ['--ignoreConfig', ...flags, path], { encoding: 'utf8' });
+  const { status, stdout } = spawnSync(
+    join(root, 'node_modules', '.bin', 'tsc'),
+    ['--ignoreConfig', ...flags, path],
+    { encoding: 'utf8' },
+  );
   return { status, said: stdout };
 }
 
 it('the dashboard is one by Grafana’s own types', () => {
   expect(typed(dashboardText, 'shipped')).toEqual({ status: 0, said: '' });
   const wrong = dashboardText.replace('"templating"', '"definition": "x", "templating"');
-  expect(typed(wrong, 'wrong')).toMatchObject({ said: expect.stringContaining(`'"definition"' does not exist`) });
+  expect(typed(wrong, 'wrong')).toMatchObject({
+    said: expect.stringContaining(`'"definition"' does not exist`),
+  });
 });

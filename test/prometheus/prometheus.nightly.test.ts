@@ -26,7 +26,8 @@ async function eventually<T>(ask: () => Promise<T>, isWanted: (answer: T) => boo
   for (;;) {
     const answer = await ask().catch(() => null);
     if (answer !== null && isWanted(answer)) return answer;
-    if (performance.now() > endMs) throw new Error(`not within 90 s: ${JSON.stringify(answer)?.slice(0, 500)}`);
+    if (performance.now() > endMs)
+      throw new Error(`not within 90 s: ${JSON.stringify(answer)?.slice(0, 500)}`);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
@@ -42,7 +43,9 @@ async function program(name: string, args: readonly string[]): Promise<ChildProc
   });
   onTestFinished(async () => {
     child.kill('SIGTERM');
-    await new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(null)));
+    await new Promise((resolve) =>
+      child.exitCode === null ? child.once('exit', resolve) : resolve(null),
+    );
   });
   return child;
 }
@@ -84,7 +87,13 @@ function sample(scrape: number, isWell: boolean): HostSample {
       lost_connections: scrape,
       frozen: isWell ? 0 : 1,
     },
-    ...{ groups_closed: 0, model_calls: scrape * 2, model_failures: scrape, model_tokens: scrape * 90, model_money: scrape / 100 },
+    ...{
+      groups_closed: 0,
+      model_calls: scrape * 2,
+      model_failures: scrape,
+      model_tokens: scrape * 90,
+      model_money: scrape / 100,
+    },
     ...{
       reply_ms_100: scrape,
       reply_ms_2000: scrape,
@@ -105,7 +114,14 @@ function sample(scrape: number, isWell: boolean): HostSample {
     counters,
   } as const;
   const account: AccountSample = {
-    ...{ keyId: 'a'.repeat(32), account: 'anna', claim: { state: 'active', epoch: 1 }, memoryBytes: 40e6, statusFault: null, status },
+    ...{
+      keyId: 'a'.repeat(32),
+      account: 'anna',
+      claim: { state: 'active', epoch: 1 },
+      memoryBytes: 40e6,
+      statusFault: null,
+      status,
+    },
     unit: { activeState: 'active', subState: 'running', restarts: 0, exitStatus: null },
     cpuCores: { m1: 0.02, m5: null, m15: null },
   };
@@ -117,10 +133,22 @@ function sample(scrape: number, isWell: boolean): HostSample {
       bootVerdict: null,
       accounts: [account],
     },
-    host: { name: 'h1', instanceId: 'i', bootId: 'b', uptimeSeconds: 1, os: 'Debian', kernel: '6', arch: 'x64' },
+    host: {
+      name: 'h1',
+      instanceId: 'i',
+      bootId: 'b',
+      uptimeSeconds: 1,
+      os: 'Debian',
+      kernel: '6',
+      arch: 'x64',
+    },
     cpu: { cores: 2, busyRatio: { now: 0.5, m1: 0.25, m5: null, m15: null } },
     memory: { totalBytes: 4e9, availableBytes: 3e9, swapTotalBytes: 0, swapFreeBytes: 0 },
-    ...{ disk: { totalBytes: 1e10, freeBytes: 5e9 }, loadAverage: [0.1, 0.2, 0.3], pressure: { cpu: 0.1, memory: 0, io: 0 } },
+    ...{
+      disk: { totalBytes: 1e10, freeBytes: 5e9 },
+      loadAverage: [0.1, 0.2, 0.3],
+      pressure: { cpu: 0.1, memory: 0, io: 0 },
+    },
     clock: { synchronized: true, offsetMs: 1.5 },
   };
 }
@@ -130,7 +158,10 @@ interface QueryAnswer {
 }
 interface Hooked {
   readonly status: string;
-  readonly alerts: readonly { readonly status: string; readonly labels: Readonly<Record<string, string>> }[];
+  readonly alerts: readonly {
+    readonly status: string;
+    readonly labels: Readonly<Record<string, string>>;
+  }[];
 }
 
 beforeAll(async () => {
@@ -146,8 +177,11 @@ beforeAll(async () => {
 
 describe('a real Prometheus with the shipped files', () => {
   it('takes the rules, and each fires for what is wrong and for nothing else', () => {
-    const promtool = (...args: readonly string[]): string => execFileSync('promtool', args, { cwd: root, encoding: 'utf8' });
-    expect(promtool('check', 'rules', 'templates/prometheus/alerts.yaml')).toMatch(/SUCCESS: \d+ rules found/);
+    const promtool = (...args: readonly string[]): string =>
+      execFileSync('promtool', args, { cwd: root, encoding: 'utf8' });
+    expect(promtool('check', 'rules', 'templates/prometheus/alerts.yaml')).toMatch(
+      /SUCCESS: \d+ rules found/,
+    );
     expect(promtool('test', 'rules', 'test/prometheus/rules.test.yaml')).toMatch(/SUCCESS/);
   });
 
@@ -158,7 +192,8 @@ describe('a real Prometheus with the shipped files', () => {
     const target = await listening((response) => {
       scrapes += 1;
       const own =
-        '# TYPE fleet_host_up gauge\nfleet_host_up{host="h1"} 1\n# TYPE fleet_host_reboot_announced gauge\nfleet_host_reboot_announced{host="h1"} 0\n';
+        '# TYPE fleet_host_up gauge\nfleet_host_up{host="h1"} 1\n# TYPE ' +
+        'fleet_host_reboot_announced gauge\nfleet_host_reboot_announced{host="h1"} 0\n';
       response.setHeader('content-type', 'text/plain; version=0.0.4');
       response.end(`${own}${formatMetrics('h1', sample(scrapes, isWell))}`);
     });
@@ -173,7 +208,10 @@ alerting: { alertmanagers: [{ static_configs: [{ targets: ["${manager.slice(7)}"
 `;
     await writeFile(join(directory, 'prometheus.yml'), config);
     await program('prometheus', [
-      ...[`--config.file=${join(directory, 'prometheus.yml')}`, `--storage.tsdb.path=${join(directory, 'data')}`],
+      ...[
+        `--config.file=${join(directory, 'prometheus.yml')}`,
+        `--storage.tsdb.path=${join(directory, 'data')}`,
+      ],
       ...[`--web.listen-address=127.0.0.1:${port}`, '--log.level=error'],
     ]);
     await eventually(
@@ -184,18 +222,25 @@ alerting: { alertmanagers: [{ static_configs: [{ targets: ["${manager.slice(7)}"
       readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];
     };
     const query = async (expr: string): Promise<QueryAnswer> =>
-      (await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expr)}`)).json() as Promise<QueryAnswer>;
+      (
+        await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expr)}`)
+      ).json() as Promise<QueryAnswer>;
     for (const { expr } of panels.flatMap(({ targets }) => targets)) {
       const asked = expr.replaceAll('$host', '.*').replaceAll('$account', '.*');
       const { data } = await eventually(
         () => query(asked),
         (answer) => answer.data.result.length > 0,
       );
-      expect({ asked, isNumber: data.result.every(({ value }) => Number.isFinite(Number(value[1]))) }).toEqual({ asked, isNumber: true });
+      expect({
+        asked,
+        isNumber: data.result.every(({ value }) => Number.isFinite(Number(value[1]))),
+      }).toEqual({ asked, isNumber: true });
     }
     const told = (status: string): boolean =>
       hook.heard.some(({ body }) =>
-        (JSON.parse(body) as Hooked).alerts.some((alert) => alert.status === status && alert.labels.alertname === 'FleetAccountFrozen'),
+        (JSON.parse(body) as Hooked).alerts.some(
+          (alert) => alert.status === status && alert.labels.alertname === 'FleetAccountFrozen',
+        ),
       );
     await eventually(
       async () => told('firing'),
@@ -211,11 +256,15 @@ alerting: { alertmanagers: [{ static_configs: [{ targets: ["${manager.slice(7)}"
   it('an Alertmanager is told by fleet itself what fires and what is over', async () => {
     const hook = await listening();
     const manager = await startAlertmanager(hook.url);
-    const { context, policy, clock } = await alertWorld(` channels:\n  am: { kind: alertmanager, url: "${manager}" }`);
+    const { context, policy, clock } = await alertWorld(
+      ` channels:\n  am: { kind: alertmanager, url: "${manager}" }`,
+    );
     clock.nowMs = Date.now();
     const told = async (): Promise<string[]> =>
       hook.heard.flatMap(({ body }) =>
-        (JSON.parse(body) as Hooked).alerts.map(({ status, labels }) => `${status} ${labels.alertname} ${labels.host}`),
+        (JSON.parse(body) as Hooked).alerts.map(
+          ({ status, labels }) => `${status} ${labels.alertname} ${labels.host}`,
+        ),
       );
     for (const isDown of [true, false, false]) {
       const facts = [swept('h1', isDown), swept('h2', false), swept('h3', false)];
@@ -223,9 +272,15 @@ alerting: { alertmanagers: [{ static_configs: [{ targets: ["${manager.slice(7)}"
       if (isDown) await eventually(told, (list) => list.includes('firing host-down h1'));
       clock.nowMs += 1000;
     }
-    // As sweeps do: an end that lies in the future by the Alertmanager's clock is believed when it has come.
+    // As sweeps do: an end that lies in the future by the Alertmanager's clock is believed when it
+    // has come.
     const sweepOn = async (): Promise<string[]> => {
-      await tellFleet(context, policy, [swept('h1', false), swept('h2', false), swept('h3', false)], []);
+      await tellFleet(
+        context,
+        policy,
+        [swept('h1', false), swept('h2', false), swept('h3', false)],
+        [],
+      );
       return told();
     };
     await eventually(sweepOn, (list) => list.includes('resolved host-down h1'));

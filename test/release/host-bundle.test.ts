@@ -14,7 +14,8 @@ function builtPackage(): string {
   const root = mkdtempSync(join(tmpdir(), 'fleet-package-'));
   cpSync(join(packageRoot(), 'templates'), join(root, 'templates'), { recursive: true });
   mkdirSync(join(root, 'dist', 'host'), { recursive: true });
-  for (const name of programs) writeFileSync(join(root, 'dist', 'host', `${name}.cjs`), `console.log('${name}');\n`);
+  for (const name of programs)
+    writeFileSync(join(root, 'dist', 'host', `${name}.cjs`), `console.log('${name}');\n`);
   return root;
 }
 
@@ -58,7 +59,11 @@ describe('the release', () => {
     const { id } = (await loadHostBundle(root)).release;
     expect((await loadHostBundle(builtPackage())).release.id).toBe(id);
     expect(id).toMatch(/^[0-9a-f]{16}$/);
-    for (const path of ['dist/host/worker.cjs', 'templates/bin/fleet-run', 'templates/units/fleet-hold.service']) {
+    for (const path of [
+      'dist/host/worker.cjs',
+      'templates/bin/fleet-run',
+      'templates/units/fleet-hold.service',
+    ]) {
       const changed = builtPackage();
       writeFileSync(join(changed, path), 'x');
       expect((await loadHostBundle(changed)).release.id).not.toBe(id);
@@ -71,5 +76,6 @@ it('programs are ASCII: one letter of another alphabet, and V8 keeps the whole t
   await buildHostFiles(packageRoot(), directory);
   const names = readdirSync(directory).filter((name) => name.endsWith('.cjs'));
   expect(names).toEqual(expect.arrayContaining(['worker.cjs', 'model-client.cjs']));
-  for (const name of names) expect(readFileSync(join(directory, name), 'latin1'), name).not.toMatch(/[^\0-\x7f]/);
+  for (const name of names)
+    expect(readFileSync(join(directory, name), 'latin1'), name).not.toMatch(/[^\0-\x7f]/);
 });

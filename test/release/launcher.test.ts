@@ -1,5 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -13,15 +20,26 @@ function script(path: string, text: string): void {
   chmodSync(path, 0o755);
 }
 
-/** A Node.js that says who it is and what it was asked to run, with the flags for which the build makes V8's cache. */
+/**
+ * A Node.js that says who it is and what it was asked to run, with the flags for which the build
+ * makes V8's cache.
+ */
 const node = (path: string, version: string): void =>
   script(
     path,
-    `[ "$1" = --version ] && { echo ${version}; exit; }\n[ "$1" = "${nodeFlags.join(' ')}" ] && shift\necho "${version} $(basename "$1") $2"`,
+    `[ "$1" = --version ] && { echo ${version}; exit; }\n[ "$1" = "${nodeFlags.join(' ')}" ` +
+      `] && shift\necho "${version} $(basename "$1") $2"`,
   );
 
-/** fleet installed below TOP/lib/node_modules, reached by relative links as npm makes them; `path` has the node of PATH. */
-function installed(): { top: string; root: string; run: (version?: string) => { stdout: string; stderr: string; status: number | null } } {
+/**
+ * fleet installed below TOP/lib/node_modules, reached by relative links as npm makes them; `path`
+ * has the node of PATH.
+ */
+function installed(): {
+  top: string;
+  root: string;
+  run: (version?: string) => { stdout: string; stderr: string; status: number | null };
+} {
   const top = mkdtempSync(join(tmpdir(), 'fleet-launcher-'));
   const root = join(top, 'lib', 'node_modules', 'fleet');
   mkdirSync(join(root, 'bin'), { recursive: true });
@@ -37,7 +55,10 @@ function installed(): { top: string; root: string; run: (version?: string) => { 
     root,
     run: (version) => {
       if (version !== undefined) node(join(top, 'path', 'node'), version);
-      return spawnSync(join(top, 'second'), ['status'], { encoding: 'utf8', env: { PATH: `${join(top, 'path')}:/usr/bin:/bin` } });
+      return spawnSync(join(top, 'second'), ['status'], {
+        encoding: 'utf8',
+        env: { PATH: `${join(top, 'path')}:/usr/bin:/bin` },
+      });
     },
   };
 }

@@ -29,7 +29,10 @@ function makeTarball(): Buffer {
   mkdirSync(join(directory, 'package', 'bin'), { recursive: true });
   writeFileSync(join(directory, 'package', 'package.json'), '{}');
   writeFileSync(join(directory, 'package', 'bin', 'node'), binary);
-  return execFileSync('tar', ['-czf', '-', 'package/package.json', 'package/bin/node'], { cwd: directory, maxBuffer: 1e8 });
+  return execFileSync('tar', ['-czf', '-', 'package/package.json', 'package/bin/node'], {
+    cwd: directory,
+    maxBuffer: 1e8,
+  });
 }
 
 async function registry(sent: Buffer): Promise<{ url: string; asked: string[] }> {
@@ -37,7 +40,8 @@ async function registry(sent: Buffer): Promise<{ url: string; asked: string[] }>
   const server = createServer((request, response) => {
     asked.push(request.url ?? '');
     const { port } = server.address() as AddressInfo;
-    if (request.url === '/node-test/1.2.3') response.end(JSON.stringify({ dist: { tarball: `http://127.0.0.1:${port}/t.tgz` } }));
+    if (request.url === '/node-test/1.2.3')
+      response.end(JSON.stringify({ dist: { tarball: `http://127.0.0.1:${port}/t.tgz` } }));
     else if (request.url === '/t.tgz') response.end(sent);
     else response.writeHead(404).end();
   });
@@ -50,7 +54,10 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-async function content(blob: { bytes: number; chunks: AsyncIterable<Uint8Array> }): Promise<Buffer> {
+async function content(blob: {
+  bytes: number;
+  chunks: AsyncIterable<Uint8Array>;
+}): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of blob.chunks) chunks.push(chunk);
   const all = Buffer.concat(chunks);
@@ -65,12 +72,24 @@ describe('the runtime', () => {
     mkdirSync(packageRoot, { recursive: true });
     mkdirSync(join(top, 'node_modules', 'node-test', 'bin'), { recursive: true });
     writeFileSync(join(top, 'node_modules', 'node-test', 'bin', 'node'), binary);
-    const sources = { cacheDirectory: join(top, 'cache'), packageRoot, registry: 'http://127.0.0.1:1' };
-    const both = await Promise.all([openRuntimeBlob(runtime, sources), openRuntimeBlob(runtime, sources)]);
+    const sources = {
+      cacheDirectory: join(top, 'cache'),
+      packageRoot,
+      registry: 'http://127.0.0.1:1',
+    };
+    const both = await Promise.all([
+      openRuntimeBlob(runtime, sources),
+      openRuntimeBlob(runtime, sources),
+    ]);
     for (const blob of both) expect(await content(blob)).toEqual(binary);
-    expect(readdirSync(join(top, 'cache')).sort()).toEqual([`runtime-${runtime.sha256}.gz`, `runtime-${runtime.sha256}.gz.json`]);
+    expect(readdirSync(join(top, 'cache')).sort()).toEqual([
+      `runtime-${runtime.sha256}.gz`,
+      `runtime-${runtime.sha256}.gz.json`,
+    ]);
     // The cache alone suffices now.
-    expect(await content(await openRuntimeBlob(runtime, { ...sources, packageRoot: '/' }))).toEqual(binary);
+    expect(await content(await openRuntimeBlob(runtime, { ...sources, packageRoot: '/' }))).toEqual(
+      binary,
+    );
   });
 
   it('is fetched where it is not installed, and again when the cache is damaged', async () => {
@@ -88,10 +107,17 @@ describe('the runtime', () => {
 
   it('is refused when the registry sends another content, lacks it or does not answer', async () => {
     const cacheDirectory = temporary();
-    const from = (url: string) => openRuntimeBlob(runtime, { cacheDirectory, packageRoot: '/', registry: url });
+    const from = (url: string) =>
+      openRuntimeBlob(runtime, { cacheDirectory, packageRoot: '/', registry: url });
     const { url } = await registry(Buffer.concat([tarball, Buffer.from([0])]));
-    await expect(from(url)).rejects.toMatchObject({ code: 'transfer', message: expect.stringContaining('not the pinned one') as unknown });
-    await expect(from(`${url}/elsewhere`)).rejects.toMatchObject({ code: 'transfer', message: expect.stringContaining('404') as unknown });
+    await expect(from(url)).rejects.toMatchObject({
+      code: 'transfer',
+      message: expect.stringContaining('not the pinned one') as unknown,
+    });
+    await expect(from(`${url}/elsewhere`)).rejects.toMatchObject({
+      code: 'transfer',
+      message: expect.stringContaining('404') as unknown,
+    });
     await expect(from('http://127.0.0.1:1')).rejects.toMatchObject({ code: 'transfer' });
     expect(readdirSync(cacheDirectory)).toEqual([]);
   });
@@ -102,9 +128,12 @@ describe('the runtime', () => {
     const { npm_config_registry: _, ...environment } = process.env;
     const asked = (more: NodeJS.ProcessEnv) => configuredRegistry({ ...environment, ...more });
     expect(await asked({ npm_config_userconfig: npmrc })).toBe('https://npm.example.org/mirror');
-    expect(await asked({ npm_config_userconfig: npmrc, npm_config_registry: 'https://other.example.org' })).toBe(
-      'https://other.example.org',
-    );
+    expect(
+      await asked({
+        npm_config_userconfig: npmrc,
+        npm_config_registry: 'https://other.example.org',
+      }),
+    ).toBe('https://other.example.org');
     await expect(asked({ PATH: '/nonexistent' })).rejects.toMatchObject({
       code: 'transfer',
       hint: expect.stringContaining('runtime_mirror'),

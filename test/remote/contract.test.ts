@@ -18,14 +18,18 @@ describe.skipIf(missingSshd !== null)('a real sshd', () => {
   remoteContract('SSH', async () => createSshRemote(sshd.spec(), await sshd.context()));
 });
 
-describe.skipIf(missingSshd !== null).each(['DisableForwarding yes', 'AllowStreamLocalForwarding no'])('an sshd with %s', (line) => {
+describe
+  .skipIf(missingSshd !== null)
+  .each(['DisableForwarding yes', 'AllowStreamLocalForwarding no'])('an sshd with %s', (line) => {
   let sshd: TestSshd;
   beforeAll(async () => {
     sshd = await startSshd([line]);
   });
   afterAll(() => sshd.stop());
   if (line.startsWith('Disable'))
-    remoteContract('SSH without socket forwarding', async () => createSshRemote(sshd.spec(), await sshd.context()));
+    remoteContract('SSH without socket forwarding', async () =>
+      createSshRemote(sshd.spec(), await sshd.context()),
+    );
 
   test('the first use finds it out, later ones go the other way at once, and a missing socket is named', async () => {
     const remote = createSshRemote(sshd.spec(), await sshd.context());
@@ -34,8 +38,13 @@ describe.skipIf(missingSshd !== null).each(['DisableForwarding yes', 'AllowStrea
     await new Promise<void>((done) => server.listen(path, done));
     expect((await remote.get(path, '/')).status).toBe(200);
     expect(Buffer.from((await remote.get(path, '/')).body).toString()).toBe('hello');
-    const failure = await remote.get(join(sshd.directory, 'none.sock'), '/').catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: 'agent-unreachable', message: expect.stringContaining('No such file or directory') });
+    const failure = await remote
+      .get(join(sshd.directory, 'none.sock'), '/')
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: 'agent-unreachable',
+      message: expect.stringContaining('No such file or directory'),
+    });
     await remote.close();
     server.close();
   });

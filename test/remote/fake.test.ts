@@ -21,9 +21,13 @@ test('faults hit the call they name: not done, done but unanswered, refused, ano
       { call: 4, kind: 'exit', exitCode: 9 },
     ],
   });
-  await expect(fake.upload('/etc/one', Buffer.from('1'), { mode: 0o600 })).rejects.toMatchObject({ code: 'ssh-lost' });
+  await expect(fake.upload('/etc/one', Buffer.from('1'), { mode: 0o600 })).rejects.toMatchObject({
+    code: 'ssh-lost',
+  });
   await expect(readFile(join(root, 'etc/one'))).rejects.toThrow();
-  await expect(fake.upload('/etc/two', Buffer.from('2'), { mode: 0o600 })).rejects.toMatchObject({ code: 'ssh-lost' });
+  await expect(fake.upload('/etc/two', Buffer.from('2'), { mode: 0o600 })).rejects.toMatchObject({
+    code: 'ssh-lost',
+  });
   expect(await readFile(join(root, 'etc/two'), 'utf8')).toBe('2');
   await expect(fake.run({ command: 'true' })).rejects.toBe(refusal);
   expect((await fake.run({ command: 'true' })).exitCode).toBe(9);
@@ -36,7 +40,8 @@ test('scripted answers see command and input, and what is not scripted is an err
   const fake = new FakeRemote({
     host,
     shell: false,
-    answer: ({ command, stdin }) => (command === 'ask' ? { stdout: `got ${stdin}`, exitCode: 2 } : undefined),
+    answer: ({ command, stdin }) =>
+      command === 'ask' ? { stdout: `got ${stdin}`, exitCode: 2 } : undefined,
     agent: (_socket, url) => (url === '/up' ? { status: 200, body: Buffer.from('yes') } : null),
   });
   const result = await fake.run({ command: 'ask', stdin: 'this' });

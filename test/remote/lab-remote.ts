@@ -7,7 +7,12 @@ import type { Lab } from '../lab/lab.ts';
 import { surroundings } from './sshd.ts';
 
 /** The shipped client for a host of the lab, with the lab's key and known_hosts. */
-export function remoteOn(lab: Lab, index: number, user: string, settings: Partial<SshSettings> = {}): Remote {
+export function remoteOn(
+  lab: Lab,
+  index: number,
+  user: string,
+  settings: Partial<SshSettings> = {},
+): Remote {
   const ssh: SshSettings = {
     address: lab.hosts[index - 1]?.address ?? '',
     user,
@@ -23,5 +28,8 @@ export function remoteOn(lab: Lab, index: number, user: string, settings: Partia
     commandTimeoutMs: 20_000,
     ...settings,
   };
-  return createSshRemote({ name: 'h1' as HostName, ssh }, createSshContext(surroundings('/nonexistent', lab.knownHostsFile)));
+  return createSshRemote(
+    { name: 'h1' as HostName, ssh },
+    createSshContext(surroundings('/nonexistent', lab.knownHostsFile)),
+  );
 }

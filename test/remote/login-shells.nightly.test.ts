@@ -1,4 +1,7 @@
-/** The login shell of a host's user is the operator's business: what is sent arrives as it was, in whatever shell, also quoted twice and three times. */
+/**
+ * The login shell of a host's user is the operator's business: what is sent arrives as it was, in
+ * whatever shell, also quoted twice and three times.
+ */
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { quoteShell } from '../../src/remote/shared/shell-command.ts';
@@ -36,7 +39,9 @@ test.each([
       print(quoteShell(text)).replace('exec ', 'exec env LC_ALL=C '),
       `exec /bin/sh -c ${quoteShell(print(quoteShell(text)))}`,
     ]) {
-      const { stdout, stderr, status } = spawnSync(shell, [...options, command], { encoding: 'utf8' });
+      const { stdout, stderr, status } = spawnSync(shell, [...options, command], {
+        encoding: 'utf8',
+      });
       expect([shell, command, stdout, stderr, status]).toEqual([shell, command, text, '', 0]);
     }
   }

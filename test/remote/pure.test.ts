@@ -4,23 +4,42 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostName } from '../../src/model/names.ts';
-import { hostFieldMatches, hostKeyAlgorithms, judgeHostKey, keyBlobType, parseKnownHosts } from '../../src/remote/config/known-hosts.ts';
+import {
+  hostFieldMatches,
+  hostKeyAlgorithms,
+  judgeHostKey,
+  keyBlobType,
+  parseKnownHosts,
+} from '../../src/remote/config/known-hosts.ts';
 import { algorithmsOf } from '../../src/remote/config/ssh-algorithms.ts';
 import type { SshTarget } from '../../src/remote/config/ssh-target.ts';
 import { forEachHost } from '../../src/remote/for-each-host.ts';
-import { AfterMarker, CappedBytes, LineSplitter, MAX_LINE_BYTES } from '../../src/remote/shared/command-output.ts';
+import {
+  AfterMarker,
+  CappedBytes,
+  LineSplitter,
+  MAX_LINE_BYTES,
+} from '../../src/remote/shared/command-output.ts';
 import { lastWords } from '../../src/remote/shared/host-words.ts';
 import { quoteShell, uploadScript, wrapCommand } from '../../src/remote/shared/shell-command.ts';
 import { ChannelGate } from '../../src/remote/ssh2/channel-gate.ts';
 import { connectFailure } from '../../src/remote/ssh2/ssh-errors.ts';
 import { hopFailure, loginFailure, sudoFailure } from '../../src/remote/ssh2/ssh-refusals.ts';
 
-const target = { host: 'eu-1', user: 'ubuntu', address: '10.0.0.1', port: 22, jumps: [] as readonly SshTarget[] } as SshTarget;
+const target = {
+  host: 'eu-1',
+  user: 'ubuntu',
+  address: '10.0.0.1',
+  port: 22,
+  jumps: [] as readonly SshTarget[],
+} as SshTarget;
 
 describe('known_hosts', () => {
   const hashed = (name: string): string => {
     const salt = randomBytes(20);
-    return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`;
+    return (
+      `|1|${salt.toString('base64')}` + `|${createHmac('sha1', salt).update(name).digest('base64')}`
+    );
   };
   const matches: [string, string, boolean][] = [
     ['a.example', 'a.example', true],
@@ -44,40 +63,62 @@ describe('known_hosts', () => {
 
   test('comments, markers, old and broken lines', () => {
     const text =
-      '# c\n\n host ssh-ed25519 AAAA comment here\n@revoked * ssh-rsa BBBB\n@odd * ssh-rsa CCCC\nhost 1024 35 123\nhost ssh-rsa\n';
-    expect(parseKnownHosts(text, 'f').map(({ marker, type, key, source }) => [marker, type, key, source])).toEqual([
+      '# c\n\n host ssh-ed25519 AAAA comment here\n@revoked * ssh-rsa BBBB\n@odd * ' +
+      'ssh-rsa CCCC\nhost 1024 35 123\nhost ssh-rsa\n';
+    expect(
+      parseKnownHosts(text, 'f').map(({ marker, type, key, source }) => [
+        marker,
+        type,
+        key,
+        source,
+      ]),
+    ).toEqual([
       [null, 'ssh-ed25519', 'AAAA', 'f:3'],
       ['revoked', 'ssh-rsa', 'BBBB', 'f:4'],
     ]);
   });
 
   test('any text is parsed without an exception', () => {
-    fc.assert(fc.property(fc.string(), (text) => parseKnownHosts(text, 'f').length <= text.split('\n').length));
+    fc.assert(
+      fc.property(
+        fc.string(),
+        (text) => parseKnownHosts(text, 'f').length <= text.split('\n').length,
+      ),
+    );
   });
 
   test('known types are asked for first, and no type is lost', () => {
-    const algorithms = hostKeyAlgorithms(parseKnownHosts('h ssh-rsa A\nh ecdsa-sha2-nistp256 B', 'f'), algorithmsOf('hostKey', undefined));
+    const algorithms = hostKeyAlgorithms(
+      parseKnownHosts('h ssh-rsa A\nh ecdsa-sha2-nistp256 B', 'f'),
+      algorithmsOf('hostKey', undefined),
+    );
     expect(algorithms.slice(0, 3)).toEqual(['ecdsa-sha2-nistp256', 'rsa-sha2-512', 'rsa-sha2-256']);
     expect(algorithms.length).toBe(6);
   });
 
   test('only the same key is trusted, whatever else is known', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 1 }), fc.array(fc.uint8Array({ minLength: 1 })), (blob, others) => {
-        const lines = others.map((other, index) => `h t ${Buffer.from(other).toString('base64')} ${index}`).join('\n');
-        const verdict = judgeHostKey({ type: 't', blob }, parseKnownHosts(lines, 'f'), []);
-        const same = others.some((other) => Buffer.compare(other, blob) === 0);
-        return verdict.kind === (same ? 'trusted' : others.length === 0 ? 'unknown' : 'changed');
-      }),
+      fc.property(
+        fc.uint8Array({ minLength: 1 }),
+        fc.array(fc.uint8Array({ minLength: 1 })),
+        (blob, others) => {
+          const lines = others
+            .map((other, index) => `h t ${Buffer.from(other).toString('base64')} ${index}`)
+            .join('\n');
+          const verdict = judgeHostKey({ type: 't', blob }, parseKnownHosts(lines, 'f'), []);
+          const same = others.some((other) => Buffer.compare(other, blob) === 0);
+          return verdict.kind === (same ? 'trusted' : others.length === 0 ? 'unknown' : 'changed');
+        },
+      ),
     );
   });
 
   test('a malformed key names no type', () => {
-    expect([keyBlobType(Buffer.from([0, 0, 0, 1])), keyBlobType(Buffer.from([0, 0, 0, 1, 65])), keyBlobType(new Uint8Array())]).toEqual([
-      '',
-      'A',
-      '',
-    ]);
+    expect([
+      keyBlobType(Buffer.from([0, 0, 0, 1])),
+      keyBlobType(Buffer.from([0, 0, 0, 1, 65])),
+      keyBlobType(new Uint8Array()),
+    ]).toEqual(['', 'A', '']);
   });
 });
 
@@ -87,34 +128,58 @@ describe('commands for the shell', () => {
       fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\0')),
       30,
     );
-    // fish takes a backslash between single quotes for more than itself; test/remote/login-shells.nightly.test.ts asks it.
-    for (const [, between] of quoteShell(quoteShell(texts.join(''))).matchAll(/'([^']*)'|\\./g)) expect(between ?? '').not.toContain('\\');
-    const printed = execFileSync('/bin/sh', ['-c', `printf '%s\\0' ${texts.map(quoteShell).join(' ')}`], { encoding: 'utf8' });
+    // fish takes a backslash between single quotes for more than itself;
+    // test/remote/login-shells.nightly.test.ts asks it.
+    for (const [, between] of quoteShell(quoteShell(texts.join(''))).matchAll(/'([^']*)'|\\./g))
+      expect(between ?? '').not.toContain('\\');
+    const printed = execFileSync(
+      '/bin/sh',
+      ['-c', `printf '%s\\0' ${texts.map(quoteShell).join(' ')}`],
+      { encoding: 'utf8' },
+    );
     expect(printed.split('\0').slice(0, -1)).toEqual(texts);
   });
 
   test('as root through sudo, the password goes by standard input and is never in the command', () => {
     expect(wrapCommand(`echo 'a b'`, 'mark', { kind: 'sudo' }, 60_000)).toEqual({
-      command: `exec env LC_ALL=C sudo -n -- timeout -k 5 65 /bin/sh -c 'printf %s mark >&2; printf %s mark$$.; echo '\\''a b'\\'''`,
+      command:
+        `exec env LC_ALL=C sudo -n -- timeout -k 5 65 /bin/sh -c 'printf %s mark >&2; printf ` +
+        `%s mark$$.; echo '\\''a b'\\'''`,
       marksStderr: true,
     });
-    expect(wrapCommand('id', 'mark', { kind: 'sudo-password', drained: 'mark-payload' }, 1).command).toContain(`sudo -S -p '' --`);
+    expect(
+      wrapCommand('id', 'mark', { kind: 'sudo-password', drained: 'mark-payload' }, 1).command,
+    ).toContain(`sudo -S -p '' --`);
   });
 
-  test.each(['consumed', 'left'])('a password that sudo %s never reaches the payload', (password) => {
-    const { command } = wrapCommand('cat', 'mark', { kind: 'sudo-password', drained: 'mark-payload' }, 1000);
-    // What follows sudo's own arguments is what sudo would run, with its standard input.
-    const inner = command.replace(/^exec env LC_ALL=C sudo -S -p '' -- /, '');
-    const input = `${password === 'left' ? 'secret\n' : ''}mark-payload\npayload\n`;
-    const { stdout } = spawnSync('/bin/sh', ['-c', inner], { input, encoding: 'utf8' });
-    expect(stdout.replace(/^mark\d+\./, '')).toBe('payload\n');
-  });
+  test.each(['consumed', 'left'])(
+    'a password that sudo %s never reaches the payload',
+    (password) => {
+      const { command } = wrapCommand(
+        'cat',
+        'mark',
+        { kind: 'sudo-password', drained: 'mark-payload' },
+        1000,
+      );
+      // What follows sudo's own arguments is what sudo would run, with its standard input.
+      const inner = command.replace(/^exec env LC_ALL=C sudo -S -p '' -- /, '');
+      const input = `${password === 'left' ? 'secret\n' : ''}mark-payload\npayload\n`;
+      const { stdout } = spawnSync('/bin/sh', ['-c', inner], { input, encoding: 'utf8' });
+      expect(stdout.replace(/^mark\d+\./, '')).toBe('payload\n');
+    },
+  );
 
   test('an upload that ends early is not renamed', () => {
     const folder = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim();
-    const run = (input: string) => spawnSync('/bin/sh', ['-c', uploadScript(`${folder}/f`, 5, 0o600, 'tok')], { input });
-    expect([run('1234').status, execFileSync('ls', ['-A', folder], { encoding: 'utf8' })]).toEqual([1, '']);
-    expect([run('12345').status, execFileSync('ls', ['-A', folder], { encoding: 'utf8' })]).toEqual([0, 'f\n']);
+    const run = (input: string) =>
+      spawnSync('/bin/sh', ['-c', uploadScript(`${folder}/f`, 5, 0o600, 'tok')], { input });
+    expect([run('1234').status, execFileSync('ls', ['-A', folder], { encoding: 'utf8' })]).toEqual([
+      1,
+      '',
+    ]);
+    expect([run('12345').status, execFileSync('ls', ['-A', folder], { encoding: 'utf8' })]).toEqual(
+      [0, 'f\n'],
+    );
     execFileSync('rm', ['-r', folder]);
   });
 });
@@ -134,13 +199,18 @@ describe('output', () => {
 
   test('lines do not depend on how the bytes were cut', () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ unit: 'grapheme' }).map((line) => line.replace(/[\r\n]/g, ''))), sizes, (lines, cut) => {
-        const seen: string[] = [];
-        const splitter = new LineSplitter((line) => seen.push(line));
-        for (const chunk of chunksOf(lines.map((line) => `${line}\n`).join(''), cut)) splitter.push(chunk);
-        splitter.finish();
-        expect(seen).toEqual(lines);
-      }),
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme' }).map((line) => line.replace(/[\r\n]/g, ''))),
+        sizes,
+        (lines, cut) => {
+          const seen: string[] = [];
+          const splitter = new LineSplitter((line) => seen.push(line));
+          for (const chunk of chunksOf(lines.map((line) => `${line}\n`).join(''), cut))
+            splitter.push(chunk);
+          splitter.finish();
+          expect(seen).toEqual(lines);
+        },
+      ),
     );
   });
 
@@ -158,13 +228,14 @@ describe('output', () => {
       fc.property(fc.string({ maxLength: 20 }), fc.string(), sizes, (noise, text, cut) => {
         const kept = new CappedBytes(1e6);
         const after = new AfterMarker('<mark>', true, kept);
-        for (const chunk of chunksOf(`${noise.replaceAll('<', '')}<mark>4711.${text}`, cut)) after.push(chunk);
-        expect([after.started, after.pid, Buffer.from(kept.bytes()).toString(), after.noise()]).toEqual([
-          true,
-          4711,
-          text,
-          noise.replaceAll('<', '').trim(),
-        ]);
+        for (const chunk of chunksOf(`${noise.replaceAll('<', '')}<mark>4711.${text}`, cut))
+          after.push(chunk);
+        expect([
+          after.started,
+          after.pid,
+          Buffer.from(kept.bytes()).toString(),
+          after.noise(),
+        ]).toEqual([true, 4711, text, noise.replaceAll('<', '').trim()]);
       }),
     );
   });
@@ -182,7 +253,10 @@ describe('output', () => {
         const kept = new CappedBytes(cap);
         for (const chunk of chunksOf(text, cut)) kept.push(chunk);
         const bytes = Buffer.from(text);
-        expect([Buffer.from(kept.bytes()).equals(bytes.subarray(0, cap)), kept.truncated]).toEqual([true, bytes.length > cap]);
+        expect([Buffer.from(kept.bytes()).equals(bytes.subarray(0, cap)), kept.truncated]).toEqual([
+          true,
+          bytes.length > cap,
+        ]);
       }),
     );
   });
@@ -204,7 +278,11 @@ describe('errors', () => {
   ];
   test.each(connects)('%s', (_, phase, facts, code) => {
     const failure = connectFailure(target, phase, Object.assign(new Error('raw text'), facts));
-    expect([failure.code, failure.host, failure.message.includes('raw text')]).toEqual([code, 'eu-1', false]);
+    expect([failure.code, failure.host, failure.message.includes('raw text')]).toEqual([
+      code,
+      'eu-1',
+      false,
+    ]);
     expect(failure.hint).not.toBe('');
   });
 
@@ -212,19 +290,40 @@ describe('errors', () => {
   const sudos: [string, string, string][] = [
     ['sudo: a password is required', 'asks for a password', 'sudo_password'],
     [
-      'sudo: a terminal is required to read the password; either use the -S option to read from standard input',
+      'sudo: a terminal is required to read the password; either use the -S option to ' +
+        'read from standard input',
       'asks for a password',
       'NOPASSWD',
     ],
     ['sudo: interactive authentication is required', 'asks for a password', 'NOPASSWD'],
     ['sudo: sorry, you must have a tty to run sudo', 'requiretty', '!requiretty'],
-    ['Sorry, try again.\nsudo: no password was provided\nsudo: 1 incorrect password attempt', 'refused the password', 'sudo_password'],
-    ['ubuntu is not in the sudoers file.  This incident will be reported.', 'may not use sudo', 'group sudo'],
-    ["Sorry, user ubuntu is not allowed to execute '/usr/bin/timeout' as root on eu-1.", 'may not use sudo', 'group sudo'],
+    [
+      'Sorry, try again.\nsudo: no password was provided\nsudo: 1 incorrect password attempt',
+      'refused the password',
+      'sudo_password',
+    ],
+    [
+      'ubuntu is not in the sudoers file.  This incident will be reported.',
+      'may not use sudo',
+      'group sudo',
+    ],
+    [
+      "Sorry, user ubuntu is not allowed to execute '/usr/bin/timeout' as root on eu-1.",
+      'may not use sudo',
+      'group sudo',
+    ],
     ["sudo: I'm sorry ubuntu. I'm afraid I can't do that", 'may not use sudo', 'group sudo'],
-    ['sudo: Sorry, user ubuntu may not run /usr/bin/timeout on eu-1.', 'may not use sudo', 'group sudo'],
+    [
+      'sudo: Sorry, user ubuntu may not run /usr/bin/timeout on eu-1.',
+      'may not use sudo',
+      'group sudo',
+    ],
     ['sudo: Maximum 3 incorrect authentication attempts', 'refused the password', 'sudo_password'],
-    ['sudo: Account or password is expired, reset your password and try again', 'expired or is locked', 'chage'],
+    [
+      'sudo: Account or password is expired, reset your password and try again',
+      'expired or is locked',
+      'chage',
+    ],
     ['sudo: Password expired, contact your system administrator', 'expired or is locked', 'chage'],
     ['sudo: invalid configuration: no sudoers', 'does not work', 'visudo'],
     ['env: ‘sudo’: No such file or directory', 'not installed', 'install sudo'],
@@ -234,22 +333,46 @@ describe('errors', () => {
   ];
   test.each(sudos)('%s', (text, words, hint) => {
     const failure = sudoFailure(target, text);
-    expect([failure.code, failure.message.includes(words), failure.hint.includes(hint)]).toEqual(['sudo', true, true]);
+    expect([failure.code, failure.message.includes(words), failure.hint.includes(hint)]).toEqual([
+      'sudo',
+      true,
+      true,
+    ]);
     expect(failure.message).toContain(`It said: ${text.split('\n')[0]?.replaceAll('  ', ' ')}`);
   });
 
   const logins: [string, string, string][] = [
-    ['Please login as the user "ubuntu" rather than the user "root".', 'ubuntu may', 'set user: ubuntu for eu-1'],
-    ['WARNING: Your password has expired.\nPassword change required but no TTY available.', 'password of ubuntu has expired', 'chage'],
-    ['You are required to change your password immediately (administrator enforced).', 'password of ubuntu has expired', 'ssh -t'],
-    ['Your account has expired; please contact your system administrator.', 'has expired or is locked', 'chage -E'],
+    [
+      'Please login as the user "ubuntu" rather than the user "root".',
+      'ubuntu may',
+      'set user: ubuntu for eu-1',
+    ],
+    [
+      'WARNING: Your password has expired.\nPassword change required but no TTY available.',
+      'password of ubuntu has expired',
+      'chage',
+    ],
+    [
+      'You are required to change your password immediately (administrator enforced).',
+      'password of ubuntu has expired',
+      'ssh -t',
+    ],
+    [
+      'Your account has expired; please contact your system administrator.',
+      'has expired or is locked',
+      'chage -E',
+    ],
     ['This account is currently not available.', 'nologin', 'usermod -s'],
     ['bash: exec: restricted', 'restricted', 'usermod -s'],
     ['', 'runs no commands', 'forced command'],
   ];
   test.each(logins)('%s', (text, words, hint) => {
     const failure = loginFailure(target, text, false);
-    expect([failure.code, failure.message.includes(words), failure.hint.includes(hint)]).toEqual(['host-not-ready', true, true]);
+    expect([failure.code, failure.message.includes(words), failure.hint.includes(hint)]).toEqual([
+      'host-not-ready',
+      true,
+      true,
+    ]);
   });
 
   const hops: [number, string, string, string][] = [
@@ -268,13 +391,22 @@ describe('errors', () => {
       { ...target, address: 'bastion' },
       Object.assign(new Error(`(SSH) Channel open failure: ${said}`), { reason }),
     );
-    expect([failure.code, failure.message.includes(words), failure.message.includes(`It said: ${said}`)]).toEqual([code, true, true]);
+    expect([
+      failure.code,
+      failure.message.includes(words),
+      failure.message.includes(`It said: ${said}`),
+    ]).toEqual([code, true, true]);
   });
 
   test('the words of others are one line, show what they hide, and are bounded', () => {
     expect(lastWords('a\n\nb\u001b[2Jc\r\nd\u202ee\tf\n')).toBe('a / b\\u001b[2Jc / d\\u202ee f');
     expect(lastWords('x'.repeat(10_000)).length).toBeLessThan(250);
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => !/[\p{Cc}\p{Cf}]/u.test(lastWords(text))));
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        (text) => !/[\p{Cc}\p{Cf}]/u.test(lastWords(text)),
+      ),
+    );
   });
 });
 
@@ -317,7 +449,9 @@ describe('many hosts', () => {
     };
     const outcomes = await forEachHost(hosts, 1, act, controller.signal);
     expect(started).toEqual(['h0', 'h1']);
-    expect(outcomes.slice(2).every((outcome) => !outcome.ok && outcome.error.code === 'interrupted')).toBe(true);
+    expect(
+      outcomes.slice(2).every((outcome) => !outcome.ok && outcome.error.code === 'interrupted'),
+    ).toBe(true);
   });
 
   test('a gate narrows, keeps the order, and never closes for good', async () => {

@@ -8,13 +8,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostSpec, SshSettings } from '../../src/model/inventory.ts';
 import type { HostName } from '../../src/model/names.ts';
 import type { SecretReference } from '../../src/model/secret-reference.ts';
-import { createSshContext, type SshContext, type SshContextOptions } from '../../src/remote/config/ssh-context.ts';
+import {
+  createSshContext,
+  type SshContext,
+  type SshContextOptions,
+} from '../../src/remote/config/ssh-context.ts';
 
 const SSHD = '/usr/sbin/sshd';
 /** Why tests against a real sshd cannot run here; null when they can. */
-export const missingSshd: string | null = existsSync(SSHD) ? null : `${SSHD} is missing: install openssh-server (its service need not run)`;
+export const missingSshd: string | null = existsSync(SSHD)
+  ? null
+  : `${SSHD} is missing: install openssh-server (its service need not run)`;
 
-/** A throw-away sshd on 127.0.0.1 that knows one user, the current one, and one key. Everything is below `directory`. */
+/**
+ * A throw-away sshd on 127.0.0.1 that knows one user, the current one, and one key. Everything is
+ * below `directory`.
+ */
 export interface TestSshd {
   readonly directory: string;
   readonly port: number;
@@ -26,9 +35,13 @@ export interface TestSshd {
   /** What it has logged so far. */
   log(): string;
   /** Host name, `address` and port may be those of a proxy in front. */
-  spec(overrides?: Partial<SshSettings> & { readonly name?: string }): Pick<HostSpec, 'name' | 'ssh'>;
+  spec(
+    overrides?: Partial<SshSettings> & { readonly name?: string },
+  ): Pick<HostSpec, 'name' | 'ssh'>;
   /** A context whose known_hosts trusts this sshd under every port in `ports`. */
-  context(options?: Partial<SshContextOptions> & { readonly ports?: readonly number[] }): Promise<SshContext>;
+  context(
+    options?: Partial<SshContextOptions> & { readonly ports?: readonly number[] },
+  ): Promise<SshContext>;
   stop(): Promise<void>;
 }
 
@@ -61,16 +74,22 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Te
     'UsePAM no',
     'PasswordAuthentication no',
     'PermitRootLogin yes',
-    ...(extraConfig.some((line) => /Forwarding/.test(line)) ? [] : ['AllowStreamLocalForwarding yes']),
+    ...(extraConfig.some((line) => /Forwarding/.test(line))
+      ? []
+      : ['AllowStreamLocalForwarding yes']),
     // The start files of whoever runs the tests stay out of them.
     `SetEnv HOME=${directory}`,
-    ...(extraConfig.some((line) => line.startsWith('HostKey ')) ? [] : [`HostKey ${inside('host_key')}`]),
+    ...(extraConfig.some((line) => line.startsWith('HostKey '))
+      ? []
+      : [`HostKey ${inside('host_key')}`]),
     ...extraConfig.map((line) => line.replaceAll('%DIR%', directory)),
   ];
   await writeFile(inside('sshd_config'), `${config.join('\n')}\n`);
   // Where root runs it, sshd wants this empty folder, which otherwise its service would make.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
-  const sshd = spawn(SSHD, ['-D', '-e', '-f', inside('sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const sshd = spawn(SSHD, ['-D', '-e', '-f', inside('sshd_config')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let log = '';
   sshd.stderr?.on('data', (chunk) => {
     log += chunk;
@@ -79,7 +98,12 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Te
   return describe(directory, port, sshd, () => log);
 }
 
-function describe(directory: string, port: number, sshd: ChildProcess, log: () => string): TestSshd {
+function describe(
+  directory: string,
+  port: number,
+  sshd: ChildProcess,
+  log: () => string,
+): TestSshd {
   const inside = (name: string) => join(directory, name);
   return {
     directory,
@@ -96,7 +120,10 @@ function describe(directory: string, port: number, sshd: ChildProcess, log: () =
     async context({ ports = [port], ...options } = {}) {
       const knownHosts = inside(`known_hosts_${Math.random().toString(36).slice(2)}`);
       const [type, key] = (await readFile(inside('host_key.pub'), 'utf8')).split(' ');
-      await writeFile(knownHosts, ports.map((one) => `[127.0.0.1]:${one} ${type} ${key}\n`).join(''));
+      await writeFile(
+        knownHosts,
+        ports.map((one) => `[127.0.0.1]:${one} ${type} ${key}\n`).join(''),
+      );
       return createSshContext({ ...surroundings(directory, knownHosts), ...options });
     },
     async stop() {

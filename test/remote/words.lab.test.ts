@@ -23,14 +23,19 @@ describe('the words of a real system', () => {
   };
   /** sshd is restarted, not reloaded: a reload returns before sshd takes connections again. */
   const sshdSays = (lines: string): Promise<void> =>
-    onHost(`printf '${lines}\\n' > /etc/ssh/sshd_config.d/00-fleet-test.conf && systemctl reset-failed ssh; systemctl restart ssh`);
+    onHost(
+      `printf '${lines}\\n' > /etc/ssh/sshd_config.d/00-fleet-test.conf && systemctl ` +
+        'reset-failed ssh; systemctl restart ssh',
+    );
 
   beforeAll(async () => {
     lab = await connectLab();
     await lab.wipe(index);
     // The keys lie outside of the home, so that a home may be missing.
     await onHost(
-      `useradd -m -s /bin/bash lena; echo 'lena:s3cret' | chpasswd; mkdir -p /etc/ssh/keys && cp ~ubuntu/.ssh/authorized_keys /etc/ssh/keys/lena && chmod 644 /etc/ssh/keys/lena`,
+      `useradd -m -s /bin/bash lena; echo 'lena:s3cret' | chpasswd; mkdir -p /etc/ssh/keys ` +
+        '&& cp ~ubuntu/.ssh/authorized_keys /etc/ssh/keys/lena && chmod 644 ' +
+        '/etc/ssh/keys/lena',
     );
     await sshdSays('AuthorizedKeysFile .ssh/authorized_keys /etc/ssh/keys/%%u');
   });
@@ -53,7 +58,10 @@ describe('the words of a real system', () => {
     );
     expect(failure).toBeInstanceOf(FleetError);
     const { code, message, hint } = failure as FleetError;
-    told.push(`${expect.getState().currentTestName?.split(' > ').at(-1)}\n  [${code}] ${message}\n  → ${hint}`);
+    told.push(
+      `${expect.getState().currentTestName?.split(' > ').at(-1)}\n  [${code}] ` +
+        `${message}\n  → ${hint}`,
+    );
     expect([message.includes('\n'), isUnreachable(failure as FleetError)]).toEqual([false, false]);
     return failure as FleetError;
   }
@@ -128,7 +136,8 @@ describe('the words of a real system', () => {
       change: 'chage -d 0 lena',
       undo: 'chage -d $(date +%F) lena',
       code: 'host-not-ready',
-      words: /the password of lena has expired.*It said: .*(change your password|expired|Password change required)/,
+      words:
+        /the password of lena has expired.*It said: .*(change your password|expired|Password change required)/,
       hint: /chage/,
     },
     {
@@ -184,24 +193,29 @@ describe('the words of a real system', () => {
     },
     {
       name: 'a system that goes down',
-      change: 'echo "System is going down. Unprivileged users are not permitted to log in anymore." > /etc/nologin',
+      change:
+        'echo "System is going down. Unprivileged users are not permitted to log in ' +
+        'anymore." > /etc/nologin',
       undo: 'rm /etc/nologin',
       code: 'ssh-auth',
       words: /It said: .*going down/,
       hint: /starts or shuts down/,
     },
   ];
-  test.each(refusals)('$name', async ({ change, undo, user = 'lena', settings = {}, asRoot = false, code, words, hint }) => {
-    await onHost(change);
-    try {
-      const failure = await failureOf(remoteAs(user, settings).run({ command: 'true', asRoot }));
-      expect(failure.code).toBe(code);
-      expect(failure.message).toMatch(words);
-      expect(failure.hint).toMatch(hint);
-    } finally {
-      await onHost(undo);
-    }
-  });
+  test.each(refusals)(
+    '$name',
+    async ({ change, undo, user = 'lena', settings = {}, asRoot = false, code, words, hint }) => {
+      await onHost(change);
+      try {
+        const failure = await failureOf(remoteAs(user, settings).run({ command: 'true', asRoot }));
+        expect(failure.code).toBe(code);
+        expect(failure.message).toMatch(words);
+        expect(failure.hint).toMatch(hint);
+      } finally {
+        await onHost(undo);
+      }
+    },
+  );
 
   test('a home that is missing is no obstacle', async () => {
     await onHost('mv ~lena /home/away');
@@ -210,17 +224,21 @@ describe('the words of a real system', () => {
   });
 
   const both =
-    'PasswordAuthentication yes\\nKbdInteractiveAuthentication yes\\nAuthorizedKeysFile .ssh/authorized_keys /etc/ssh/keys/%%u\\nMatch User lena\\n';
-  test.each(['publickey,password', 'password,publickey', 'publickey,keyboard-interactive', 'keyboard-interactive,publickey', 'password'])(
-    'AuthenticationMethods %s',
-    async (methods) => {
-      await sshdSays(`${both} AuthenticationMethods ${methods}\\n MaxAuthTries 2`);
-      const password = secret('s3cret');
-      expect((await remoteAs('lena', { password }).run({ command: 'true' })).exitCode).toBe(0);
-      if (!methods.startsWith('publickey')) return;
-      const failure = await failureOf(remoteAs('lena').connect());
-      expect(failure.message).toMatch(/accepted .*, then wanted (password|keyboard-interactive)/);
-      expect(failure.hint).toContain('set password');
-    },
-  );
+    'PasswordAuthentication yes\\nKbdInteractiveAuthentication yes\\nAuthorizedKeysFile ' +
+    '.ssh/authorized_keys /etc/ssh/keys/%%u\\nMatch User lena\\n';
+  test.each([
+    'publickey,password',
+    'password,publickey',
+    'publickey,keyboard-interactive',
+    'keyboard-interactive,publickey',
+    'password',
+  ])('AuthenticationMethods %s', async (methods) => {
+    await sshdSays(`${both} AuthenticationMethods ${methods}\\n MaxAuthTries 2`);
+    const password = secret('s3cret');
+    expect((await remoteAs('lena', { password }).run({ command: 'true' })).exitCode).toBe(0);
+    if (!methods.startsWith('publickey')) return;
+    const failure = await failureOf(remoteAs('lena').connect());
+    expect(failure.message).toMatch(/accepted .*, then wanted (password|keyboard-interactive)/);
+    expect(failure.hint).toContain('set password');
+  });
 });

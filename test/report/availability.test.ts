@@ -12,8 +12,9 @@ import {
 
 const minute = 60_000;
 const window = { from: 0, to: 100 * minute };
-const changes = (...list: readonly (readonly [number, AccountChange['state']])[]): AccountChange[] =>
-  list.map(([at, state]) => ({ at: at * minute, state }));
+const changes = (
+  ...list: readonly (readonly [number, AccountChange['state']])[]
+): AccountChange[] => list.map(([at, state]) => ({ at: at * minute, state }));
 
 describe('the availability of an account', () => {
   it('is told by cause', () => {
@@ -30,7 +31,13 @@ describe('the availability of an account', () => {
       [90, 'online'],
     );
     const found = accountAvailability(own, [], window);
-    expect(found.offlineMs).toEqual({ moves: 3 * minute, reboots: 5 * minute, telegram: 10 * minute, host: 0, operator: 10 * minute });
+    expect(found.offlineMs).toEqual({
+      moves: 3 * minute,
+      reboots: 5 * minute,
+      telegram: 10 * minute,
+      host: 0,
+      operator: 10 * minute,
+    });
     expect([found.judgedMs, found.onlineMs]).toEqual([90 * minute, 72 * minute]);
     expect(shareOf(found)).toBeCloseTo(0.8);
   });
@@ -52,25 +59,53 @@ describe('the availability of an account', () => {
   });
 
   it('begins with its import and ends with its removal', () => {
-    const found = accountAvailability(changes([10, 'stored'], [20, 'moved'], [21, 'online'], [50, 'gone']), [], window);
-    expect([found.judgedMs, found.onlineMs, found.offlineMs.operator]).toEqual([30 * minute, 29 * minute, 10 * minute]);
+    const found = accountAvailability(
+      changes([10, 'stored'], [20, 'moved'], [21, 'online'], [50, 'gone']),
+      [],
+      window,
+    );
+    expect([found.judgedMs, found.onlineMs, found.offlineMs.operator]).toEqual([
+      30 * minute,
+      29 * minute,
+      10 * minute,
+    ]);
     expect(shareOf(accountAvailability([], [], window))).toBeNull();
   });
 
   it('never counts time twice, whatever the clock did', () => {
-    const state = fc.constantFrom<AccountChange['state']>('online', 'moved', 'held', 'offline', 'stopped', 'gone', 'placed');
+    const state = fc.constantFrom<AccountChange['state']>(
+      'online',
+      'moved',
+      'held',
+      'offline',
+      'stopped',
+      'gone',
+      'placed',
+    );
     const change = fc.record({ at: fc.integer({ min: -50 * minute, max: 150 * minute }), state });
     fc.assert(
       fc.property(
         fc.array(change, { maxLength: 30 }),
-        fc.array(fc.tuple(fc.integer({ min: 0, max: 100 * minute }), fc.integer({ min: 0, max: 100 * minute }))),
+        fc.array(
+          fc.tuple(
+            fc.integer({ min: 0, max: 100 * minute }),
+            fc.integer({ min: 0, max: 100 * minute }),
+          ),
+        ),
         (list, pairs) => {
           const sorted = list.toSorted((a, b) => a.at - b.at);
           const silences = pairs
             .toSorted((a, b) => a[0] - b[0])
-            .map(([from, length]) => ({ from, to: from + length, cause: length % 2 === 0 ? ('host' as const) : ('reboots' as const) }));
+            .map(([from, length]) => ({
+              from,
+              to: from + length,
+              cause: length % 2 === 0 ? ('host' as const) : ('reboots' as const),
+            }));
           const { judgedMs, onlineMs, offlineMs } = accountAvailability(sorted, silences, window);
-          const offline = causes.reduce((sum, cause) => sum + (cause === 'operator' ? 0 : offlineMs[cause]), 0);
+          const offline = causes.reduce(
+            (sum, cause) => sum + (cause === 'operator' ? 0 : offlineMs[cause]),
+            0,
+          );
           expect(onlineMs + offline).toBe(judgedMs);
           expect(judgedMs + offlineMs.operator).toBeLessThanOrEqual(window.to - window.from);
         },
@@ -88,7 +123,11 @@ it('of a host, an announced reboot is a cause of its own', () => {
     { at: 60 * minute, state: 'healthy' },
   ] as const;
   const found = hostAvailability(own, [{ from: 9 * minute, to: 14 * minute }], window);
-  expect(found).toMatchObject({ onlineMs: 86 * minute, judgedMs: 100 * minute, offlineMs: { reboots: 4 * minute, host: 10 * minute } });
+  expect(found).toMatchObject({
+    onlineMs: 86 * minute,
+    judgedMs: 100 * minute,
+    offlineMs: { reboots: 4 * minute, host: 10 * minute },
+  });
 });
 
 it('months are those of UTC, over the turn of a year too', () => {

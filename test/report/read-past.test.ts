@@ -1,4 +1,7 @@
-/** What the ledger knows of the past, as minutes offline by cause: also of what lies between two sweeps. */
+/**
+ * What the ledger knows of the past, as minutes offline by cause: also of what lies between two
+ * sweeps.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +23,13 @@ const at = (minutes: number): number => startMs + minutes * minute;
 
 interface Told {
   readonly ledger: Ledger;
-  readonly event: (minutes: number, kind: string, host: string | null, account: string | null, text?: string) => Promise<void>;
+  readonly event: (
+    minutes: number,
+    kind: string,
+    host: string | null,
+    account: string | null,
+    text?: string,
+  ) => Promise<void>;
   readonly grant: (minutes: number, to: string, from: string | null) => Promise<void>;
   /** The first 100 minutes of the account `anna`. */
   readonly anna: (host: string) => Promise<Availability>;
@@ -35,16 +44,29 @@ async function told(): Promise<Told> {
   });
   return {
     ledger,
-    event: (minutes, kind, host, account, text = '') => recordEvent(ledger.db, { at: at(minutes), kind, host, account, text }),
+    event: (minutes, kind, host, account, text = '') =>
+      recordEvent(ledger.db, { at: at(minutes), kind, host, account, text }),
     grant: (minutes, to, from) =>
       recordHistory(ledger.db, {
-        ...{ at: at(minutes), account: 'anna', host: to, from_host: from, type: 'rebalance', score: null, strategy: null },
+        ...{
+          at: at(minutes),
+          account: 'anna',
+          host: to,
+          from_host: from,
+          type: 'rebalance',
+          score: null,
+          strategy: null,
+        },
         ...{ reason: '', move_id: `m${minutes}`, decision_json: '{}' },
       }),
     anna: async (host) => {
       const past = await readPast({ ledger } as FleetContext);
       const window = { from: startMs, to: at(100) };
-      return accountAvailability(past.accounts.get('anna') ?? [], past.outagesOf({ name: 'anna', host }, window.to), window);
+      return accountAvailability(
+        past.accounts.get('anna') ?? [],
+        past.outagesOf({ name: 'anna', host }, window.to),
+        window,
+      );
     },
   };
 }
@@ -57,7 +79,13 @@ it('a move of 40 seconds counts from the stop on its old host to the start on it
   await grant(50.5, 'h2', 'h1');
   await event(50 + 40 / 60, 'account-online', 'h2', 'anna');
   const { offlineMs, onlineMs } = await anna('h2');
-  expect(offlineMs).toEqual({ moves: minute + 40_000, reboots: 0, telegram: 0, host: 0, operator: 0 });
+  expect(offlineMs).toEqual({
+    moves: minute + 40_000,
+    reboots: 0,
+    telegram: 0,
+    host: 0,
+    operator: 0,
+  });
   expect(onlineMs).toBe(100 * minute - minute - 40_000);
 });
 
@@ -73,7 +101,13 @@ it('a host that fell silent counts for the accounts that it had then, not for th
   await event(43, 'host-down', 'h1', null);
   await grant(60, 'h2', 'h1');
   await event(61, 'account-online', 'h2', 'anna');
-  expect((await anna('h2')).offlineMs).toEqual({ moves: minute, reboots: 0, telegram: 0, host: 20 * minute, operator: 0 });
+  expect((await anna('h2')).offlineMs).toEqual({
+    moves: minute,
+    reboots: 0,
+    telegram: 0,
+    host: 20 * minute,
+    operator: 0,
+  });
 });
 
 it('an announced reboot counts until the worker is online again, whoever the host is called today', async () => {
@@ -81,27 +115,63 @@ it('an announced reboot counts until the worker is online again, whoever the hos
   await grant(0, 'old', null);
   await event(0, 'account-online', 'old', 'anna');
   await event(30, 'host-rebooted', 'old', null, 'back after 60 s');
-  await event(30.5, 'account-interrupted', 'old', 'anna', 'not online for 20 s: its worker was started anew');
+  await event(
+    30.5,
+    'account-interrupted',
+    'old',
+    'anna',
+    'not online for 20 s: its worker was started anew',
+  );
   await event(60, 'host-renamed', 'h1', null, 'it was old until now');
   await event(80, 'host-rebooted', 'h1', null, 'back after 30 s');
-  expect((await anna('h1')).offlineMs).toEqual({ moves: 0, reboots: 2 * minute, telegram: 0, host: 0, operator: 0 });
+  expect((await anna('h1')).offlineMs).toEqual({
+    moves: 0,
+    reboots: 2 * minute,
+    telegram: 0,
+    host: 0,
+    operator: 0,
+  });
 });
 
 it('what happens between two sweeps counts as the worker tells it, and states begin when it says so', async () => {
   const { ledger, anna, grant, event } = await told();
   const keyId = 'a'.repeat(32);
   await ensureHosts(ledger.db, ['h1']);
-  const about = { user_id: null, data_centre: 2, is_bot: 0, source_format: 'telethon', vault_hash: 'h', imported_at: startMs };
+  const about = {
+    user_id: null,
+    data_centre: 2,
+    is_bot: 0,
+    source_format: 'telethon',
+    vault_hash: 'h',
+    imported_at: startMs,
+  };
   await insertAccount(ledger.db, { name: 'anna', key_id: keyId, ...about });
   await grant(0, 'h1', null);
-  await setPlacement(ledger.db, { account: 'anna', host: 'h1', epoch: 1, move_id: 'm0', since: startMs });
+  await setPlacement(ledger.db, {
+    account: 'anna',
+    host: 'h1',
+    epoch: 1,
+    move_id: 'm0',
+    since: startMs,
+  });
   await setAccountState(ledger.db, 'anna', 'online', '', startMs);
   await event(0, 'account-online', 'h1', 'anna');
   /** A sweep; the host's clock is an hour ahead. */
-  const sweep = async (minutes: number, state: 'online' | 'flood-wait', sinceMinutes: number, offlineMs: number, connects: number) => {
+  const sweep = async (
+    minutes: number,
+    state: 'online' | 'flood-wait',
+    sinceMinutes: number,
+    offlineMs: number,
+    connects: number,
+  ) => {
     const hostMs = (m: number): number => at(m) + 60 * minute;
     const account = {
-      ...{ keyId, account: 'anna', unit: { activeState: 'active', subState: 'running', restarts: 0, exitStatus: null }, statusFault: null },
+      ...{
+        keyId,
+        account: 'anna',
+        unit: { activeState: 'active', subState: 'running', restarts: 0, exitStatus: null },
+        statusFault: null,
+      },
       status: {
         state,
         since: new Date(hostMs(sinceMinutes)).toISOString(),
@@ -110,10 +180,17 @@ it('what happens between two sweeps counts as the worker tells it, and states be
         counters: { offline_ms: offlineMs, connects },
       },
     } as unknown as AccountSample;
-    const sample = { host: { name: 'h1' }, takenAtMs: hostMs(minutes), bootVerdict: null, accounts: [account] } as unknown as HostSample;
+    const sample = {
+      host: { name: 'h1' },
+      takenAtMs: hostMs(minutes),
+      bootVerdict: null,
+      accounts: [account],
+    } as unknown as HostSample;
     await recordSample(ledger.db, 'h1', at(minutes), JSON.stringify(sample));
     const context = { ledger, now: () => at(minutes) } as unknown as FleetContext;
-    await recordStates(context, [{ host: { name: 'h1' } as HostSpec, sample, takenAtMs: at(minutes), problem: null }]);
+    await recordStates(context, [
+      { host: { name: 'h1' } as HostSpec, sample, takenAtMs: at(minutes), problem: null },
+    ]);
   };
   await sweep(10, 'online', 0, 2_000, 1);
   // It lost its connection for 42 s.
@@ -126,5 +203,11 @@ it('what happens between two sweeps counts as the worker tells it, and states be
   await sweep(50, 'online', 45, 9_000, 1);
   for (const minutes of [60, 70, 80]) await sweep(minutes, 'online', 45, 9_000, 1);
   const { offlineMs } = await anna('h1');
-  expect(offlineMs).toEqual({ moves: 0, reboots: 0, telegram: 5 * minute + 42_000, host: 9_000, operator: 0 });
+  expect(offlineMs).toEqual({
+    moves: 0,
+    reboots: 0,
+    telegram: 5 * minute + 42_000,
+    host: 9_000,
+    operator: 0,
+  });
 });

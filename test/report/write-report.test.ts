@@ -15,7 +15,11 @@ it.each(['a link to a file of the operator', 'a file that everybody may read'])(
     else await writeFile(`${report}.part`, 'theirs', { mode: 0o666 });
     expect(await writeReport(report, 'names of accounts')).toBe(report);
     const facts = await lstat(report);
-    expect([await readFile(own, 'utf8'), facts.isFile(), facts.mode & 0o777]).toEqual(['mine', true, 0o600]);
+    expect([await readFile(own, 'utf8'), facts.isFile(), facts.mode & 0o777]).toEqual([
+      'mine',
+      true,
+      0o600,
+    ]);
     expect(await readFile(report, 'utf8')).toBe('names of accounts');
   },
 );

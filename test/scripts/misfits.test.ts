@@ -4,18 +4,43 @@ import { misfitsOf } from '../../src/scripts/compose-behaviour.ts';
 
 const chat = (colleagues: number, slotMs = 20_000): Behaviour['chats'][number] => ({
   ...{ id: '-1001', name: null, slotMs },
-  colleagues: Array.from({ length: colleagues }, (_, index) => ({ keyId: String(index), userId: null, username: null })),
+  colleagues: Array.from({ length: colleagues }, (_, index) => ({
+    keyId: String(index),
+    userId: null,
+    username: null,
+  })),
 });
 const model = (timeoutMs: number) => ({ timeoutMs }) as ModelSettings;
 const behaviour = (answer: Answer, mostMs: number, over: Partial<Behaviour>): Behaviour => ({
-  ...{ format: 1, account: 'anna', isPaused: false, fleetUserIds: [], model: null, chats: [chat(2)] },
+  ...{
+    format: 1,
+    account: 'anna',
+    isPaused: false,
+    fleetUserIds: [],
+    model: null,
+    chats: [chat(2)],
+  },
   limits: { perAccount: 1, perChat: 1, perUser: 1, ceiling: 1 },
   script: {
     name: 'desk',
-    rules: [{ name: 'r', trigger: { kind: 'any' }, conditions: { chats: [], senders: [], languages: [], probability: 1 }, answer }],
+    rules: [
+      {
+        name: 'r',
+        trigger: { kind: 'any' },
+        conditions: { chats: [], senders: [], languages: [], probability: 1 },
+        answer,
+      },
+    ],
     delay: { leastMs: 0, mostMs, isTyping: true },
     optOut: { words: [], backWords: [], answer: null },
-    ...{ hours: null, disclosure: null, handover: null, answersBots: false, answersFleet: false, staleAfterMs: 60_000 },
+    ...{
+      hours: null,
+      disclosure: null,
+      handover: null,
+      answersBots: false,
+      answersFleet: false,
+      staleAfterMs: 60_000,
+    },
   },
   ...over,
 });
@@ -24,11 +49,19 @@ const ask: Answer = { kind: 'model', instructions: null, allowsLinks: false };
 
 it.each<[string, Behaviour, readonly (string | RegExp)[]]>([
   ['a delay that fits', behaviour(text, 17_000, {}), []],
-  ['a delay that does not fit', behaviour(text, 17_001, {}), [/anna: .*may take 17.001 s, .*chat -1001 have 17 s each/]],
+  [
+    'a delay that does not fit',
+    behaviour(text, 17_001, {}),
+    [/anna: .*may take 17.001 s, .*chat -1001 have 17 s each/],
+  ],
   ['no colleague, no slot', behaviour(text, 60_000, { chats: [chat(1)] }), []],
   ['a longer slot', behaviour(text, 60_000, { chats: [chat(2, 63_000)] }), []],
   ['a model that fits', behaviour(ask, 0, { model: model(17_000) }), []],
-  ['a model that may take too long', behaviour(ask, 0, { model: model(18_000) }), [/may take 18 s/]],
+  [
+    'a model that may take too long',
+    behaviour(ask, 0, { model: model(18_000) }),
+    [/may take 18 s/],
+  ],
   ['a model that is not asked', behaviour(text, 0, { model: model(18_000) }), []],
   ['no model', behaviour(ask, 0, {}), [/desk asks a model, and the inventory has no "model"/]],
   ['no group', behaviour(ask, 60_000, { chats: [] }), []],

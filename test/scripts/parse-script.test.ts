@@ -9,7 +9,8 @@ const problemsOf = (text: string): readonly string[] => {
   try {
     parsed(text);
   } catch (error) {
-    if (error instanceof FleetError && error.code === 'inventory') return error.problems.map((each) => each.replace(/^s\.yaml:/, ''));
+    if (error instanceof FleetError && error.code === 'inventory')
+      return error.problems.map((each) => each.replace(/^s\.yaml:/, ''));
     throw error;
   }
   return [];
@@ -85,18 +86,30 @@ rules:
     ],
     [{ kind: 'any' }, { kind: 'none' }],
   ]);
-  expect(script.rules[0]?.conditions).toEqual({ chats: ['-1001'], senders: ['Eva', '5'], languages: ['de'], probability: 0.5 });
+  expect(script.rules[0]?.conditions).toEqual({
+    chats: ['-1001'],
+    senders: ['Eva', '5'],
+    languages: ['de'],
+    probability: 0.5,
+  });
 });
 
 describe('every mistake is named with its line and what was probably meant', () => {
   const cases: readonly (readonly [string, string])[] = [
     ['', '1:1 version: this key is missing; it must be 1, the only version of this format'],
-    [`${rules('{ on: joined, say: x }')}delai: {}`, '4:1 delai: unknown key (did you mean "delay"?)'],
+    [
+      `${rules('{ on: joined, say: x }')}delai: {}`,
+      '4:1 delai: unknown key (did you mean "delay"?)',
+    ],
     [
       rules('{ on: join, say: x }'),
-      '3:11 rules[0].on: must be one of mention, reply, joined, any, or { keyword: [...] }, { pattern: "..." } or { command: ... }, not "join"',
+      '3:11 rules[0].on: must be one of mention, reply, joined, any, or { keyword: [...] ' +
+        '}, { pattern: "..." } or { command: ... }, not "join"',
     ],
-    [rules('{ on: { keywrod: [x] }, say: x }'), '3:13 rules[0].on.keywrod: unknown key (did you mean "keyword"?)'],
+    [
+      rules('{ on: { keywrod: [x] }, say: x }'),
+      '3:13 rules[0].on.keywrod: unknown key (did you mean "keyword"?)',
+    ],
     [
       rules('{ on: { keyword: x, command: y }, say: x }'),
       '3:34 rules[0].on.command: a rule has one trigger, and "keyword" is it; make a second rule',
@@ -107,38 +120,52 @@ describe('every mistake is named with its line and what was probably meant', () 
       rules('{ on: joined, say: x, silent: true }'),
       '3:35 rules[0].silent: a rule has only one of say, ask_model, silent; "say" is given too',
     ],
-    [rules('{ on: joined, say: "Hi {{firstname}}" }'), '3:24 rules[0].say: no variable is called "firstname" (did you mean "first_name"?)'],
+    [
+      rules('{ on: joined, say: "Hi {{firstname}}" }'),
+      '3:24 rules[0].say: no variable is called "firstname" (did you mean "first_name"?)',
+    ],
     [
       rules('{ on: joined, say: [x, "{{what}}"] }'),
-      '3:28 rules[0].say[1]: no variable is called "what"; there are first_name, username, group, time, account',
+      '3:28 rules[0].say[1]: no variable is called "what"; there are first_name, ' +
+        'username, group, time, account',
     ],
     [
       rules("{ on: { pattern: 'a(?!b)' }, say: x }"),
-      '3:22 rules[0].on.pattern: must be a pattern that can be matched in bounded time: this one looks ahead or behind ((?=, (?!, (?<=, (?<!), which cannot be bounded; split it into two rules, not "a(?!b)"',
+      '3:22 rules[0].on.pattern: must be a pattern that can be matched in bounded time: ' +
+        'this one looks ahead or behind ((?=, (?!, (?<=, (?<!), which cannot be bounded; ' +
+        'split it into two rules, not "a(?!b)"',
     ],
     [
       rules("{ on: { pattern: '(' }, say: x }"),
-      '3:22 rules[0].on.pattern: must be a pattern that can be matched in bounded time: this one is not a regular expression of JavaScript (flags iu): check brackets and backslashes, not "("',
+      '3:22 rules[0].on.pattern: must be a pattern that can be matched in bounded time: ' +
+        'this one is not a regular expression of JavaScript (flags iu): check brackets and ' +
+        'backslashes, not "("',
     ],
     [
       `${rules('{ on: any, say: x }')}  - { on: mention, say: y }`,
       '4:5 rules[1]: this rule is never reached: one above it takes every message (on: any)',
     ],
-    [`${rules('{ name: a, on: reply, say: x }')}  - { name: a, on: mention, say: y }`, '4:13 rules[1].name: a rule is called "a" already'],
     [
-      `${rules('{ on: joined, say: x }')}hours: { time_zone: Europe/Berln, days: { mon: 09:00-18:00 } }`,
+      `${rules('{ name: a, on: reply, say: x }')}  - { name: a, on: mention, say: y }`,
+      '4:13 rules[1].name: a rule is called "a" already',
+    ],
+    [
+      `${rules('{ on: joined, say: x }')}hours: { time_zone: Europe/Berln, days: { mon: ` +
+        '09:00-18:00 } }',
       '4:21 hours.time_zone: no time zone is called "Europe/Berln" (did you mean "Europe/Berlin"?)',
     ],
     [
       `${rules('{ on: joined, say: x }')}hours: { time_zone: UTC, days: { mon: 22:00-06:00 } }`,
-      '4:39 hours.days.mon: must be hours such as 09:00-18:00 (up to 24:00), several parted by commas, not over midnight, not "22:00-06:00"',
+      '4:39 hours.days.mon: must be hours such as 09:00-18:00 (up to 24:00), several ' +
+        'parted by commas, not over midnight, not "22:00-06:00"',
     ],
     [
       `${rules('{ on: joined, say: x }')}hours: { time_zone: UTC, days: { moon: 09:00-18:00 } }`,
       '4:34 hours.days.moon: bad name: days such as mon, mon-fri or sat,sun',
     ],
     [
-      `${rules('{ on: joined, say: x }')}hours: { time_zone: UTC, days: {}, holidays: [2026-02-30] }`,
+      `${rules('{ on: joined, say: x }')}hours: { time_zone: UTC, days: {}, holidays: ` +
+        '[2026-02-30] }',
       '4:47 hours.holidays[0]: must be a day such as 2026-12-25, not "2026-02-30"',
     ],
   ];
@@ -149,12 +176,17 @@ describe('every mistake is named with its line and what was probably meant', () 
 
 describe('the scripts that ship', () => {
   const folder = new URL('../../templates/scripts/', import.meta.url);
-  const files = readdirSync(folder).filter((file) => file.endsWith('.yaml') && !file.endsWith('.transcript.yaml'));
+  const files = readdirSync(folder).filter(
+    (file) => file.endsWith('.yaml') && !file.endsWith('.transcript.yaml'),
+  );
   const texts = files.map((file) => readFileSync(new URL(file, folder), 'utf8'));
 
-  test.each(files.map((file, index) => [file, texts[index] ?? ''] as const))('%s is sound', (file, text) => {
-    expect(parseScript(file, text, file).description).toBeTruthy();
-  });
+  test.each(files.map((file, index) => [file, texts[index] ?? ''] as const))(
+    '%s is sound',
+    (file, text) => {
+      expect(parseScript(file, text, file).description).toBeTruthy();
+    },
+  );
 
   test('together they show every key, and docs/scripts.md explains each', () => {
     const docs = readFileSync(new URL('../../docs/scripts.md', import.meta.url), 'utf8');

@@ -7,7 +7,9 @@ import { fixtureSession } from './fixture-sessions.ts';
 /** Random-looking bytes that are the same in every run. */
 const bytesFrom = (seed: string, count: number): Buffer =>
   Buffer.concat(
-    Array.from({ length: Math.ceil(count / 64) }, (_, part) => createHash('sha512').update(`${seed} ${part}`).digest()),
+    Array.from({ length: Math.ceil(count / 64) }, (_, part) =>
+      createHash('sha512').update(`${seed} ${part}`).digest(),
+    ),
   ).subarray(0, count);
 
 const runLengths = (data: Buffer): Buffer =>
@@ -25,15 +27,31 @@ export const userOf = (seed: number): Buffer => {
 };
 
 export const mtkruto = (seed: number, tail: Buffer, runs = true): string => {
-  const data = Buffer.concat([Buffer.from([1, 0x30 + dataCentreOf(seed), 0, 0, 0xfe, 0, 1, 0]), key(seed), tail]);
+  const data = Buffer.concat([
+    Buffer.from([1, 0x30 + dataCentreOf(seed), 0, 0, 0xfe, 0, 1, 0]),
+    key(seed),
+    tail,
+  ]);
   return (runs ? runLengths(data) : data).toString('base64url');
 };
 export const gotgproto = (seed: number): string => {
-  const inner = JSON.stringify({ DC: dataCentreOf(seed), Addr: '', AuthKey: key(seed).toString('base64'), AuthKeyID: '', Salt: seed });
-  return Buffer.from(JSON.stringify({ Version: 1, Data: Buffer.from(inner).toString('base64') })).toString('base64');
+  const inner = JSON.stringify({
+    DC: dataCentreOf(seed),
+    Addr: '',
+    AuthKey: key(seed).toString('base64'),
+    AuthKeyID: '',
+    Salt: seed,
+  });
+  return Buffer.from(
+    JSON.stringify({ Version: 1, Data: Buffer.from(inner).toString('base64') }),
+  ).toString('base64');
 };
 const session = (seed: number) =>
-  fixtureSession({ dataCentre: dataCentreOf(seed), authKey: Uint8Array.from(key(seed)), userId: BigInt(7_000_000_000 + seed) });
+  fixtureSession({
+    dataCentre: dataCentreOf(seed),
+    authKey: Uint8Array.from(key(seed)),
+    userId: BigInt(7_000_000_000 + seed),
+  });
 const older = (seed: number, version: number): string => {
   const data = Buffer.from(formatSession(session(seed), 'mtcute-string'), 'base64url');
   data.writeUInt8(version, 0);
@@ -53,32 +71,65 @@ export interface Neighbour {
 
 const rows: readonly [string, SessionFormat | null, (seed: number) => string][] = [
   ['MTKruto, data centre and key', null, (seed) => mtkruto(seed, Buffer.alloc(0))],
-  ['MTKruto, with the application', null, (seed) => mtkruto(seed, Buffer.concat([Buffer.of(seed & 255, 1, 2, 0), userOf(seed)]))],
-  ['MTKruto, as long as a Pyrogram string', null, (seed) => mtkruto(seed, Buffer.alloc(seed % 6, 1))],
+  [
+    'MTKruto, with the application',
+    null,
+    (seed) => mtkruto(seed, Buffer.concat([Buffer.of(seed & 255, 1, 2, 0), userOf(seed)])),
+  ],
+  [
+    'MTKruto, as long as a Pyrogram string',
+    null,
+    (seed) => mtkruto(seed, Buffer.alloc(seed % 6, 1)),
+  ],
   ['MTKruto, without run lengths', null, (seed) => mtkruto(seed, userOf(seed), false)],
   ['gotgproto', null, gotgproto],
   ['mtcute 1 and 2', null, (seed) => older(seed, 1 + (seed % 2))],
-  ['random bytes in base64', null, (seed) => bytesFrom(`random ${seed}`, lengthOf(seed)).toString('base64url')],
-  ['random bytes in base64 behind a 1', null, (seed) => `1${bytesFrom(`random ${seed}`, lengthOf(seed)).toString('base64')}`],
+  [
+    'random bytes in base64',
+    null,
+    (seed) => bytesFrom(`random ${seed}`, lengthOf(seed)).toString('base64url'),
+  ],
+  [
+    'random bytes in base64 behind a 1',
+    null,
+    (seed) => `1${bytesFrom(`random ${seed}`, lengthOf(seed)).toString('base64')}`,
+  ],
   [
     'random bytes behind a data centre',
     null,
-    (seed) => Buffer.concat([Buffer.of(dataCentreOf(seed)), bytesFrom(`r ${seed}`, lengthOf(seed) - 1)]).toString('base64url'),
+    (seed) =>
+      Buffer.concat([
+        Buffer.of(dataCentreOf(seed)),
+        bytesFrom(`r ${seed}`, lengthOf(seed) - 1),
+      ]).toString('base64url'),
   ],
   ['Telethon', 'telethon-string', (seed) => formatSession(session(seed), 'telethon-string')],
   ['GramJS', 'gramjs-string', (seed) => formatSession(session(seed), 'gramjs-string')],
-  ['Pyrogram', 'pyrogram-string', (seed) => formatSession(session(seed), 'pyrogram-string', 12_345 + seed)],
+  [
+    'Pyrogram',
+    'pyrogram-string',
+    (seed) => formatSession(session(seed), 'pyrogram-string', 12_345 + seed),
+  ],
   ['mtcute', 'mtcute-string', (seed) => formatSession(session(seed), 'mtcute-string')],
 ];
 
-export const neighbours: readonly Neighbour[] = rows.map(([name, format, make]) => ({ name, format, make }));
+export const neighbours: readonly Neighbour[] = rows.map(([name, format, make]) => ({
+  name,
+  format,
+  make,
+}));
 
-/** How many of `count` strings are taken for another format, or give another key. `from`: number of the first one. */
+/**
+ * How many of `count` strings are taken for another format, or give another key. `from`: number of
+ * the first one.
+ */
 export const wronglyAccepted = ({ format, make }: Neighbour, count: number, from = 0): number => {
   let wrong = 0;
   for (let seed = from; seed < from + count; seed += 1) {
     const outcome = parseSessionString(make(seed));
-    const isRight = outcome.ok ? outcome.format === format && key(seed).equals(outcome.session.authKey) : format === null;
+    const isRight = outcome.ok
+      ? outcome.format === format && key(seed).equals(outcome.session.authKey)
+      : format === null;
     wrong += isRight ? 0 : 1;
   }
   return wrong;

@@ -20,7 +20,8 @@ test('damaged sources of every kind: no exception, no other key than what their 
       counts[verdict] += 1;
     }
     expect({ name, wrong: counts['wrong key'] }).toEqual({ name, wrong: 0 });
-    // A sample that nothing of is refused, or everything before it is looked at, would prove nothing.
+    // A sample that nothing of is refused, or everything before it is looked at, would prove
+    // nothing.
     expect(counts.refused, name).toBeGreaterThan(each / 10);
   }
 });

@@ -1,7 +1,19 @@
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { convertFromGramjsSession, convertFromPyrogramSession, convertFromTelethonSession } from '@mtcute/convert';
+import {
+  convertFromGramjsSession,
+  convertFromPyrogramSession,
+  convertFromTelethonSession,
+} from '@mtcute/convert';
 import { readStringSession } from '@mtcute/core/utils.js';
 import Database from 'better-sqlite3';
 import type { SessionFormat } from '../../src/model/session.ts';
@@ -37,7 +49,10 @@ export const chanceOf = (seed: number): Chance => {
 export interface Mutant {
   /** What the importer makes of it, without the net that it has for exceptions. */
   readonly read: () => readonly SessionOutcome[] | Promise<readonly SessionOutcome[]>;
-  /** Keys that its own program would find in it as well. Only asked where another key than the undamaged one was read. */
+  /**
+   * Keys that its own program would find in it as well. Only asked where another key than the
+   * undamaged one was read.
+   */
   readonly others: (format: SessionFormat) => readonly Uint8Array[];
 }
 
@@ -53,19 +68,28 @@ export type Verdict = 'refused' | 'accepted' | 'wrong key';
 const undamaged = [fixtureKey(1), fixtureKey(2)];
 
 /** What came of a mutant. Throws what the parser throws. */
-export const judge = async ({ read, others }: Mutant): Promise<{ readonly verdict: Verdict; readonly ms: number }> => {
+export const judge = async ({
+  read,
+  others,
+}: Mutant): Promise<{ readonly verdict: Verdict; readonly ms: number }> => {
   const startedMs = performance.now();
   const outcomes = await read();
   const ms = performance.now() - startedMs;
   const accepted = outcomes.flatMap((outcome) => (outcome.ok ? [outcome] : []));
-  const isKnown = (key: Uint8Array, keys: readonly Uint8Array[]): boolean => keys.some((one) => Buffer.from(one).equals(key));
-  const isRight = accepted.every(({ format, session }) => isKnown(session.authKey, undamaged) || isKnown(session.authKey, others(format)));
+  const isKnown = (key: Uint8Array, keys: readonly Uint8Array[]): boolean =>
+    keys.some((one) => Buffer.from(one).equals(key));
+  const isRight = accepted.every(
+    ({ format, session }) =>
+      isKnown(session.authKey, undamaged) || isKnown(session.authKey, others(format)),
+  );
   return { verdict: accepted.length === 0 ? 'refused' : isRight ? 'accepted' : 'wrong key', ms };
 };
 
 const below = (chance: Chance, limit: number): number => Math.floor(chance() * limit);
-const pick = <T>(chance: Chance, values: readonly T[]): T => values[below(chance, values.length)] as T;
-const randomBytes = (chance: Chance, count: number): Buffer => Buffer.from(Array.from({ length: count }, () => below(chance, 256)));
+const pick = <T>(chance: Chance, values: readonly T[]): T =>
+  values[below(chance, values.length)] as T;
+const randomBytes = (chance: Chance, count: number): Buffer =>
+  Buffer.from(Array.from({ length: count }, () => below(chance, 256)));
 
 /** One to four kinds of damage; half of them near the beginning, where the form is. */
 const damaged = (whole: Buffer, chance: Chance): Buffer => {
@@ -88,10 +112,17 @@ const damaged = (whole: Buffer, chance: Chance): Buffer => {
         bytes.copy(bytes, at, from, from + length);
         break;
       case 4:
-        bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(from, from + length), bytes.subarray(at)]);
+        bytes = Buffer.concat([
+          bytes.subarray(0, at),
+          bytes.subarray(from, from + length),
+          bytes.subarray(at),
+        ]);
         break;
       default:
-        bytes = chance() < 0.2 ? bytes.subarray(0, at) : Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
+        bytes =
+          chance() < 0.2
+            ? bytes.subarray(0, at)
+            : Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
     }
   }
   return bytes;
@@ -113,7 +144,11 @@ const damagedText = (whole: string, chance: Chance): string => {
 const readFile = (bytes: Buffer): readonly SessionOutcome[] => {
   if (!beginsLikeSqlite(bytes)) return [parseSessionText(bytes, 'it')];
   const tables = refuseSqliteImage(bytes, 'it') ?? readSessionTables(bytes, 'it');
-  return ['ok' in tables ? tables : parseSessionRows(tables as Exclude<typeof tables, { ok: false }>, 'it')];
+  return [
+    'ok' in tables
+      ? tables
+      : parseSessionRows(tables as Exclude<typeof tables, { ok: false }>, 'it'),
+  ];
 };
 
 /** What SQLite itself finds in the image. */
@@ -136,20 +171,30 @@ const keysBySqlite = (image: Buffer): readonly Uint8Array[] => {
   }
 };
 
-const libraries: Partial<Record<SessionFormat, (text: string) => ReturnType<typeof readStringSession>>> = {
+const libraries: Partial<
+  Record<SessionFormat, (text: string) => ReturnType<typeof readStringSession>>
+> = {
   'gramjs-string': convertFromGramjsSession,
   'telethon-string': convertFromTelethonSession,
   'pyrogram-string': convertFromPyrogramSession,
   'mtcute-string': readStringSession,
 };
 
-/** What a library reads from the same text, once what is lost when a line is copied is back: the equals signs at its end. */
+/**
+ * What a library reads from the same text, once what is lost when a line is copied is back: the
+ * equals signs at its end.
+ */
 const keysByLibrary = (text: string, format: SessionFormat): readonly Uint8Array[] => {
   try {
     const read = libraries[format];
     const bare = text.trim().replace(/=+$/, '');
-    const [first, body] = format === 'gramjs-string' || format === 'telethon-string' ? [bare.slice(0, 1), bare.slice(1)] : ['', bare];
-    return read === undefined ? [] : [read(`${first}${body}${'='.repeat(-body.length & 3)}`).authKey];
+    const [first, body] =
+      format === 'gramjs-string' || format === 'telethon-string'
+        ? [bare.slice(0, 1), bare.slice(1)]
+        : ['', bare];
+    return read === undefined
+      ? []
+      : [read(`${first}${body}${'='.repeat(-body.length & 3)}`).authKey];
   } catch {
     return [];
   }
@@ -164,7 +209,9 @@ const database = (name: string, image: Buffer): MutantKind => ({
   },
 });
 
-const text = (format: 'gramjs-string' | 'telethon-string' | 'pyrogram-string' | 'mtcute-string'): MutantKind => {
+const text = (
+  format: 'gramjs-string' | 'telethon-string' | 'pyrogram-string' | 'mtcute-string',
+): MutantKind => {
   const whole = formatSession(fixtureSession(), format, 4321);
   return {
     name: format,
@@ -211,7 +258,11 @@ const zip = (archive: Buffer, directory: string): MutantKind => ({
   make: (chance) => {
     const path = join(directory, 'mutant.zip');
     writeFileSync(path, damaged(archive, chance));
-    const limits = { isWanted: (name: string) => isTdataFile(basename(name)), fileLimit: 2 ** 20, nameLimit: 10_000 };
+    const limits = {
+      isWanted: (name: string) => isTdataFile(basename(name)),
+      fileLimit: 2 ** 20,
+      nameLimit: 10_000,
+    };
     const read = async (): Promise<readonly SessionOutcome[]> => {
       const fd = openSync(path, 'r');
       try {
@@ -256,20 +307,45 @@ const sidecar = (content: Buffer): MutantKind => ({
 });
 
 /** All kinds, from sources that the real libraries wrote. `end` removes what they need on disk. */
-export const mutantKinds = async (): Promise<{ readonly kinds: readonly MutantKind[]; readonly end: () => void }> => {
+export const mutantKinds = async (): Promise<{
+  readonly kinds: readonly MutantKind[];
+  readonly end: () => void;
+}> => {
   const directory = mkdtempSync(join(tmpdir(), 'fleet-mutants-'));
   const schemas = Object.keys(sessionSchemas) as SchemaName[];
-  const images = schemas.map((name, index) => [name, readFileSync(writeSessionFile(join(directory, `${index}.session`), name))] as const);
+  const images = schemas.map(
+    (name, index) =>
+      [name, readFileSync(writeSessionFile(join(directory, `${index}.session`), name))] as const,
+  );
   const mtcute = readFileSync(await writeMtcute(directory, fixtureSession()));
   const stored = filesIn(await writeStoreSession(directory, fixtureSession()), isStoreFile);
-  const folder = await writeTdata(directory, [fixtureSession(), fixtureSession({ authKey: fixtureKey(2), dataCentre: 4 })]);
+  const folder = await writeTdata(directory, [
+    fixtureSession(),
+    fixtureSession({ authKey: fixtureKey(2), dataCentre: 4 }),
+  ]);
   const files = filesIn(folder, isTdataFile);
   const archive = readFileSync(zipOf(directory, folder));
-  const described = { app_id: 4, app_hash: '0a'.repeat(16), device: 'PC 64bit', sdk: 'Windows 10', app_version: '4.8', lang_pack: 'en' };
+  const described = {
+    app_id: 4,
+    app_hash: '0a'.repeat(16),
+    device: 'PC 64bit',
+    sdk: 'Windows 10',
+    app_version: '4.8',
+    lang_pack: 'en',
+  };
   const kinds = [
-    ...[...images, ['mtcute database', mtcute] as const].map(([name, image]) => database(name, image)),
-    ...(['gramjs-string', 'telethon-string', 'pyrogram-string', 'mtcute-string'] as const).map(text),
-    ...[tdata(files), zip(archive, directory), store(stored), sidecar(Buffer.from(JSON.stringify(described)))],
+    ...[...images, ['mtcute database', mtcute] as const].map(([name, image]) =>
+      database(name, image),
+    ),
+    ...(['gramjs-string', 'telethon-string', 'pyrogram-string', 'mtcute-string'] as const).map(
+      text,
+    ),
+    ...[
+      tdata(files),
+      zip(archive, directory),
+      store(stored),
+      sidecar(Buffer.from(JSON.stringify(described))),
+    ],
   ];
   return { kinds, end: () => rmSync(directory, { recursive: true }) };
 };

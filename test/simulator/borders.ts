@@ -1,6 +1,8 @@
 /**
- * The border between the shipped code and the simulation: everything that reads the kernel, waits or draws by chance is answered by the model, and
- * nothing else is. Import this before anything of the product. Disks are those of model-disk.ts, ledgers are SQLite in memory (model-ledger.ts).
+ * The border between the shipped code and the simulation: everything that reads the kernel, waits
+ * or draws by chance is answered by the model, and
+ * nothing else is. Import this before anything of the product. Disks are those of model-disk.ts,
+ * ledgers are SQLite in memory (model-ledger.ts).
  */
 import { vi } from 'vitest';
 
@@ -25,7 +27,10 @@ vi.mock('node:fs', async (original) => {
   ];
   const creates = real.constants.O_CREAT;
   const routed = Object.entries(modelDisk).map(([name, model]): [string, AnyFunction] => {
-    const [onModel, onReal] = [model as AnyFunction, real[name as keyof typeof real] as unknown as AnyFunction];
+    const [onModel, onReal] = [
+      model as AnyFunction,
+      real[name as keyof typeof real] as unknown as AnyFunction,
+    ];
     const isChange = changes.includes(name);
     return [
       name,
@@ -33,7 +38,10 @@ vi.mock('node:fs', async (original) => {
         // `mkdir -p` of what is there changes nothing, and needs no room.
         const isThere = name === 'mkdirSync' && modelDisk.existsSync(args[0] as string);
         const path = args[name === 'symlinkSync' ? 1 : 0];
-        if ((isChange && !isThere) || (name === 'openSync' && ((args[1] as number) & creates) !== 0))
+        if (
+          (isChange && !isThere) ||
+          (name === 'openSync' && ((args[1] as number) & creates) !== 0)
+        )
           admitWrite(isChange ? name : 'create', typeof path === 'string' ? path : '');
         return isModelPath(path) || isModelDescriptor(args[0]) ? onModel(...args) : onReal(...args);
       },
@@ -45,11 +53,15 @@ vi.mock('node:fs', async (original) => {
     ...functions,
     openSync: (path: string, ...more: unknown[]) => {
       const process = path === bootIdPath ? running.getStore() : undefined;
-      return functions.openSync?.(process === undefined ? path : `${process.machine.root}/proc/boot-id`, ...more);
+      return functions.openSync?.(
+        process === undefined ? path : `${process.machine.root}/proc/boot-id`,
+        ...more,
+      );
     },
     statfsSync: (path: string) => {
       const process = running.getStore();
-      const isFull = process !== undefined && process.machine.diskFault(process, 'create', path) === 'ENOSPC';
+      const isFull =
+        process !== undefined && process.machine.diskFault(process, 'create', path) === 'ENOSPC';
       return { ...(functions.statfsSync?.(path) as object), ...(isFull ? { bavail: 0 } : {}) };
     },
     /** Descriptor 9 is the run lock, as `fleet-run` hands it over. */
@@ -61,9 +73,14 @@ vi.mock('node:fs', async (original) => {
 });
 
 /** A worker's process is named `worker KEYID`. */
-function runLockOf(process: import('./model/model-process.ts').ModelProcess | undefined): string | null {
-  const keyId = process?.name.startsWith('worker ') === true ? process.name.slice('worker '.length) : null;
-  return process === undefined || keyId === null ? null : `${process.machine.root}/var/lib/fleet/locks/${keyId}.lock`;
+function runLockOf(
+  process: import('./model/model-process.ts').ModelProcess | undefined,
+): string | null {
+  const keyId =
+    process?.name.startsWith('worker ') === true ? process.name.slice('worker '.length) : null;
+  return process === undefined || keyId === null
+    ? null
+    : `${process.machine.root}/var/lib/fleet/locks/${keyId}.lock`;
 }
 
 vi.mock('node:timers/promises', async (original) => {
@@ -81,13 +98,19 @@ vi.mock('node:timers/promises', async (original) => {
 vi.mock('node:os', async (original) => {
   const real = await original<typeof import('node:os')>();
   const { running } = await import('./model/model-process.ts');
-  return { ...real, uptime: () => (running.getStore()?.machine.uptimeMs ?? real.uptime() * 1000) / 1000 };
+  return {
+    ...real,
+    uptime: () => (running.getStore()?.machine.uptimeMs ?? real.uptime() * 1000) / 1000,
+  };
 });
 
 vi.mock('../../hostside/machine/clocks.ts', async (original) => {
   const real = await original<typeof import('../../hostside/machine/clocks.ts')>();
   const { running } = await import('./model/model-process.ts');
-  return { ...real, monotonicMs: () => running.getStore()?.machine.monotonicMs ?? real.monotonicMs() };
+  return {
+    ...real,
+    monotonicMs: () => running.getStore()?.machine.monotonicMs ?? real.monotonicMs(),
+  };
 });
 
 vi.mock('node:crypto', async (original) => {
@@ -105,13 +128,17 @@ vi.mock('node:child_process', async (original) => {
       const process = running.getStore();
       const machine = process?.machine;
       if (machine === undefined) return real.spawnSync(command, args);
-      if (command === 'timedatectl') return { status: 0, stdout: machine.isClockSynchronized ? 'yes\n' : 'no\n' };
+      if (command === 'timedatectl')
+        return { status: 0, stdout: machine.isClockSynchronized ? 'yes\n' : 'no\n' };
       if (command !== 'flock') return { status: 0, stdout: '' };
       // The gate names the descriptor of its own lock: what this very process holds is no conflict.
       const isOwn = args.at(-1) === '9';
       const path = (isOwn ? runLockOf(process) : args.at(-2)) ?? '';
       if (isOwn && process !== undefined)
-        return { status: machine.isLocked(path) || machine.takeLock(process, path, false) ? 0 : 9, stdout: '' };
+        return {
+          status: machine.isLocked(path) || machine.takeLock(process, path, false) ? 0 : 9,
+          stdout: '',
+        };
       const conflict = args.includes('--conflict-exit-code') ? 9 : 1;
       return { status: machine.isLocked(path) ? conflict : 0, stdout: '' };
     },
@@ -156,13 +183,22 @@ vi.mock('better-sqlite3', async (original) => {
   return { default: ModelDatabase };
 });
 
-/** `exportSession` writes with real, asynchronous I/O, which a simulated moment cannot wait for; the file's format is tested elsewhere. */
+/**
+ * `exportSession` writes with real, asynchronous I/O, which a simulated moment cannot wait for; the
+ * file's format is tested elsewhere.
+ */
 vi.mock('../../src/vault/export-session.ts', async () => {
   const { writeFileSync } = await import('node:fs');
-  return { exportSession: async (path: string, session: { keyId: string }) => writeFileSync(path, session.keyId) };
+  return {
+    exportSession: async (path: string, session: { keyId: string }) =>
+      writeFileSync(path, session.keyId),
+  };
 });
 
-/** No other program runs on the model operator's machine; looking at the real one's would cost more than all the rest of a schedule. */
+/**
+ * No other program runs on the model operator's machine; looking at the real one's would cost more
+ * than all the rest of a schedule.
+ */
 vi.mock('../../src/vault/file-openers.ts', () => ({ findFileOpeners: () => [] }));
 
 vi.mock('../../hostside/gate/decide.ts', async (original) => {
@@ -173,10 +209,16 @@ vi.mock('../../hostside/gate/decide.ts', async (original) => {
     const { claim } = facts.reading;
     const forged = isOff('instance') && claim !== null && facts.instanceId !== null;
     return real.decideGate(
-      forged ? { ...facts, reading: { ...facts.reading, claim: { ...claim, instanceId: facts.instanceId ?? '' } } } : facts,
+      forged
+        ? {
+            ...facts,
+            reading: { ...facts.reading, claim: { ...claim, instanceId: facts.instanceId ?? '' } },
+          }
+        : facts,
     );
   };
-  const settleWaitMs: typeof real.settleWaitMs = (...args) => (isOff('settle') ? 0 : real.settleWaitMs(...args));
+  const settleWaitMs: typeof real.settleWaitMs = (...args) =>
+    isOff('settle') ? 0 : real.settleWaitMs(...args);
   return { ...real, decideGate, settleWaitMs };
 });
 
@@ -189,10 +231,15 @@ vi.mock('../../hostside/hold/decide.ts', async (original) => {
       return { verdict: 'run', reasons: [], claims };
     }
     if (isOff('instance'))
-      return real.decideBoot({ ...facts, claims: facts.claims.map((claim) => ({ ...claim, instanceId: facts.instanceId })) });
+      return real.decideBoot({
+        ...facts,
+        claims: facts.claims.map((claim) => ({ ...claim, instanceId: facts.instanceId })),
+      });
     const own = isOff('hold-from-own-stamp') && facts.contact !== null;
     return real.decideBoot(
-      own && facts.contact !== null ? { ...facts, contact: { ...facts.contact, bootId: 'before', wallMs: facts.wallMs } } : facts,
+      own && facts.contact !== null
+        ? { ...facts, contact: { ...facts.contact, bootId: 'before', wallMs: facts.wallMs } }
+        : facts,
     );
   };
   return { ...real, decideBoot };
@@ -218,11 +265,15 @@ vi.mock('../../hostside/claims/decide.ts', async (original) => {
     const { claim } = standing;
     const forged = isOff('move-compare') && claim !== null && claim.state !== 'active';
     const decision = real.decideRelease(
-      forged ? { ...standing, claim: { ...claim, moveId: act.moveId, successor: act.successor } } : standing,
+      forged
+        ? { ...standing, claim: { ...claim, moveId: act.moveId, successor: act.successor } }
+        : standing,
       act,
       facts,
     );
-    return isOff('gate-before-stop') && decision.kind === 'write' ? { kind: 'resume', claim: decision.next } : decision;
+    return isOff('gate-before-stop') && decision.kind === 'write'
+      ? { kind: 'resume', claim: decision.next }
+      : decision;
   };
   return { ...real, decideRelease };
 });
@@ -232,7 +283,9 @@ vi.mock('../../src/ownership/evidence.ts', async (original) => {
   const { isOff } = await import('./mutants.ts');
   const judgeEvidence: typeof real.judgeEvidence = (intent, evidence) => {
     if (isOff('survey')) return { kind: 'clear' };
-    const heard = isOff('unfenced-survey') ? evidence.map(({ host, survey }) => ({ host, survey })) : evidence;
+    const heard = isOff('unfenced-survey')
+      ? evidence.map(({ host, survey }) => ({ host, survey }))
+      : evidence;
     const verdict = real.judgeEvidence(intent, heard);
     return isOff('silent-hosts') && verdict.kind === 'incomplete' ? { kind: 'clear' } : verdict;
   };
@@ -242,7 +295,8 @@ vi.mock('../../src/ownership/evidence.ts', async (original) => {
 vi.mock('../../src/ownership/safe-moment.ts', async (original) => {
   const real = await original<typeof import('../../src/ownership/safe-moment.ts')>();
   const { isOff } = await import('./mutants.ts');
-  const safeMoment: typeof real.safeMoment = (...args) => (isOff('safe-moment') ? 0 : real.safeMoment(...args));
+  const safeMoment: typeof real.safeMoment = (...args) =>
+    isOff('safe-moment') ? 0 : real.safeMoment(...args);
   return { ...real, safeMoment };
 });
 

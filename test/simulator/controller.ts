@@ -1,7 +1,13 @@
 import type { KyselyPlugin } from 'kysely';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { listHosts } from '../../src/ledger/queries/hosts.ts';
-import { beginAdoption, beginRun, type Run, type RunLock, takeLock } from '../../src/ledger/queries/runs.ts';
+import {
+  beginAdoption,
+  beginRun,
+  type Run,
+  type RunLock,
+  takeLock,
+} from '../../src/ledger/queries/runs.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostSpec } from '../../src/model/inventory.ts';
 import { announcedForMs } from '../../src/ownership/announced-reboot.ts';
@@ -19,9 +25,22 @@ import type { Fence } from '../../src/workflows/fence.ts';
 import { planReboots } from '../../src/workflows/hosts/plan-reboots.ts';
 import { readFleetView } from '../../src/workflows/hosts/read-fleet-view.ts';
 import { executeReboots } from '../../src/workflows/hosts/reboot-hosts.ts';
-import { executeAllocation, isEmptyPlan, planAllocation } from '../../src/workflows/moves/allocate.ts';
-import { earliestFailover, executeFailover, fenceHost, planFailover } from '../../src/workflows/moves/failover.ts';
-import { carryMoves, executeMoves, movesToResume } from '../../src/workflows/moves/move-accounts.ts';
+import {
+  executeAllocation,
+  isEmptyPlan,
+  planAllocation,
+} from '../../src/workflows/moves/allocate.ts';
+import {
+  earliestFailover,
+  executeFailover,
+  fenceHost,
+  planFailover,
+} from '../../src/workflows/moves/failover.ts';
+import {
+  carryMoves,
+  executeMoves,
+  movesToResume,
+} from '../../src/workflows/moves/move-accounts.ts';
 import { planDrain, planMove } from '../../src/workflows/moves/plan-moves.ts';
 import { planRebalanceMoves } from '../../src/workflows/moves/rebalance.ts';
 import { startAccount, stopAccount } from '../../src/workflows/ownership/account-acts.ts';
@@ -34,7 +53,11 @@ import type { World } from './world.ts';
 /** A command of the operator. */
 export type Verb =
   | { readonly verb: 'status' | 'resume' | 'rebalance' }
-  | { readonly verb: 'adopt'; readonly without?: readonly string[]; readonly replaced?: readonly string[] }
+  | {
+      readonly verb: 'adopt';
+      readonly without?: readonly string[];
+      readonly replaced?: readonly string[];
+    }
   /** `promptMs`: how long the question to the operator waits for its answer. */
   | { readonly verb: 'allocate'; readonly promptMs?: number; readonly names?: readonly string[] }
   | { readonly verb: 'sweep'; readonly isAutomatic?: boolean }
@@ -42,8 +65,16 @@ export type Verb =
   | { readonly verb: 'drain'; readonly host: string }
   /** `programs`: those of today, unless said otherwise; of the release before: `--rollback`. */
   | { readonly verb: 'init'; readonly host: string; readonly programs?: HostPrograms }
-  | { readonly verb: 'reboot'; readonly hosts: readonly string[]; readonly isRolling?: boolean; readonly withinMs?: number }
-  /** `promptMs`: how long the question to the operator waits for its answer. `stoppedMs`: how long the process stands still once it has its serial. */
+  | {
+      readonly verb: 'reboot';
+      readonly hosts: readonly string[];
+      readonly isRolling?: boolean;
+      readonly withinMs?: number;
+    }
+  /**
+   * `promptMs`: how long the question to the operator waits for its answer. `stoppedMs`: how long
+   * the process stands still once it has its serial.
+   */
   | {
       readonly verb: 'failover';
       readonly host: string;
@@ -53,7 +84,13 @@ export type Verb =
     }
   | { readonly verb: 'stop' | 'start' | 'remove' | 'export'; readonly account: string }
   /** `promptMs`: how long the owner takes to type. */
-  | { readonly verb: 'login'; readonly account: string; readonly host?: string; readonly promptMs?: number; readonly isCancelled?: boolean }
+  | {
+      readonly verb: 'login';
+      readonly account: string;
+      readonly host?: string;
+      readonly promptMs?: number;
+      readonly isCancelled?: boolean;
+    }
   /** `as`: under another name than the session file's. */
   | { readonly verb: 'import'; readonly account: string; readonly as?: string };
 
@@ -72,7 +109,10 @@ export interface ControllerOptions {
 
 const forEver = new Promise<never>(() => undefined);
 
-/** One process of the CLI: the shipped workflows on a ledger, with model remotes. Killed, it never acts again, and none of its promises settles. */
+/**
+ * One process of the CLI: the shipped workflows on a ledger, with model remotes. Killed, it never
+ * acts again, and none of its promises settles.
+ */
 export class Controller {
   readonly name: string;
   readonly fateOf: (call: RemoteCall) => CallFate;
@@ -100,16 +140,21 @@ export class Controller {
     this.isBefore = options.isBefore === true;
   }
 
-  /** Runs one command as the CLI does; mostly without its lock, which is a comfort: the serial has to suffice. `null`, or why it failed. */
+  /**
+   * Runs one command as the CLI does; mostly without its lock, which is a comfort: the serial has
+   * to suffice. `null`, or why it failed.
+   */
   async run(verb: Verb): Promise<FleetError | null> {
     const { simulation } = this.#world;
     try {
       const ledger = await this.#open();
       const context = this.#context(ledger);
       const besideTalks = verb.verb === 'sweep';
-      const lock = this.#options.withLock === true ? await takeLock(context.ledger, 0, { besideTalks }) : null;
+      const lock =
+        this.#options.withLock === true ? await takeLock(context.ledger, 0, { besideTalks }) : null;
       const problems = await this.#act(verb, context, lock).finally(() => lock?.release());
-      for (const problem of problems) simulation.note(`${this.name} ${problem.code}: ${problem.message}`);
+      for (const problem of problems)
+        simulation.note(`${this.name} ${problem.code}: ${problem.message}`);
       this.#world.hints = problems.map(({ hint }) => hint);
       return problems[0] ?? null;
     } catch (error) {
@@ -149,7 +194,10 @@ export class Controller {
     else simulation.at(this.#awakeAtMs - simulation.nowMs, () => this.whenAwake(act));
   }
 
-  /** One that dies between two queries may die within a transaction: it needs a connection of its own, which then goes with it. */
+  /**
+   * One that dies between two queries may die within a transaction: it needs a connection of its
+   * own, which then goes with it.
+   */
   async #open(): Promise<Ledger> {
     const { ledgerPath, queriesLeft = null } = this.#options;
     if (queriesLeft === null) return this.#world.ledgerAt(ledgerPath);
@@ -166,7 +214,10 @@ export class Controller {
   #context(ledger: Ledger): FleetContext {
     const { simulation, inventory } = this.#world;
     const remotes = new Map(
-      this.#world.hosts.map((host) => [host.name, new ModelRemote(this.#world.leadsTo.get(host.name) ?? host, this)]),
+      this.#world.hosts.map((host) => [
+        host.name,
+        new ModelRemote(this.#world.leadsTo.get(host.name) ?? host, this),
+      ]),
     );
     this.#remotes = remotes;
     const plugin: KyselyPlugin = {
@@ -207,7 +258,8 @@ export class Controller {
   #fence(): Fence {
     const world = this.#world;
     const { simulation } = world;
-    const broken = () => new FleetError('fence', 'the fence does not work', { hint: 'this is a simulated fence' });
+    const broken = () =>
+      new FleetError('fence', 'the fence does not work', { hint: 'this is a simulated fence' });
     return {
       // What it has begun happens although the command may be dead by then.
       switchOff: ({ name }) =>
@@ -230,11 +282,19 @@ export class Controller {
     };
   }
 
-  /** As `fleet init` goes about one host: who was declared destroyed is met first, and what has changed is told in the end. */
-  async #init({ host: name, programs = programsToday }: Extract<Verb, { verb: 'init' }>, context: FleetContext, begin: () => Promise<Run>) {
+  /**
+   * As `fleet init` goes about one host: who was declared destroyed is met first, and what has
+   * changed is told in the end.
+   */
+  async #init(
+    { host: name, programs = programsToday }: Extract<Verb, { verb: 'init' }>,
+    context: FleetContext,
+    begin: () => Promise<Run>,
+  ) {
     const hosts = context.inventory.hosts.filter((host) => host.name === name);
     const rows = await listHosts(context.ledger.db);
-    const isReturning = rows.some((row) => row.name === name && row.destroyed_at !== null) && !programs.isBefore;
+    const isReturning =
+      rows.some((row) => row.name === name && row.destroyed_at !== null) && !programs.isBefore;
     const met = isReturning ? await meetDestroyed(context, await begin(), hosts) : [];
     const remote = this.#remotes.get(name);
     await remote?.connect();
@@ -257,13 +317,21 @@ export class Controller {
         await readFleetView(context, { maxAgeMs: 0 });
         return [];
       case 'sweep': {
-        const { problems, moves, grants, hosts } = await sweepFleet(context, begin, verb.isAutomatic);
-        this.#world.remedies = hosts.flatMap(({ problem, findings }) => [problem?.hint ?? '', ...findings.map(({ remedy }) => remedy)]);
+        const { problems, moves, grants, hosts } = await sweepFleet(
+          context,
+          begin,
+          verb.isAutomatic,
+        );
+        this.#world.remedies = hosts.flatMap(({ problem, findings }) => [
+          problem?.hint ?? '',
+          ...findings.map(({ remedy }) => remedy),
+        ]);
         return [...problems, ...problemsOf(moves), ...problemsOf(grants)];
       }
       case 'failover': {
         const safeMs = await earliestFailover(context, verb.host, verb.statement);
-        if (context.now() < safeMs) return [new FleetError('claim-refused', `${verb.host}: too early`, { hint: 'wait' })];
+        if (context.now() < safeMs)
+          return [new FleetError('claim-refused', `${verb.host}: too early`, { hint: 'wait' })];
         const plan = await planFailover(context, verb.host, verb.statement);
         if (verb.promptMs !== undefined) await context.pause(verb.promptMs);
         if (verb.statement === 'fenced') await fenceHost(context, verb.host);
@@ -273,25 +341,44 @@ export class Controller {
       }
       case 'adopt': {
         const adoption = await prepareAdoption(context, verb.without, verb.replaced);
-        await executeAdoption(context, await beginAdoption(context.ledger, context.now(), adoption), adoption);
+        await executeAdoption(
+          context,
+          await beginAdoption(context.ledger, context.now(), adoption),
+          adoption,
+        );
         this.#world.heardAtAdoption(adoption.plan.problems);
         return [];
       }
       case 'resume':
         return problemsOf(await carryMoves(context, await begin(), await movesToResume(context)));
       case 'move':
-        return problemsOf(await executeMoves(context, await begin(), await planMove(context, verb.account, verb.host)));
+        return problemsOf(
+          await executeMoves(
+            context,
+            await begin(),
+            await planMove(context, verb.account, verb.host),
+          ),
+        );
       case 'rebalance': {
-        const prepared = await planRebalanceMoves(context, { threshold: null, maxMigrations: null, isSteady: false });
+        const prepared = await planRebalanceMoves(context, {
+          threshold: null,
+          maxMigrations: null,
+          isSteady: false,
+        });
         return problemsOf(await executeMoves(context, await begin(), prepared));
       }
       case 'drain':
-        return problemsOf(await executeMoves(context, await begin(), await planDrain(context, verb.host)));
+        return problemsOf(
+          await executeMoves(context, await begin(), await planDrain(context, verb.host)),
+        );
       case 'init':
         return this.#init(verb, context, begin);
       case 'reboot': {
         const hosts = context.inventory.hosts.filter(({ name }) => verb.hosts.includes(name));
-        const options = { withinMs: verb.withinMs ?? announcedForMs, isRolling: verb.isRolling === true };
+        const options = {
+          withinMs: verb.withinMs ?? announcedForMs,
+          isRolling: verb.isRolling === true,
+        };
         const plan = await planReboots(context, hosts, options);
         if (plan.errors.length > 0) return [...plan.errors];
         return problemsOf(await executeReboots(context, await begin(), plan));
@@ -324,10 +411,20 @@ export class Controller {
         await removeAccount(context, await begin(), verb.account);
         return [];
       case 'export':
-        await exportAccount(context, await begin(), verb.account, 'telethon-string', this.#world.exportPath());
+        await exportAccount(
+          context,
+          await begin(),
+          verb.account,
+          'telethon-string',
+          this.#world.exportPath(),
+        );
         return [];
       case 'import': {
-        const outcomes = await importAccounts(context, [this.#world.sessionFileOf(verb.account)], verb.as ?? verb.account);
+        const outcomes = await importAccounts(
+          context,
+          [this.#world.sessionFileOf(verb.account)],
+          verb.as ?? verb.account,
+        );
         return outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem]));
       }
     }

@@ -41,14 +41,20 @@ const storyOf: Partial<Readonly<Record<FaultKind, readonly [Theme, readonly numb
 const isMishap = (kind: FaultKind): kind is FaultKind & keyof typeof mishaps => kind in mishaps;
 const minute = 60_000;
 
-/** It happens to a host with accounts, while an operator goes on working; then the faults are over. */
+/**
+ * It happens to a host with accounts, while an operator goes on working; then the faults are over.
+ */
 async function afterMishap(kind: keyof typeof mishaps, seed: number): Promise<readonly string[]> {
   const world = await World.create(seed);
   const { simulation } = world;
   try {
     await world.command({ verb: 'allocate' });
     mishaps[kind](world, world.host('h1'), simulation.branch(kind));
-    for (const verb of [{ verb: 'sweep' }, { verb: 'move', account: 'a1', host: 'h2' }, { verb: 'stop', account: 'a1' }] as const) {
+    for (const verb of [
+      { verb: 'sweep' },
+      { verb: 'move', account: 'a1', host: 'h2' },
+      { verb: 'stop', account: 'a1' },
+    ] as const) {
       await world.command(verb);
       await simulation.pass(4 * minute);
     }
@@ -98,18 +104,26 @@ describe('a run that fails', () => {
     ['safe-moment', 19, 'failover'],
   ];
 
-  it.each(known)('%s: is told without what it does not need, and fails again in the same way', async (mutant, seed, theme) => {
-    mutation.current = mutant;
-    const whole = await runSchedule(seed, theme);
-    const [first = ''] = whole.violations;
-    expect(first).not.toBe('');
-    const { violations, trace, happened, without, isMinimal } = await shortestFailure(seed, theme);
-    expect(happened.length).toBeLessThan(whole.happened.length);
-    const again = await runSchedule(seed, theme, new Set(without));
-    expect([again.violations, again.trace]).toEqual([violations, trace]);
-    expect(failsAlike(again, first)).toBe(true);
-    // A machine that is too busy tells the shortest one that it has found by then.
-    for (const name of isMinimal ? happened : [])
-      expect(failsAlike(await runSchedule(seed, theme, new Set([...without, name])), first)).toBe(false);
-  });
+  it.each(known)(
+    '%s: is told without what it does not need, and fails again in the same way',
+    async (mutant, seed, theme) => {
+      mutation.current = mutant;
+      const whole = await runSchedule(seed, theme);
+      const [first = ''] = whole.violations;
+      expect(first).not.toBe('');
+      const { violations, trace, happened, without, isMinimal } = await shortestFailure(
+        seed,
+        theme,
+      );
+      expect(happened.length).toBeLessThan(whole.happened.length);
+      const again = await runSchedule(seed, theme, new Set(without));
+      expect([again.violations, again.trace]).toEqual([violations, trace]);
+      expect(failsAlike(again, first)).toBe(true);
+      // A machine that is too busy tells the shortest one that it has found by then.
+      for (const name of isMinimal ? happened : [])
+        expect(failsAlike(await runSchedule(seed, theme, new Set([...without, name])), first)).toBe(
+          false,
+        );
+    },
+  );
 });

@@ -11,13 +11,18 @@ export const faultKinds = {
   'dropped-connection': 'Telegram ends a connection',
   'held-lock': 'a helper hangs in the kernel with a lock',
   'stopped-agent': 'nobody reports on a host',
-  linger: 'Telegram counts the connection of a dead machine until the time that the worker asked for is over',
+  linger:
+    'Telegram counts the connection of a dead machine until the time that the worker ' +
+    'asked for is over',
   'close-linger': 'Telegram counts a connection for up to two seconds after its clean end',
   'dead-way': 'packets between a host and Telegram vanish without a word',
-  suspend: 'a machine is suspended or hibernated: both of its clocks jump when it goes on in the same boot',
+  suspend:
+    'a machine is suspended or hibernated: both of its clocks jump when it goes on in the ' +
+    'same boot',
   pause: 'a virtual machine is paused: its clocks stand still, and it goes on in the same boot',
   'reboot-again': 'a host boots twice or three times within minutes, a held boot among them',
-  'announced-reboot': 'a host is rebooted as `fleet reboot` announces it, quickly, slowly, or never',
+  'announced-reboot':
+    'a host is rebooted as `fleet reboot` announces it, quickly, slowly, or never',
   'boot-after-failover': 'a host that was failed over boots more than once',
   'container-boot': 'everything on a host starts anew under the same boot id',
   'leaves-around-failover': 'an account is exported, removed or imported again around a failover',
@@ -27,7 +32,8 @@ export const faultKinds = {
   'same-identity': 'a clone boots that is the same in every part',
   'same-ids': 'a clone boots that has the ids of its machine and another network card',
   'wrong-machine': 'the address of a host leads to a copy of it for a while',
-  'new-hardware': 'a disk goes on in other hardware: another network card, firmware or cloud id, or all of them',
+  'new-hardware':
+    'a disk goes on in other hardware: another network card, firmware or cloud id, or all of them',
   'less-hardware': 'a network card is added or replaced by one more, the id of the cloud is gone',
   'bad-fence': 'a fence fails or lies, or its machine is switched on early',
   'waiting-prompt': 'the operator answers a question after many minutes',

@@ -12,10 +12,13 @@ describe('a schedule', () => {
     expect(violations).toEqual([]);
   });
 
-  it.each([666, 3848, 5411, 5846, 6418, 8429, 9344, 9352])('seed %i, which has failed once', async (seed) => {
-    const { violations } = await runSchedule(seed);
-    expect(violations).toEqual([]);
-  });
+  it.each([666, 3848, 5411, 5846, 6418, 8429, 9344, 9352])(
+    'seed %i, which has failed once',
+    async (seed) => {
+      const { violations } = await runSchedule(seed);
+      expect(violations).toEqual([]);
+    },
+  );
 
   it.each(themes)('%s: the same seed gives the same run', async (theme) => {
     const [once, again] = [await runSchedule(7, theme), await runSchedule(7, theme)];

@@ -10,13 +10,25 @@ import { stories as otherStories } from './stories/stories.ts';
 import { upgradeStories } from './stories/upgrade-stories.ts';
 import { World, type WorldSize } from './world.ts';
 
-const stories = { ...otherStories, ...moveStories, ...returnStories, ...rebootStories, ...loginStories, ...upgradeStories };
+const stories = {
+  ...otherStories,
+  ...moveStories,
+  ...returnStories,
+  ...rebootStories,
+  ...loginStories,
+  ...upgradeStories,
+};
 export type Theme = keyof typeof stories;
 
-/** What a schedule is about; each seed has one, in turn, so that any run of seeds meets all of them. */
+/**
+ * What a schedule is about; each seed has one, in turn, so that any run of seeds meets all of them.
+ */
 export const themes = Object.keys(stories) as readonly Theme[];
 
-/** Some stories take the places of other schedules, so that all other seeds keep theirs: logins one in 23, upgrades two. */
+/**
+ * Some stories take the places of other schedules, so that all other seeds keep theirs: logins one
+ * in 23, upgrades two.
+ */
 const insteadOf: ReadonlyMap<number, Theme> = new Map([
   [5, 'logins'],
   [9, 'upgrades'],
@@ -25,7 +37,8 @@ const insteadOf: ReadonlyMap<number, Theme> = new Map([
 const insteadEvery = 23;
 const otherThemes = themes.filter((theme) => ![...insteadOf.values()].includes(theme));
 
-export const themeOf = (seed: number): Theme => insteadOf.get(seed % insteadEvery) ?? otherThemes[seed % otherThemes.length] ?? 'calls';
+export const themeOf = (seed: number): Theme =>
+  insteadOf.get(seed % insteadEvery) ?? otherThemes[seed % otherThemes.length] ?? 'calls';
 
 const largeSizes: readonly WorldSize[] = [
   { hosts: 4, accounts: 5 },
@@ -50,7 +63,10 @@ export interface ScheduleResult {
   readonly happened: readonly string[];
 }
 
-/** One seeded run: faults, then a clean end, in which everything that is not lost for good has to come to rest. `removed`: what is left out. */
+/**
+ * One seeded run: faults, then a clean end, in which everything that is not lost for good has to
+ * come to rest. `removed`: what is left out.
+ */
 export async function runSchedule(
   seed: number,
   theme: Theme = themeOf(seed),
@@ -61,14 +77,18 @@ export async function runSchedule(
   const { simulation } = world;
   try {
     if (size.hosts > 3) simulation.count('large-fleet');
-    for (const host of world.hosts) host.luck = luckOf(simulation, host.name, theme === 'releases' || theme === 'hosts');
+    for (const host of world.hosts)
+      host.luck = luckOf(simulation, host.name, theme === 'releases' || theme === 'hosts');
     try {
       await stories[theme](world);
       await settle(world);
       await checkMemory(world);
     } catch (error) {
       // Told like any other failure, with its seed and the shortest run.
-      simulation.violate(`the story broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      simulation.violate(
+        'the story broke: ' +
+          `${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
     }
     const { violations, trace, kinds, happened } = simulation;
     return { seed, theme, violations, trace, kinds, happened };

@@ -1,11 +1,15 @@
 import { runSchedule, type ScheduleResult, type Theme, themeOf } from './schedule.ts';
 
-/** What one search may take: a failure has to be told within a minute or so, also one in a large world on a busy machine. */
+/**
+ * What one search may take: a failure has to be told within a minute or so, also one in a large
+ * world on a busy machine.
+ */
 const runsAtMost = 250;
 const msAtMost = 60_000;
 
 /** What a violation says, without who and when: a shorter run has to fail in the same way. */
-const kindOf = (violation: string): string => violation.replace(/\b[ah]\d\b|[0-9a-f]{4}\b|\d+/g, '');
+const kindOf = (violation: string): string =>
+  violation.replace(/\b[ah]\d\b|[0-9a-f]{4}\b|\d+/g, '');
 
 /** Whether `result` fails in the way in which `first` does. */
 export const failsAlike = (result: Pick<ScheduleResult, 'violations'>, first: string): boolean =>
@@ -14,15 +18,22 @@ export const failsAlike = (result: Pick<ScheduleResult, 'violations'>, first: st
 export interface ShortestFailure extends ScheduleResult {
   /** What was left out. */
   readonly without: readonly string[];
-  /** Without any other single thing it does not fail any more; false: the search was ended before that was known. */
+  /**
+   * Without any other single thing it does not fail any more; false: the search was ended before
+   * that was known.
+   */
   readonly isMinimal: boolean;
 }
 
 /**
- * The shortest run of a seed that was found to fail still: commands, mishaps and faults of calls are left out, halves first, then ever smaller parts, until none
+ * The shortest run of a seed that was found to fail still: commands, mishaps and faults of calls
+ * are left out, halves first, then ever smaller parts, until none
  * can be spared (delta debugging), or {@link runsAtMost} runs or {@link msAtMost} ms are used up.
  */
-export async function shortestFailure(seed: number, theme: Theme = themeOf(seed)): Promise<ShortestFailure> {
+export async function shortestFailure(
+  seed: number,
+  theme: Theme = themeOf(seed),
+): Promise<ShortestFailure> {
   const endMs = performance.now() + msAtMost;
   let best = await runSchedule(seed, theme);
   let without: readonly string[] = [];

@@ -12,7 +12,8 @@ export function randomFrom(seed: number): () => number {
 /** A number that depends on nothing but the text (FNV-1a). */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  for (let at = 0; at < text.length; at += 1)
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return hash >>> 0;
 }
 
@@ -45,14 +46,18 @@ interface Event {
   readonly act: () => void | Promise<void>;
 }
 
-/** Real turns of the event loop in which all that the last event has woken runs to its next wait: everything in a simulation is a microtask. */
+/**
+ * Real turns of the event loop in which all that the last event has woken runs to its next wait:
+ * everything in a simulation is a microtask.
+ */
 const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** 14 November 2023: any moment will do, so it is always the same. */
 const originMs = 1_700_000_000_000;
 
 /**
- * The only clock, the only chance and the only order of events of one run. Two events never run at the same time; the earlier one goes first, of
+ * The only clock, the only chance and the only order of events of one run. Two events never run at
+ * the same time; the earlier one goes first, of
  * two at the same moment the one that was planned first. The same seed gives the same trace.
  */
 export class Simulation extends Chance {
@@ -80,19 +85,27 @@ export class Simulation extends Chance {
     this.#removed = removed;
   }
 
-  /** A stream of its own for one part of the run, so that leaving something out changes nothing elsewhere. */
+  /**
+   * A stream of its own for one part of the run, so that leaving something out changes nothing
+   * elsewhere.
+   */
   branch(name: string): Chance {
     return new Chance(randomFrom(this.seed ^ hashOf(name)));
   }
 
-  /** A name that is the same in every run of the seed as long as names are asked for in the same order. */
+  /**
+   * A name that is the same in every run of the seed as long as names are asked for in the same
+   * order.
+   */
   nameOf(what: string): string {
     const count = (this.#named.get(what) ?? 0) + 1;
     this.#named.set(what, count);
     return `${what}-${count}`;
   }
 
-  /** Whether something takes place, or is left out of this run to find the shortest one that fails. */
+  /**
+   * Whether something takes place, or is left out of this run to find the shortest one that fails.
+   */
   happens(name: string): boolean {
     if (this.#removed.has(name)) return false;
     this.happened.push(name);
@@ -125,10 +138,16 @@ export class Simulation extends Chance {
 
   at(delayMs: number, act: Event['act']): void {
     this.#order += 1;
-    push(this.#heap, { event: { atMs: this.nowMs + Math.max(0, delayMs), act }, order: this.#order });
+    push(this.#heap, {
+      event: { atMs: this.nowMs + Math.max(0, delayMs), act },
+      order: this.#order,
+    });
   }
 
-  /** Lets events happen until `isOver`, at most for `limitMs` of simulated time. Returns whether it was over in time. */
+  /**
+   * Lets events happen until `isOver`, at most for `limitMs` of simulated time. Returns whether it
+   * was over in time.
+   */
   async run(isOver: () => boolean, limitMs: number): Promise<boolean> {
     const endMs = this.nowMs + limitMs;
     await drain();
@@ -153,7 +172,8 @@ export class Simulation extends Chance {
 
 type Planned = { readonly event: Event; readonly order: number };
 
-const isBefore = (a: Planned, b: Planned): boolean => a.event.atMs < b.event.atMs || (a.event.atMs === b.event.atMs && a.order < b.order);
+const isBefore = (a: Planned, b: Planned): boolean =>
+  a.event.atMs < b.event.atMs || (a.event.atMs === b.event.atMs && a.order < b.order);
 
 function push(heap: Planned[], planned: Planned): void {
   let at = heap.length;
@@ -175,7 +195,8 @@ function pop(heap: Planned[]): void {
   for (;;) {
     let child = 2 * at + 1;
     if (child >= heap.length) break;
-    if (child + 1 < heap.length && isBefore(heap[child + 1] as Planned, heap[child] as Planned)) child += 1;
+    if (child + 1 < heap.length && isBefore(heap[child + 1] as Planned, heap[child] as Planned))
+      child += 1;
     if (!isBefore(heap[child] as Planned, last)) break;
     heap[at] = heap[child] as Planned;
     at = child;

@@ -1,7 +1,14 @@
-/** Five firewalls that an operator may have, through init, a reboot, a second init and uninstall: the way in and the operator's own rules stay. */
+/**
+ * Five firewalls that an operator may have, through init, a reboot, a second init and uninstall:
+ * the way in and the operator's own rules stay.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { HostInitOutcome } from '../../src/workflows/init/init.ts';
-import { type InitMaterials, loadInitMaterials, loadLibrary } from '../../src/workflows/init/init-materials.ts';
+import {
+  type InitMaterials,
+  loadInitMaterials,
+  loadLibrary,
+} from '../../src/workflows/init/init-materials.ts';
 import { planUninstall } from '../../src/workflows/init/uninstall.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
 import { packageDirectory } from '../workflows/init/init-fixture.ts';
@@ -9,12 +16,15 @@ import { initOnHost, labHost, runOnHost } from '../workflows/init/init-on-host.t
 
 const index = 1;
 const install = (name: string): string =>
-  `DEBIAN_FRONTEND=noninteractive apt-get -q -y update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q -y install ${name} >/dev/null`;
+  'DEBIAN_FRONTEND=noninteractive apt-get -q -y update >/dev/null && ' +
+  `DEBIAN_FRONTEND=noninteractive apt-get -q -y install ${name} >/dev/null`;
 interface Firewall {
   readonly name: string;
   /** What the operator did before fleet came. */
   readonly setUp: string;
-  /** Prints the operator's own rules as the kernel or the service has them; the same at every stage. */
+  /**
+   * Prints the operator's own rules as the kernel or the service has them; the same at every stage.
+   */
   readonly rules: string;
 }
 const nftRules = `table inet mine {
@@ -24,24 +34,34 @@ const firewalls: readonly Firewall[] = [
   { name: 'none', setUp: 'true', rules: 'true' },
   {
     name: 'ufw with rules of its own',
-    setUp: 'ufw allow from 10.77.0.0/24 to any port 22 proto tcp; ufw allow 8080/tcp; ufw deny from 203.0.113.0/24; ufw --force enable',
+    setUp:
+      'ufw allow from 10.77.0.0/24 to any port 22 proto tcp; ufw allow 8080/tcp; ufw deny ' +
+      'from 203.0.113.0/24; ufw --force enable',
     rules: 'ufw status | grep -E "8080|203.0.113|10.77"',
   },
   {
     name: 'iptables-persistent',
-    setUp: `${install('iptables-persistent')}; iptables -A INPUT -p tcp --dport 25 -j DROP; iptables -A INPUT -s 203.0.113.0/24 -j DROP; netfilter-persistent save`,
+    setUp:
+      `${install('iptables-persistent')}; iptables -A INPUT -p tcp --dport 25 -j DROP; ` +
+      'iptables -A INPUT -s 203.0.113.0/24 -j DROP; netfilter-persistent save',
     rules:
-      'iptables -S INPUT | grep -E "dport 25|203.0.113.0"; dpkg -s iptables-persistent netfilter-persistent | grep ^Status; systemctl is-enabled netfilter-persistent',
+      'iptables -S INPUT | grep -E "dport 25|203.0.113.0"; dpkg -s iptables-persistent ' +
+      'netfilter-persistent | grep ^Status; systemctl is-enabled netfilter-persistent',
   },
   {
     name: 'nftables.service',
-    setUp: `${install('nftables')}; printf 'flush ruleset\n%s\n' '${nftRules}' >/etc/nftables.conf; systemctl enable -q --now nftables`,
+    setUp:
+      `${install('nftables')}; printf 'flush ruleset\n%s\n' '${nftRules}' ` +
+      '>/etc/nftables.conf; systemctl enable -q --now nftables',
     rules: 'nft list table inet mine; systemctl is-enabled nftables',
   },
   {
     name: 'firewalld',
-    setUp: `${install('firewalld')}; systemctl enable -q --now firewalld; firewall-cmd -q --permanent --add-port=8080/tcp; firewall-cmd -q --reload`,
-    rules: 'firewall-cmd --list-ports; firewall-cmd --list-services; systemctl is-enabled firewalld',
+    setUp:
+      `${install('firewalld')}; systemctl enable -q --now firewalld; firewall-cmd -q ` +
+      '--permanent --add-port=8080/tcp; firewall-cmd -q --reload',
+    rules:
+      'firewall-cmd --list-ports; firewall-cmd --list-services; systemctl is-enabled firewalld',
   },
 ];
 
@@ -51,12 +71,22 @@ let library: string;
 const table: string[][] = [];
 beforeAll(async () => {
   lab = await connectLab();
-  materials = await loadInitMaterials({ root: packageDirectory, profiles: ['account-host'], runtimeMirror: null });
+  materials = await loadInitMaterials({
+    root: packageDirectory,
+    profiles: ['account-host'],
+    runtimeMirror: null,
+  });
   library = await loadLibrary(packageDirectory, ['uninstall']);
 });
 afterAll(async () => {
   const rows = [['firewall', 'after', 'way in', "operator's rules", 'fleet said'], ...table];
-  console.log(rows.map((row) => row.map((cell, column) => cell.padEnd([28, 12, 7, 17, 0][column] ?? 0)).join(' ')).join('\n'));
+  console.log(
+    rows
+      .map((row) =>
+        row.map((cell, column) => cell.padEnd([28, 12, 7, 17, 0][column] ?? 0)).join(' '),
+      )
+      .join('\n'),
+  );
   await lab.wipe(index);
 });
 
@@ -65,11 +95,17 @@ const onHost = async (command: string): Promise<string> => {
   if (code === 255) throw new Error(`no way in: ${stderr}`);
   return stdout.trim();
 };
-const init = (): Promise<HostInitOutcome> => initOnHost(lab, labHost(lab, index, 'account-host'), materials, {});
+const init = (): Promise<HostInitOutcome> =>
+  initOnHost(lab, labHost(lab, index, 'account-host'), materials, {});
 const uninstall = (): Promise<HostInitOutcome> =>
   runOnHost(
     lab,
-    planUninstall([labHost(lab, index, 'account-host')], { purgePackages: false, forgetClaims: false, check: false, library }),
+    planUninstall([labHost(lab, index, 'account-host')], {
+      purgePackages: false,
+      forgetClaims: false,
+      check: false,
+      library,
+    }),
     materials.openBlob,
   );
 
@@ -84,7 +120,13 @@ it.each(firewalls)('$name', { timeout: 900_000 }, async ({ name, setUp, rules })
       outcome?.warnings.find((line) => line.startsWith('firewall:')) ??
       outcome?.steps.find(({ id }) => id === 'firewall')?.what.join() ??
       '';
-    table.push([name, stage, 'kept', now === before ? 'kept' : 'LOST', `${outcome?.state ?? ''} ${said}`]);
+    table.push([
+      name,
+      stage,
+      'kept',
+      now === before ? 'kept' : 'LOST',
+      `${outcome?.state ?? ''} ${said}`,
+    ]);
     expect(now).toBe(before);
   };
   const first = await init();

@@ -11,21 +11,34 @@ async function warnings(script: string, files: Files): Promise<string> {
     mkdirSync(dirname(root + path), { recursive: true });
     writeFileSync(root + path, text);
   }
-  const run = await runLibrary(`ROOT_=${root}; ${script}; for w in \${W[@]+"\${W[@]}"}; do printf '%s\\n' "$w" >&3; done`, root);
+  const run = await runLibrary(
+    `ROOT_=${root}; ${script}; for w in \${W[@]+"\${W[@]}"}; do printf '%s\\n' "$w" >&3; done`,
+    root,
+  );
   expect(run.stderr).toBe('');
   return run.stdout.trim();
 }
 
 describe('kernel settings', () => {
-  const ours = `SYSCTL[net.core.somaxconn]=65535; read_later_sysctls /etc/sysctl.d/90-fleet.conf; for k in "\${!WINS[@]}"; do wins "$k" "\${WINS[$k]}" ours; done`;
+  const ours =
+    'SYSCTL[net.core.somaxconn]=65535; read_later_sysctls /etc/sysctl.d/90-fleet.conf; for k ' +
+    `in "\${!WINS[@]}"; do wins "$k" "\${WINS[$k]}" ours; done`;
   it.each<[string, Files, RegExp]>([
     [
       '/etc/sysctl.conf by its link',
       { '/etc/sysctl.d/99-sysctl.conf': '# old\nnet.core.somaxconn=1024\n' },
       /net\.core\.somaxconn = 1024 in \/etc\/sysctl\.d\/99-sysctl\.conf:2 wins over ours/,
     ],
-    ['another spelling', { '/etc/sysctl.d/99-x.conf': '-net/core/somaxconn  =  128' }, /= 128 in .*99-x\.conf:1/],
-    ['a pattern', { '/run/sysctl.d/95-x.conf': 'net.core.*max* = 5\nnet.core.somax* = 7\n' }, /= [57] in \/run\/sysctl\.d\/95-x/],
+    [
+      'another spelling',
+      { '/etc/sysctl.d/99-x.conf': '-net/core/somaxconn  =  128' },
+      /= 128 in .*99-x\.conf:1/,
+    ],
+    [
+      'a pattern',
+      { '/run/sysctl.d/95-x.conf': 'net.core.*max* = 5\nnet.core.somax* = 7\n' },
+      /= [57] in \/run\/sysctl\.d\/95-x/,
+    ],
     ['the same value', { '/etc/sysctl.d/99-x.conf': 'net.core.somaxconn = 65535' }, /^$/],
     ['a file that is read before', { '/etc/sysctl.d/10-x.conf': 'net.core.somaxconn = 1' }, /^$/],
     [
@@ -35,14 +48,19 @@ describe('kernel settings', () => {
     ],
     [
       'what was said last',
-      { '/etc/sysctl.d/98-x.conf': 'net.core.somaxconn = 1', '/usr/lib/sysctl.d/99-y.conf': 'net.core.somaxconn = 65535' },
+      {
+        '/etc/sysctl.d/98-x.conf': 'net.core.somaxconn = 1',
+        '/usr/lib/sysctl.d/99-y.conf': 'net.core.somaxconn = 65535',
+      },
       /^$/,
     ],
   ])('%s', async (_name, files, said) => expect(await warnings(ours, files)).toMatch(said));
 });
 
 describe('limits, drop-ins and jails', () => {
-  const journal = `F_TEXT[/etc/systemd/journald.conf.d/50-fleet.conf]=$'[Journal]\\nSystemMaxUse=200M\\n'; want_last_word /etc/systemd/journald.conf.d/50-fleet.conf`;
+  const journal =
+    `F_TEXT[/etc/systemd/journald.conf.d/50-fleet.conf]=$'[Journal]\\nSystemMaxUse=200M\\n'; ` +
+    'want_last_word /etc/systemd/journald.conf.d/50-fleet.conf';
   const jail = 'want_last_word /etc/fail2ban/jail.d/50-fleet.conf';
   const limits = 'want_last_limits /etc/security/limits.d/90-fleet.conf nofile 65535';
   it.each<[string, string, Files, RegExp]>([
@@ -52,8 +70,18 @@ describe('limits, drop-ins and jails', () => {
       { '/etc/systemd/journald.conf.d/60-x.conf': '[Journal]\nSystemMaxUse=4G\n' },
       /SystemMaxUse = 4G in .*60-x\.conf:2/,
     ],
-    ['one of the package', journal, { '/usr/lib/systemd/journald.conf.d/90-x.conf': 'SystemMaxUse=4G' }, /4G in \/usr\/lib/],
-    ['an earlier drop-in', journal, { '/etc/systemd/journald.conf.d/10-x.conf': 'SystemMaxUse=4G' }, /^$/],
+    [
+      'one of the package',
+      journal,
+      { '/usr/lib/systemd/journald.conf.d/90-x.conf': 'SystemMaxUse=4G' },
+      /4G in \/usr\/lib/,
+    ],
+    [
+      'an earlier drop-in',
+      journal,
+      { '/etc/systemd/journald.conf.d/10-x.conf': 'SystemMaxUse=4G' },
+      /^$/,
+    ],
     [
       'jail.local switches it off',
       jail,
@@ -66,7 +94,19 @@ describe('limits, drop-ins and jails', () => {
       { '/etc/fail2ban/jail.local': '[nginx-http-auth]\nenabled = false\n[sshd]\nmaxretry = 3\n' },
       /^$/,
     ],
-    ['limits', limits, { '/etc/security/limits.d/95-x.conf': '# *\n* - nofile 1024\n' }, /nofile = 1024 in .*95-x\.conf:2/],
-    ['limits of a group', limits, { '/etc/security/limits.d/95-x.conf': '@dev soft nofile 1024\n* hard nproc 5\n' }, /^$/],
-  ])('%s', async (_name, script, files, said) => expect(await warnings(script, files)).toMatch(said));
+    [
+      'limits',
+      limits,
+      { '/etc/security/limits.d/95-x.conf': '# *\n* - nofile 1024\n' },
+      /nofile = 1024 in .*95-x\.conf:2/,
+    ],
+    [
+      'limits of a group',
+      limits,
+      { '/etc/security/limits.d/95-x.conf': '@dev soft nofile 1024\n* hard nproc 5\n' },
+      /^$/,
+    ],
+  ])('%s', async (_name, script, files, said) =>
+    expect(await warnings(script, files)).toMatch(said),
+  );
 });

@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -16,11 +24,22 @@ import { runLibrary, scratch } from './run-library.ts';
 
 const owner = `${userInfo().username}:${execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim()}`;
 const steps = (lines: readonly HostLine[]): string[] =>
-  lines.flatMap((line) => (line.t === 'step' && line.state !== 'started' ? [`${line.id} ${line.state}`] : []));
+  lines.flatMap((line) =>
+    line.t === 'step' && line.state !== 'started' ? [`${line.id} ${line.state}`] : [],
+  );
 /** The part of a compiled program that follows the library. */
 const body = (list: readonly Step[], mode: 'apply' | 'check' = 'apply', diff = false): string =>
-  compileProgram(list, { mode, diff, library: '' }).replace('settle_guard; gather; facts', 'gather');
-const plain = (step: Partial<Step> & { id: string }): Step => ({ title: '', looksAt: {}, check: '', apply: '', ...step });
+  compileProgram(list, { mode, diff, library: '' }).replace(
+    'settle_guard; gather; facts',
+    'gather',
+  );
+const plain = (step: Partial<Step> & { id: string }): Step => ({
+  title: '',
+  looksAt: {},
+  check: '',
+  apply: '',
+  ...step,
+});
 
 describe('json in shell', () => {
   it('says any text without breaking the line protocol', async () => {
@@ -31,12 +50,14 @@ describe('json in shell', () => {
       { numRuns: 60, seed: 7 },
     );
     const root = scratch();
-    const script = texts.map((text) => `json '${text.replaceAll("'", `'\\''`)}'; printf '%s\\n' "$J" >&3`).join('\n');
+    const script = texts
+      .map((text) => `json '${text.replaceAll("'", `'\\''`)}'; printf '%s\\n' "$J" >&3`)
+      .join('\n');
     const said = (await runLibrary(script, root)).stdout
       .split('\n')
       .slice(0, texts.length)
       .map((line) => JSON.parse(line) as unknown);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters but for tab and newline are told as a question mark
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: told as question marks
     expect(said).toEqual(texts.map((text) => text.replace(/[\x01-\x08\x0b-\x1f\x7f]/g, '?')));
   });
 });
@@ -58,7 +79,9 @@ describe('files', () => {
     const third = await runLibrary(program, root);
     expect(steps(third.lines)).toEqual(['files changed']);
     const kept = `${root}/backups${root}/etc/deep/er`;
-    expect(readdirSync(kept).map((name) => readFileSync(`${kept}/${name}`, 'utf8'))).toEqual(['mine\n']);
+    expect(readdirSync(kept).map((name) => readFileSync(`${kept}/${name}`, 'utf8'))).toEqual([
+      'mine\n',
+    ]);
     expect(readdirSync(`${root}/etc/deep/er`)).toEqual(['a b.conf']);
   });
 
@@ -83,22 +106,36 @@ describe('files', () => {
     symlinkSync(`${root}/target`, `${root}/link`);
     mkdirSync(`${root}/dir`);
     const at = (path: string) => ({ path, text: 'x\n', mode: '644', owner });
-    expect(steps((await runLibrary(body([filesStep('link', '', [at(`${root}/link`)])]), root)).lines)).toEqual(['link changed']);
+    expect(
+      steps((await runLibrary(body([filesStep('link', '', [at(`${root}/link`)])]), root)).lines),
+    ).toEqual(['link changed']);
     expect(readFileSync(`${root}/target`, 'utf8')).toBe('precious');
     const refused = await runLibrary(body([filesStep('dir', '', [at(`${root}/dir`)])]), root);
-    expect(refused.lines.find((line) => line.t === 'step')).toMatchObject({ state: 'failed', failure: { code: 'host-foreign' } });
+    expect(refused.lines.find((line) => line.t === 'step')).toMatchObject({
+      state: 'failed',
+      failure: { code: 'host-foreign' },
+    });
   });
 
   it('owe a restart until it was done, also when the program died in between', async () => {
     const root = scratch();
-    const file = { path: `${root}/d.conf`, text: 'x\n', mode: '644', owner, owes: 'restart.some.service' };
+    const file = {
+      path: `${root}/d.conf`,
+      text: 'x\n',
+      mode: '644',
+      owner,
+      owes: 'restart.some.service',
+    };
     const written = await runLibrary(
-      `mkdir -p "$STATE"; U[some.service.LoadState]=loaded\n${declareFiles([file])}\nput_file '${file.path}'`,
+      `mkdir -p "$STATE"; U[some.service.LoadState]=loaded\n${declareFiles([file])}` +
+        `\nput_file '${file.path}'`,
       root,
     );
     expect(written.stderr).toBe('');
     const asked = await runLibrary(
-      `U[some.service.LoadState]=loaded U[some.service.ActiveState]=active U[some.service.UnitFileState]=enabled; want_running some.service; printf '%s' "$P" >&3`,
+      'U[some.service.LoadState]=loaded U[some.service.ActiveState]=active ' +
+        `U[some.service.UnitFileState]=enabled; want_running some.service; printf '%s' "$P" ` +
+        '>&3',
       root,
     );
     expect(asked.stdout).toBe(`restart some.service: ${root}/d.conf changed`);
@@ -107,9 +144,16 @@ describe('files', () => {
 
 describe('steps', () => {
   it('that still find something after their apply have failed', async () => {
-    const run = await runLibrary(body([plain({ id: 'a', check: 'todo "set x"', apply: 'echo tried >&2' })]), scratch());
+    const run = await runLibrary(
+      body([plain({ id: 'a', check: 'todo "set x"', apply: 'echo tried >&2' })]),
+      scratch(),
+    );
     expect(run.lines.find((line) => line.t === 'step' && line.state === 'failed')).toMatchObject({
-      failure: { code: 'host-step', message: 'did not take: set x', hint: expect.stringContaining('tried') as unknown },
+      failure: {
+        code: 'host-step',
+        message: 'did not take: set x',
+        hint: expect.stringContaining('tried') as unknown,
+      },
     });
     expect(run.lines.at(-1)).toMatchObject({ t: 'end', failed: true });
   });
@@ -117,19 +161,40 @@ describe('steps', () => {
   it('tell what had to change, also when their apply looks again', async () => {
     const root = scratch();
     const run = await runLibrary(
-      body([plain({ id: 'a', check: `[[ -e ${root}/x ]] || todo "set x"`, apply: `P=(); : >${root}/x` })]),
+      body([
+        plain({
+          id: 'a',
+          check: `[[ -e ${root}/x ]] || todo "set x"`,
+          apply: `P=(); : >${root}/x`,
+        }),
+      ]),
       root,
     );
-    expect(run.lines.find((line) => line.t === 'step' && line.state === 'changed')).toMatchObject({ what: ['set x'] });
+    expect(run.lines.find((line) => line.t === 'step' && line.state === 'changed')).toMatchObject({
+      what: ['set x'],
+    });
   });
 
   it('run beside the others when they are slow, and are waited for by who needs them', async () => {
     const root = scratch();
     const run = await runLibrary(
       body([
-        plain({ id: 'slow', background: true, check: `[[ -e ${root}/slow ]] || todo slow`, apply: `sleep 0.3; : >${root}/slow` }),
-        plain({ id: 'quick', check: `[[ -e ${root}/quick ]] || todo quick`, apply: `: >${root}/quick` }),
-        plain({ id: 'late', after: ['slow'], check: `[[ -e ${root}/slow ]] || fail host-step early x` }),
+        plain({
+          id: 'slow',
+          background: true,
+          check: `[[ -e ${root}/slow ]] || todo slow`,
+          apply: `sleep 0.3; : >${root}/slow`,
+        }),
+        plain({
+          id: 'quick',
+          check: `[[ -e ${root}/quick ]] || todo quick`,
+          apply: `: >${root}/quick`,
+        }),
+        plain({
+          id: 'late',
+          after: ['slow'],
+          check: `[[ -e ${root}/slow ]] || fail host-step early x`,
+        }),
       ]),
       root,
     );
@@ -140,7 +205,12 @@ describe('steps', () => {
     const root = scratch();
     const run = await runLibrary(
       body([
-        plain({ id: 'slow', background: true, check: `[[ -e ${root}/slow ]] || todo slow`, apply: `sleep 0.2; : >${root}/slow` }),
+        plain({
+          id: 'slow',
+          background: true,
+          check: `[[ -e ${root}/slow ]] || todo slow`,
+          apply: `sleep 0.2; : >${root}/slow`,
+        }),
         plain({ id: 'bad', check: 'fail host-space "no space" "make some"' }),
         plain({ id: 'never', check: `: >${root}/never` }),
       ]),
@@ -154,7 +224,14 @@ describe('steps', () => {
 
   it('that fail in the background tell their own reason', async () => {
     const run = await runLibrary(
-      body([plain({ id: 'slow', background: true, check: 'todo x', apply: 'fail host-space "it\'s full" "free \\"some\\""' })]),
+      body([
+        plain({
+          id: 'slow',
+          background: true,
+          check: 'todo x',
+          apply: 'fail host-space "it\'s full" "free \\"some\\""',
+        }),
+      ]),
       scratch(),
     );
     expect(run.lines.find((line) => line.t === 'step' && line.state === 'failed')).toMatchObject({
@@ -165,39 +242,63 @@ describe('steps', () => {
 
 describe('hosts that are not as they should be', () => {
   const warnings = async (script: string): Promise<string> =>
-    (await runLibrary(`${script}; for w in "\${W[@]}"; do printf '%s\\n' "$w" >&3; done`, scratch())).stdout;
+    (
+      await runLibrary(
+        `${script}; for w in "\${W[@]}"; do printf '%s\\n' "$w" >&3; done`,
+        scratch(),
+      )
+    ).stdout;
   const memory = memoryStep({ accounts: 5, reserveBytes: 200e6 }).check;
 
   it.each([
     ['MEMORY_MB=4000 MEMORY_FREE_MB=3000 SWAP_MB=0', ''],
-    ['MEMORY_MB=900 MEMORY_FREE_MB=600 SWAP_MB=0', '900 MB of memory and no swap hold about 2 accounts of 200 MB, max_accounts is 5\n'],
+    [
+      'MEMORY_MB=900 MEMORY_FREE_MB=600 SWAP_MB=0',
+      '900 MB of memory and no swap hold about 2 accounts of 200 MB, max_accounts is 5\n',
+    ],
     [
       'MEMORY_MB=256 MEMORY_FREE_MB=90 SWAP_MB=512',
-      '256 MB of memory and 512 MB of swap hold about 0 accounts of 200 MB, max_accounts is 5\nonly 90 MB of memory are free and 512 MB of swap: installing packages may fail\n',
+      '256 MB of memory and 512 MB of swap hold about 0 accounts of 200 MB, max_accounts ' +
+        'is 5\nonly 90 MB of memory are free and 512 MB of swap: installing packages may ' +
+        'fail\n',
     ],
-  ])('%s', async (facts, said) => expect(await warnings(`${facts}; SELINUX=/nonexistent; f() { ${memory}\n}; f`)).toBe(said));
+  ])('%s', async (facts, said) =>
+    expect(await warnings(`${facts}; SELINUX=/nonexistent; f() { ${memory}\n}; f`)).toBe(said),
+  );
 
   it('SELinux that is enforcing is named', async () => {
     const root = scratch();
     writeFileSync(`${root}/enforce`, '1');
-    const script = `MEMORY_MB=9000 MEMORY_FREE_MB=9000 SWAP_MB=0 SELINUX=${root}/enforce; f() { ${memory}\n}; f`;
+    const script =
+      `MEMORY_MB=9000 MEMORY_FREE_MB=9000 SWAP_MB=0 SELINUX=${root}/enforce; f() { ` +
+      `${memory}\n}; f`;
     expect(await warnings(script)).toMatch(/^SELinux is enforcing.*ausearch/);
   });
 
   it('a lock of apt that is never let go is given up, with its holder', async () => {
-    const held = `apt_holder() { HOLDER='unattended-upgr (pid 7)'; }; APT_WAIT=1; wait_for_apt; printf '%s' "$FAIL_MESSAGE: $FAIL_HINT" >&3`;
+    const held =
+      `apt_holder() { HOLDER='unattended-upgr (pid 7)'; }; APT_WAIT=1; wait_for_apt; printf ` +
+      `'%s' "$FAIL_MESSAGE: $FAIL_HINT" >&3`;
     expect((await runLibrary(held, scratch())).stdout).toMatch(
       /waits for apt's lock, held by unattended-upgr \(pid 7\)[\s\S]*apt is locked by unattended-upgr \(pid 7\): wait until it has ended/,
     );
   });
 
   it.each([
-    ['E: Release file for http://x/InRelease is not valid yet (invalid for another 3d)', 'clock is off'],
-    ['E: Failed to fetch http://x/a.deb  Could not connect to x:80', 'cannot reach its package mirrors'],
+    [
+      'E: Release file for http://x/InRelease is not valid yet (invalid for another 3d)',
+      'clock is off',
+    ],
+    [
+      'E: Failed to fetch http://x/a.deb  Could not connect to x:80',
+      'cannot reach its package mirrors',
+    ],
     ['E: Unable to locate package nosuch', 'package sources lack it'],
     ["E: You don't have enough free space; No space left on device", 'free some space'],
   ])('apt says %s', async (text, hint) => {
-    expect((await runLibrary(`apt_hint ${quoteShell(text)}; printf '%s' "$HINT" >&3`, scratch())).stdout).toContain(hint);
+    expect(
+      (await runLibrary(`apt_hint ${quoteShell(text)}; printf '%s' "$HINT" >&3`, scratch())).stdout,
+    ).toContain(hint);
   });
 });
 
@@ -205,9 +306,11 @@ describe('blobs', () => {
   const content = Buffer.from('content of a blob\n'.repeat(1000));
   const digest = createHash('sha256').update(content).digest('hex');
   const take = (path: string): string =>
-    `RUN=${path}; mkdir -p $RUN/lock; ask_blob ${digest}; take_blob ${digest} ${path}/blob 755; printf '%s' "$FAIL_CODE" >&3`;
+    `RUN=${path}; mkdir -p $RUN/lock; ask_blob ${digest}; take_blob ${digest} ${path}/blob ` +
+    `755; printf '%s' "$FAIL_CODE" >&3`;
   const packed = gzipSync(content);
-  const framed = (bytes: Buffer, length = bytes.length): Buffer => Buffer.concat([Buffer.from(`${length}\n`), bytes]);
+  const framed = (bytes: Buffer, length = bytes.length): Buffer =>
+    Buffer.concat([Buffer.from(`${length}\n`), bytes]);
 
   it.each([
     ['whole', framed(packed), ''],
@@ -226,16 +329,30 @@ describe('blobs', () => {
 
   it.each([
     ['all whole', [framed(packed), framed(gzipSync('second'))], '', ['644', '755']],
-    ['the link breaks in the second', [framed(packed), framed(packed.subarray(0, 60), packed.length)], 'transfer', ['644']],
-    ['other content than was asked for', [framed(packed), framed(gzipSync('something else'))], 'transfer', ['644']],
+    [
+      'the link breaks in the second',
+      [framed(packed), framed(packed.subarray(0, 60), packed.length)],
+      'transfer',
+      ['644'],
+    ],
+    [
+      'other content than was asked for',
+      [framed(packed), framed(gzipSync('something else'))],
+      'transfer',
+      ['644'],
+    ],
     ['the operator has none', [Buffer.from('the registry did not answer\n')], 'transfer', []],
   ])('several at once, %s: what came stays', async (_name, answers, code, kept) => {
     const root = scratch();
     const second = createHash('sha256').update('second').digest('hex');
-    const script = `BLOBS=${root}/blobs; take_blobs ${digest}.644 ${second}.755; printf '%s' "$FAIL_CODE" >&3`;
+    const script =
+      `BLOBS=${root}/blobs; take_blobs ${digest}.644 ${second}.755; printf '%s' "$FAIL_CODE" ` +
+      '>&3';
     const run = await runLibrary(script, root, Buffer.concat(answers));
     expect(run.stdout).toBe(code);
-    const files = existsSync(`${root}/blobs`) ? readdirSync(`${root}/blobs`).filter((name) => !name.startsWith('.')) : [];
+    const files = existsSync(`${root}/blobs`)
+      ? readdirSync(`${root}/blobs`).filter((name) => !name.startsWith('.'))
+      : [];
     expect(files.map((name) => name.slice(65)).sort()).toEqual(kept);
     for (const name of files) {
       const { mode, mtimeMs } = statSync(`${root}/blobs/${name}`);
@@ -254,9 +371,14 @@ describe('blobs', () => {
     const link = new Readable({ read() {} });
     link.push(`${bytes.length}\n`);
     const each = Math.ceil(bytes.length / 20);
-    for (let part = 0; part < parts; part += 1) setTimeout(() => link.push(bytes.subarray(part * each, (part + 1) * each)), part * 50);
+    for (let part = 0; part < parts; part += 1)
+      setTimeout(() => link.push(bytes.subarray(part * each, (part + 1) * each)), part * 50);
     const shortly = `SLOW_SECONDS=0.3 SLOW_BYTES=${least}`;
-    const run = await runLibrary(`${shortly}; take_blob ${sha} ${root}/blob 644; printf '%s' "$FAIL_CODE" >&3`, root, link);
+    const run = await runLibrary(
+      `${shortly}; take_blob ${sha} ${root}/blob 644; printf '%s' "$FAIL_CODE" >&3`,
+      root,
+      link,
+    );
     expect(run.stdout).toBe(code);
     expect(existsSync(`${root}/blob`)).toBe(code === '');
   });

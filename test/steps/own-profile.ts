@@ -8,5 +8,11 @@ export async function useProfile({ directory }: Operator, text: string): Promise
   await mkdir(join(directory, 'profiles'), { recursive: true });
   await writeFile(join(directory, 'profiles', 'mine.yaml'), text);
   const before = await readFile(inventory, 'utf8');
-  await writeFile(inventory, before.replace('defaults: { max_accounts: 20 }', 'defaults: { max_accounts: 20, profile: mine }'));
+  await writeFile(
+    inventory,
+    before.replace(
+      'defaults: { max_accounts: 20 }',
+      'defaults: { max_accounts: 20, profile: mine }',
+    ),
+  );
 }

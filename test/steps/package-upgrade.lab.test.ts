@@ -1,4 +1,7 @@
-/** `fleet init --upgrade`: a package whose new version needs a new one, as each new kernel does, is not kept back; nothing is ever removed for it. */
+/**
+ * `fleet init --upgrade`: a package whose new version needs a new one, as each new kernel does, is
+ * not kept back; nothing is ever removed for it.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeOperator, type Operator } from '../e2e/operator.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
@@ -47,14 +50,20 @@ afterAll(async () => {
 });
 
 const upgrade = ['init', '--upgrade', '--only', 'upgrade'];
-const installed = () => onHost(`dpkg-query -W -f '\${Package}=\${Version} ' kernel 'kernel-*' other`);
+const installed = () =>
+  onHost(`dpkg-query -W -f '\${Package}=\${Version} ' kernel 'kernel-*' other`);
 
 it('a new kernel comes with its new package, the old one stays', async () => {
   const check = await operator.fleet([...upgrade, '--check']);
   expect(check.code).toBe(4);
   expect(check.stdout).toContain('install what their new versions need: kernel-6.2');
   expect((await operator.fleet([...upgrade, '--yes'])).code).toBe(0);
-  expect((await installed()).split(' ').toSorted()).toEqual(['kernel-6.1=1', 'kernel-6.2=1', 'kernel=2', 'other=1']);
+  expect((await installed()).split(' ').toSorted()).toEqual([
+    'kernel-6.1=1',
+    'kernel-6.2=1',
+    'kernel=2',
+    'other=1',
+  ]);
   expect((await operator.fleet([...upgrade, '--check'])).code).toBe(0);
 });
 

@@ -11,14 +11,28 @@ describe('profiles', () => {
   it.each(readdirSync(join(templates, 'profiles')))('%s is sound and its sources exist', (file) => {
     const profile = parseProfile(file, readFileSync(join(templates, 'profiles', file), 'utf8'));
     for (const { files } of Object.values(profile.files)) {
-      for (const { source } of files) expect(readFileSync(join(templates, source), 'utf8')).toMatch(/\n$/);
+      for (const { source } of files)
+        expect(readFileSync(join(templates, source), 'utf8')).toMatch(/\n$/);
     }
   });
 
   it('the account host has the packages, limits and settings that accounts need', () => {
-    const profile = parseProfile('account-host', readFileSync(join(templates, 'profiles', 'account-host.yaml'), 'utf8'));
+    const profile = parseProfile(
+      'account-host',
+      readFileSync(join(templates, 'profiles', 'account-host.yaml'), 'utf8'),
+    );
     expect(profile.packages).toEqual(
-      expect.arrayContaining(['curl', 'wget', 'git', 'vim', 'htop', 'net-tools', 'ufw', 'fail2ban', 'python3-systemd']),
+      expect.arrayContaining([
+        'curl',
+        'wget',
+        'git',
+        'vim',
+        'htop',
+        'net-tools',
+        'ufw',
+        'fail2ban',
+        'python3-systemd',
+      ]),
     );
     expect(profile.limits).toEqual({ nofile: 65535, nproc: 65535 });
     expect(profile.sysctl).toEqual({
@@ -38,11 +52,23 @@ describe('profiles', () => {
     ['description: x\npackges: [a]\n', 'packges'],
     ['description: x\npackages: ["a; rm -rf /"]\n', 'packages.0'],
     ['description: x\nservices: ["a b"]\n', 'services.0'],
-    ['description: x\nfiles: {a: {title: t, files: [{path: etc/x, source: y}]}}\n', 'files.a.files.0.path'],
-    ['description: x\nfiles: {a: {title: t, files: [{path: /etc/x, source: ../../y}]}}\n', 'files.a.files.0.source'],
+    [
+      'description: x\nfiles: {a: {title: t, files: [{path: etc/x, source: y}]}}\n',
+      'files.a.files.0.path',
+    ],
+    [
+      'description: x\nfiles: {a: {title: t, files: [{path: /etc/x, source: ../../y}]}}\n',
+      'files.a.files.0.source',
+    ],
     ['description: x\nsysctl: {"a;b": 1}\n', 'sysctl.a;b'],
-    ['description: x\nfiles: {a: {title: t, files: [{path: /etc/../etc/x, source: y}]}}\n', 'files.a.files.0.path'],
-    ['description: x\nfiles: {a: {title: t, files: [{path: /etc/sudoers.d/a.conf, source: y}]}}\n', 'sudo ignores'],
+    [
+      'description: x\nfiles: {a: {title: t, files: [{path: /etc/../etc/x, source: y}]}}\n',
+      'files.a.files.0.path',
+    ],
+    [
+      'description: x\nfiles: {a: {title: t, files: [{path: /etc/sudoers.d/a.conf, source: y}]}}\n',
+      'sudo ignores',
+    ],
     ['description: x\nextends: ../x\n', 'extends'],
     ['description: x\nusers: [{name: root}]\n', 'neither root nor _fleet'],
     ['description: x\nusers: [{name: "a b"}]\n', 'users.0.name'],
@@ -67,9 +93,13 @@ describe('profiles', () => {
   it('build on others: lists are joined, entries of the same name and settings are the own ones', () => {
     const base = parseProfile(
       'base',
-      'description: b\npackages: [curl, vim]\nsysctl: { a.b: 1, c.d: 2 }\nfirewall: true\ntimeZone: false\n',
+      'description: b\npackages: [curl, vim]\nsysctl: { a.b: 1, c.d: 2 }\nfirewall: ' +
+        'true\ntimeZone: false\n',
     );
-    const own = parseProfile('own', 'description: o\nextends: base\npackages: [vim, nginx]\nsysctl: { c.d: 3 }\ntimeZone: true\n');
+    const own = parseProfile(
+      'own',
+      'description: o\nextends: base\npackages: [vim, nginx]\nsysctl: { c.d: 3 }\ntimeZone: true\n',
+    );
     expect(extendProfile(base, own)).toMatchObject({
       description: 'o',
       packages: ['curl', 'vim', 'nginx'],
@@ -97,12 +127,13 @@ describe('what can cut the way in', () => {
     ['/etc/mine/rules', 'nftables.service', true],
     ['/etc/logrotate.d/mine', null, false],
     ['/etc/nginx/nginx.conf', 'nginx.service', false],
-  ])('%s read by %s: %s', (path, restart, expected) => expect(isGuarded(group(path, restart))).toBe(expected));
+  ])('%s read by %s: %s', (path, restart, expected) =>
+    expect(isGuarded(group(path, restart))).toBe(expected),
+  );
   it('units that start a firewall or the network', () =>
-    expect(['nftables.service', 'ssh.socket', 'systemd-networkd.service', 'fail2ban.service'].map(isGuardedUnit)).toEqual([
-      true,
-      true,
-      true,
-      false,
-    ]));
+    expect(
+      ['nftables.service', 'ssh.socket', 'systemd-networkd.service', 'fail2ban.service'].map(
+        isGuardedUnit,
+      ),
+    ).toEqual([true, true, true, false]));
 });

@@ -1,4 +1,7 @@
-/** A profile's Python environment on a real host: from a bare one to nothing left, without any package index. */
+/**
+ * A profile's Python environment on a real host: from a bare one to nothing left, without any
+ * package index.
+ */
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -7,7 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import type { HostInitOutcome } from '../../src/workflows/init/init.ts';
-import { type InitMaterials, loadInitMaterials, loadLibrary } from '../../src/workflows/init/init-materials.ts';
+import {
+  type InitMaterials,
+  loadInitMaterials,
+  loadLibrary,
+} from '../../src/workflows/init/init-materials.ts';
 import type { InitOptions } from '../../src/workflows/init/init-plan.ts';
 import { planUninstall } from '../../src/workflows/init/uninstall.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
@@ -51,13 +58,25 @@ beforeAll(async () => {
 });
 
 const read = (): Promise<InitMaterials> =>
-  loadInitMaterials({ root: packageDirectory, ownDirectory: operator, profiles: ['mine'], runtimeMirror: null, bundle: emptyBundle });
+  loadInitMaterials({
+    root: packageDirectory,
+    ownDirectory: operator,
+    profiles: ['mine'],
+    runtimeMirror: null,
+    bundle: emptyBundle,
+  });
 const init = async (options: Partial<InitOptions> = {}): Promise<HostInitOutcome> =>
-  initOnHost(lab, labHost(lab, index, 'mine'), await read(), { only: ['packages', 'python-bot'], ...options });
-const what = ({ steps }: HostInitOutcome): readonly string[] => steps.find(({ id }) => id === 'python-bot')?.what ?? [];
-const onHost = async (command: string): Promise<string> => (await lab.ssh(index, command, { timeoutMs: 60_000 })).stdout.trim();
+  initOnHost(lab, labHost(lab, index, 'mine'), await read(), {
+    only: ['packages', 'python-bot'],
+    ...options,
+  });
+const what = ({ steps }: HostInitOutcome): readonly string[] =>
+  steps.find(({ id }) => id === 'python-bot')?.what ?? [];
+const onHost = async (command: string): Promise<string> =>
+  (await lab.ssh(index, command, { timeoutMs: 60_000 })).stdout.trim();
 /** As an account runs it: without the right to write. */
-const runAsAccount = (words = ''): Promise<string> => onHost(`cd /; runuser -u nobody -- ${base}/current/run ${words} 2>&1`);
+const runAsAccount = (words = ''): Promise<string> =>
+  onHost(`cd /; runuser -u nobody -- ${base}/current/run ${words} 2>&1`);
 
 it('a bare host is told what it would get, and gets it: project, venv, and a program that runs', async () => {
   const look = await init({ check: true, diff: true });
@@ -65,7 +84,8 @@ it('a bare host is told what it would get, and gets it: project, venv, and a pro
   expect(what(look)).toEqual([
     expect.stringMatching(/^make the Python environment bot \(Python 3\.\d+\)$/),
     'make a venv from requirements.txt',
-    'send lib/__init__.py, lib/words.py, main.py, requirements.txt, wheels/greeting-1.0-py3-none-any.whl',
+    'send lib/__init__.py, lib/words.py, main.py, requirements.txt, ' +
+      'wheels/greeting-1.0-py3-none-any.whl',
   ]);
   expect(look.diffs).toHaveLength(3);
   expect(await onHost('ls -d /opt/fleet/python 2>&1')).toContain('No such file');
@@ -74,9 +94,12 @@ it('a bare host is told what it would get, and gets it: project, venv, and a pro
   expect([outcome.state, outcome.error]).toEqual(['changed', null]);
   expect(outcome.uploads).toHaveLength(5);
   expect(await runAsAccount('a b')).toBe('hello a b');
-  expect(await onHost(`cd ${base}/current/project; find . -name .env; stat -c '%a %U:%G' main.py; ls lib/__pycache__`)).toMatch(
-    /^644 root:root\n__init__\.cpython-3\d+\.pyc\nwords\.cpython-3\d+\.pyc$/,
-  );
+  expect(
+    await onHost(
+      `cd ${base}/current/project; find . -name .env; stat -c '%a %U:%G' main.py; ls ` +
+        'lib/__pycache__',
+    ),
+  ).toMatch(/^644 root:root\n__init__\.cpython-3\d+\.pyc\nwords\.cpython-3\d+\.pyc$/);
 });
 
 it('the second time there is nothing to do and nothing is sent', async () => {
@@ -88,24 +111,34 @@ it('the second time there is nothing to do and nothing is sent', async () => {
 });
 
 it('a changed file is shown, only it is sent, and the venv stays; what runs keeps its own release', async () => {
-  const [former, venv] = (await onHost(`readlink ${base}/current; readlink -f ${base}/current/venv`)).split('\n');
+  const [former, venv] = (
+    await onHost(`readlink ${base}/current; readlink -f ${base}/current/venv`)
+  ).split('\n');
   put('bot/main.py', 'import lib.words\nprint(lib.words.text().upper())\n');
   const look = await init({ check: true, diff: true });
   expect(what(look)).toEqual(['send main.py']);
   expect(look.diffs).toEqual([
-    { path: `${base}/current/project/main.py`, text: expect.stringMatching(/^-import sys$[\s\S]*^\+print\(lib\.words\.text\(\)\.upper/m) },
+    {
+      path: `${base}/current/project/main.py`,
+      text: expect.stringMatching(/^-import sys$[\s\S]*^\+print\(lib\.words\.text\(\)\.upper/m),
+    },
   ]);
   const outcome = await init();
   expect([outcome.state, outcome.error]).toEqual(['changed', null]);
   expect(outcome.uploads).toHaveLength(1);
   expect(await runAsAccount()).toBe('HELLO');
-  expect(await onHost(`readlink -f ${base}/current/venv; ${base}/${former}/run x`)).toBe(`${venv}\nhello x`);
+  expect(await onHost(`readlink -f ${base}/current/venv; ${base}/${former}/run x`)).toBe(
+    `${venv}\nhello x`,
+  );
 });
 
 it('requirements that cannot be had leave everything as it was, with the reason', async () => {
   put('bot/requirements.txt', 'greeting==2.0\n');
   const { error } = await init();
-  expect(error).toMatchObject({ code: 'host-step', hint: expect.stringContaining('correct the requirements') as unknown });
+  expect(error).toMatchObject({
+    code: 'host-step',
+    hint: expect.stringContaining('correct the requirements') as unknown,
+  });
   expect(error?.message).toContain('greeting==2.0');
   expect(await runAsAccount()).toBe('HELLO');
   put('bot/requirements.txt', 'greeting==1.0\n');
@@ -115,18 +148,27 @@ it('requirements that cannot be had leave everything as it was, with the reason'
 it('another wheel makes another venv, also where /tmp takes nothing; releases that nothing needs any more go away', async () => {
   wheel('good day');
   await onHost('mount -t tmpfs -o nr_inodes=1,noexec full /tmp');
-  expect(what(await init())).toEqual(['make a venv from requirements.txt', 'send wheels/greeting-1.0-py3-none-any.whl']);
+  expect(what(await init())).toEqual([
+    'make a venv from requirements.txt',
+    'send wheels/greeting-1.0-py3-none-any.whl',
+  ]);
   await onHost('umount /tmp');
   expect(await onHost(`ls -A ${base}/venvs/*/.build 2>&1`)).toContain('No such file');
   expect(await runAsAccount()).toBe('GOOD DAY');
-  expect(await onHost(`ls ${base}/releases | wc -l; ls ${base}/venvs | wc -l; ls ${base}/projects | wc -l`)).toBe('2\n2\n2');
+  expect(
+    await onHost(
+      `ls ${base}/releases | wc -l; ls ${base}/venvs | wc -l; ls ${base}/projects | wc -l`,
+    ),
+  ).toBe('2\n2\n2');
 });
 
 it('an index is asked when the profile names one, and the one of the host’s pip configuration otherwise', async () => {
   const { file, content } = wheelOf('greeting', '3.0', 'TEXT = "from the index"\n');
   const index = createServer((request, response) => {
     response.setHeader('content-type', 'text/html');
-    response.end(request.url?.endsWith('.whl') ? content : `<a href="/simple/greeting/${file}">${file}</a>`);
+    response.end(
+      request.url?.endsWith('.whl') ? content : `<a href="/simple/greeting/${file}">${file}</a>`,
+    );
   });
   index.listen(0, lab.gateway);
   await once(index, 'listening');
@@ -137,7 +179,9 @@ it('an index is asked when the profile names one, and the one of the host’s pi
   expect((await init()).error).toBeNull();
   expect(await runAsAccount()).toBe('FROM THE INDEX');
 
-  await onHost(`printf '[global]\\nindex-url = ${address}\\ntrusted-host = ${lab.gateway}\\n' >/etc/pip.conf`);
+  await onHost(
+    `printf '[global]\\nindex-url = ${address}\\ntrusted-host = ${lab.gateway}\\n' >/etc/pip.conf`,
+  );
   put('profiles/mine.yaml', profileWith(''));
   const outcome = await init();
   index.close();
@@ -150,10 +194,15 @@ it('what somebody damaged on the host is mended', async () => {
   put('bot/requirements.txt', 'greeting==1.0\n');
   put('profiles/mine.yaml', profileWith('index: none, wheels: wheels'));
   await init();
-  await onHost(`echo 'print(0)' >>${base}/current/project/main.py; rm ${base}/current/venv/bin/python`);
+  await onHost(
+    `echo 'print(0)' >>${base}/current/project/main.py; rm ${base}/current/venv/bin/python`,
+  );
   const outcome = await init();
   expect(outcome.error).toBeNull();
-  expect(what(outcome)).toEqual(['repair 1 files of the project', expect.stringMatching(/^make the venv \(Python 3\.\d+\) again$/)]);
+  expect(what(outcome)).toEqual([
+    'repair 1 files of the project',
+    expect.stringMatching(/^make the venv \(Python 3\.\d+\) again$/),
+  ]);
   await onHost('umount /tmp');
   expect(await onHost(`ls -A ${base}/venvs/*/.build 2>&1`)).toContain('No such file');
   expect(await runAsAccount()).toBe('GOOD DAY');
@@ -161,7 +210,12 @@ it('what somebody damaged on the host is mended', async () => {
 
 it('uninstall leaves nothing of it', async () => {
   const library = await loadLibrary(packageDirectory, ['uninstall']);
-  const plans = planUninstall([labHost(lab, index, 'mine')], { purgePackages: false, forgetClaims: false, check: false, library });
+  const plans = planUninstall([labHost(lab, index, 'mine')], {
+    purgePackages: false,
+    forgetClaims: false,
+    check: false,
+    library,
+  });
   const outcome = await runOnHost(lab, plans, (await read()).openBlob);
   expect(outcome.error).toBeNull();
   expect(await onHost('ls -d /opt/fleet /var/lib/fleet 2>&1 | grep -vc "No such"')).toBe('0');

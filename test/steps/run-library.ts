@@ -6,7 +6,10 @@ import { Readable } from 'node:stream';
 import { type HostLine, parseHostLine } from '../../src/workflows/init/init-events.ts';
 
 const directory = join(import.meta.dirname, '..', '..', 'templates', 'host-program');
-export const library: string = ['core.sh', ...readdirSync(directory).filter((name) => name !== 'core.sh')]
+export const library: string = [
+  'core.sh',
+  ...readdirSync(directory).filter((name) => name !== 'core.sh'),
+]
   .map((name) => readFileSync(join(directory, name), 'utf8'))
   .join('\n');
 
@@ -20,10 +23,22 @@ export interface LibraryRun {
 /** A scratch directory that stands for /run, /var/lib and /var/backups of the program. */
 export const scratch = (): string => mkdtempSync(join(tmpdir(), 'fleet-steps-'));
 
-/** Runs `script` after the shell library in a real bash, everything that it keeps below `root`. `stdin` is what the operator sends. */
-export function runLibrary(script: string, root: string, stdin: string | Uint8Array | Readable = ''): Promise<LibraryRun> {
-  const places = `STATE='${root}/state' BACKUPS='${root}/backups' RUN='${root}/run' UFW='${root}/ufw'; mkdir -p '${root}/run'`;
-  const child = spawn('bash', ['-c', `${library}\n${places}\nMODE=apply DIFF= PATHS=() UNITS=() PACKAGES=()\n${script}\n`]);
+/**
+ * Runs `script` after the shell library in a real bash, everything that it keeps below `root`.
+ * `stdin` is what the operator sends.
+ */
+export function runLibrary(
+  script: string,
+  root: string,
+  stdin: string | Uint8Array | Readable = '',
+): Promise<LibraryRun> {
+  const places =
+    `STATE='${root}/state' BACKUPS='${root}/backups' RUN='${root}/run' UFW='${root}/ufw'; ` +
+    `mkdir -p '${root}/run'`;
+  const child = spawn('bash', [
+    '-c',
+    `${library}\n${places}\nMODE=apply DIFF= PATHS=() UNITS=() PACKAGES=()\n${script}\n`,
+  ]);
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));

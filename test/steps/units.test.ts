@@ -37,6 +37,7 @@ printf '%s ' "\${U[a.service.LoadState]}" "\${U[no.service.LoadState]}" "\${U[no
 U=(); gather_units no.service; printf '%s' "\${U[no.service.LoadState]}" >&3`;
   const { stdout } = await runLibrary(script, root);
   expect(stdout).toBe(
-    '-- a.service b.socket c.service d.service e.service f.service of@one.service x.slice loaded not-found inactive not-found not-found',
+    '-- a.service b.socket c.service d.service e.service f.service of@one.service x.slice ' +
+      'loaded not-found inactive not-found not-found',
   );
 });

@@ -1,13 +1,20 @@
 import { crc32 } from 'node:zlib';
 
 /** A wheel with one module `NAME` that holds `text`: a zip archive without compression. */
-export function wheelOf(name: string, version: string, text: string): { readonly file: string; readonly content: Buffer } {
+export function wheelOf(
+  name: string,
+  version: string,
+  text: string,
+): { readonly file: string; readonly content: Buffer } {
   const info = `${name}-${version}.dist-info`;
   const members = {
     [`${name}.py`]: text,
     [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\n`,
-    [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
-    [`${info}/RECORD`]: [`${name}.py`, `${info}/METADATA`, `${info}/WHEEL`, `${info}/RECORD`].map((path) => `${path},,\n`).join(''),
+    [`${info}/WHEEL`]:
+      'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+    [`${info}/RECORD`]: [`${name}.py`, `${info}/METADATA`, `${info}/WHEEL`, `${info}/RECORD`]
+      .map((path) => `${path},,\n`)
+      .join(''),
   };
   return { file: `${name}-${version}-py3-none-any.whl`, content: zipOf(members) };
 }
@@ -27,7 +34,9 @@ function zipOf(members: Readonly<Record<string, string>>): Buffer {
     const offset = Buffer.alloc(4);
     offset.writeUInt32LE(local.reduce((sum, { length }) => sum + length, 0));
     local.push(Buffer.concat([Buffer.from('PK\x03\x04'), common, name, data]));
-    central.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), common, Buffer.alloc(10), offset, name]));
+    central.push(
+      Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), common, Buffer.alloc(10), offset, name]),
+    );
   }
   const end = Buffer.alloc(18);
   end.writeUInt16LE(central.length, 4);

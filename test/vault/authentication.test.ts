@@ -1,4 +1,14 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -14,9 +24,21 @@ import { serializeRecord } from '../../src/vault/vault-record.ts';
 import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
 
 const [anna, ben] = ['anna', 'ben'] as AccountName[] as [AccountName, AccountName];
-const meta = { importedAt: '2026-01-02T03:04:05.000Z', sourceFormat: 'telethon', apiId: 12345 } as const;
+const meta = {
+  importedAt: '2026-01-02T03:04:05.000Z',
+  sourceFormat: 'telethon',
+  apiId: 12345,
+} as const;
 const state = (account: AccountName, epoch: number): StateRecord => ({
-  ...{ account, keyId: '0'.repeat(32), moveId: 'm1', epoch, stateHash: 'a'.repeat(64), takenAtMs: 1, settleMs: 0 },
+  ...{
+    account,
+    keyId: '0'.repeat(32),
+    moveId: 'm1',
+    epoch,
+    stateHash: 'a'.repeat(64),
+    takenAtMs: 1,
+    settleMs: 0,
+  },
   archive: Buffer.from('what it remembers'),
 });
 
@@ -32,12 +54,19 @@ beforeEach(async () => {
 });
 afterEach(() => rm(join(directory, '..'), { recursive: true, force: true }));
 
-const options = () => ({ directory, readIdentity: async () => identity, isKnownAuthentic: async () => isKnownAuthentic });
+const options = () => ({
+  directory,
+  readIdentity: async () => identity,
+  isKnownAuthentic: async () => isKnownAuthentic,
+});
 const vault = () => openVault(options());
 const states = () => openStateStore(options());
 const fileOf = (name: string): string => join(directory, name);
 
-/** What anybody can do who knows the public key: it is printed when the key is made, and stands in the key file's comment. */
+/**
+ * What anybody can do who knows the public key: it is printed when the key is made, and stands in
+ * the key file's comment.
+ */
 async function encryptToRecipient(content: string | Uint8Array): Promise<Uint8Array> {
   const encrypter = new Encrypter();
   encrypter.addRecipient(recipient);
@@ -54,7 +83,8 @@ const legacyState = (record: StateRecord): string =>
 
 /** A vault as the release before has left it. */
 async function makeLegacyVault(): Promise<void> {
-  for (const folder of ['', 'states', 'removed']) await mkdir(join(directory, folder), { recursive: true });
+  for (const folder of ['', 'states', 'removed'])
+    await mkdir(join(directory, folder), { recursive: true });
   const session = serializeRecord({ account: anna, session: fixtureSession(), ...meta });
   await writeFile(fileOf('anna.age'), await encryptToRecipient(session));
   await writeFile(fileOf('removed/anna~1.age'), await encryptToRecipient(session));
@@ -67,8 +97,16 @@ describe('a record that was not written with the key', () => {
   it('is refused: a session and a state made with the public key alone', async () => {
     await (await vault()).put(ben, fixtureSession(), meta);
     await states().put(state(ben, 1));
-    await writeFile(fileOf('anna.age'), await encryptToRecipient(serializeRecord({ account: anna, session: fixtureSession(), ...meta })));
-    await writeFile(fileOf('states/ben.age'), await encryptToRecipient(legacyState(state(ben, 99))));
+    await writeFile(
+      fileOf('anna.age'),
+      await encryptToRecipient(
+        serializeRecord({ account: anna, session: fixtureSession(), ...meta }),
+      ),
+    );
+    await writeFile(
+      fileOf('states/ben.age'),
+      await encryptToRecipient(legacyState(state(ben, 99))),
+    );
     await expect((await vault()).get(anna)).rejects.toMatchObject(refused);
     await expect(states().get(ben)).rejects.toMatchObject(refused);
   });
@@ -88,8 +126,13 @@ describe('a record that was not written with the key', () => {
     await states().put(state(ben, 1));
     const sealed = await decrypted(fileOf('states/ben.age'));
     const { content, ...rest } = JSON.parse(sealed.toString()) as { content: string };
-    const changed = Buffer.from(Buffer.from(content, 'base64').toString().replace('"epoch":1', '"epoch":7')).toString('base64');
-    await writeFile(fileOf('states/ben.age'), await encryptToRecipient(JSON.stringify({ ...rest, content: changed })));
+    const changed = Buffer.from(
+      Buffer.from(content, 'base64').toString().replace('"epoch":1', '"epoch":7'),
+    ).toString('base64');
+    await writeFile(
+      fileOf('states/ben.age'),
+      await encryptToRecipient(JSON.stringify({ ...rest, content: changed })),
+    );
     await expect(states().get(ben)).rejects.toMatchObject(refused);
   });
 
@@ -105,7 +148,10 @@ describe('a record that was not written with the key', () => {
     const content = Buffer.from('x');
     const sealed = JSON.parse(sealContent(identity, 'session', anna, content).toString()) as object;
     for (const claim of [{ kind: 'state' }, { name: ben }, { kind: 'sessionanna', name: '' }])
-      expect(openContent(identity, 'state', ben, Buffer.from(JSON.stringify({ ...sealed, ...claim }))).form).toBe('forged');
+      expect(
+        openContent(identity, 'state', ben, Buffer.from(JSON.stringify({ ...sealed, ...claim })))
+          .form,
+      ).toBe('forged');
   });
 
   it('is damaged, not used, when it is cut off, a link, a pipe or far too large', async () => {
@@ -133,7 +179,12 @@ describe('records of a release before there was authentication', () => {
     expect(await (await vault()).get(anna)).toEqual(before);
     expect(await states().get(anna)).toMatchObject({ epoch: 3 });
     expect((await stat(fileOf('anna.age'))).mode & 0o777).toBe(0o600);
-    expect((await readdir(directory)).sort()).toEqual(['anna.age', 'authenticated.json', 'removed', 'states']);
+    expect((await readdir(directory)).sort()).toEqual([
+      'anna.age',
+      'authenticated.json',
+      'removed',
+      'states',
+    ]);
     expect(await authenticateVault(directory, identity)).toBe(0);
     await copyFile(fileOf('removed/anna~1.age'), fileOf('anna.age'));
     expect(await (await vault()).get(anna)).toEqual(before);
@@ -161,7 +212,11 @@ describe('records of a release before there was authentication', () => {
 
   it('are refused where the mark was made by somebody else', async () => {
     await makeLegacyVault();
-    for (const mark of ['{}', '', sealContent(await generateX25519Identity(), 'mark', 'vault', Buffer.from('x'))]) {
+    for (const mark of [
+      '{}',
+      '',
+      sealContent(await generateX25519Identity(), 'mark', 'vault', Buffer.from('x')),
+    ]) {
       await writeFile(fileOf('authenticated.json'), mark);
       await expect((await vault()).get(anna)).rejects.toMatchObject({
         code: 'vault',
@@ -179,26 +234,40 @@ describe('records of a release before there was authentication', () => {
     expect(await authenticateVault(directory, identity)).toBe(3);
     await expect((await vault()).get(ben)).rejects.toMatchObject(refused);
     await expect(states().get(ben)).rejects.toMatchObject(refused);
-    await expect((await vault()).get('zoe' as AccountName)).rejects.toMatchObject({ code: 'vault' });
+    await expect((await vault()).get('zoe' as AccountName)).rejects.toMatchObject({
+      code: 'vault',
+    });
   });
 
   it('are all authenticated when the first run was killed half way', async () => {
     await makeLegacyVault();
     const session = serializeRecord({ account: anna, session: fixtureSession(), ...meta });
-    await writeFile(fileOf('anna.age'), await encryptToRecipient(sealContent(identity, 'session', anna, session)));
+    await writeFile(
+      fileOf('anna.age'),
+      await encryptToRecipient(sealContent(identity, 'session', anna, session)),
+    );
     expect(await authenticateVault(directory, identity)).toBe(2);
     expect((await (await vault()).get(anna)).session.authKey).toEqual(fixtureKey(1));
   });
 
   it('are never mixed in: a new vault takes none from its first record on', async () => {
     await (await vault()).put(anna, fixtureSession(), meta);
-    await writeFile(fileOf('ben.age'), await encryptToRecipient(serializeRecord({ account: ben, session: fixtureSession(), ...meta })));
+    await writeFile(
+      fileOf('ben.age'),
+      await encryptToRecipient(
+        serializeRecord({ account: ben, session: fixtureSession(), ...meta }),
+      ),
+    );
     await expect((await vault()).get(ben)).rejects.toMatchObject(refused);
   });
 });
 
 describe('a backup', () => {
-  const paths = () => ({ plain: join(directory, 'plain'), sealed: join(directory, 'sealed'), out: join(directory, 'out') });
+  const paths = () => ({
+    plain: join(directory, 'plain'),
+    sealed: join(directory, 'sealed'),
+    out: join(directory, 'out'),
+  });
   beforeEach(() => mkdir(directory));
 
   it('comes back as it was, whatever its size', async () => {
@@ -217,10 +286,17 @@ describe('a backup', () => {
     await writeFile(plain, 'a ledger');
     await sealFile(plain, sealed, identity);
     const inside = await decrypted(sealed);
-    const forgeries = [gzipSync('another ledger'), Buffer.concat([gzipSync('another ledger'), inside.subarray(-41)]), Buffer.alloc(0)];
+    const forgeries = [
+      gzipSync('another ledger'),
+      Buffer.concat([gzipSync('another ledger'), inside.subarray(-41)]),
+      Buffer.alloc(0),
+    ];
     for (const forgery of forgeries) {
       await writeFile(sealed, await encryptToRecipient(forgery));
-      await expect(unsealFile(sealed, out, identity)).rejects.toMatchObject({ code: 'vault', message: expect.stringMatching(/seal/) });
+      await expect(unsealFile(sealed, out, identity)).rejects.toMatchObject({
+        code: 'vault',
+        message: expect.stringMatching(/seal/),
+      });
     }
     await writeFile(sealed, await encryptToRecipient(gzipSync('of an earlier release')));
     await unsealFile(sealed, out, identity, true);
@@ -235,11 +311,15 @@ describe('a backup', () => {
   });
 
   it('of a file that cannot be read is an error, and no wait', async () => {
-    await expect(sealFile(join(directory, 'none'), paths().sealed, identity)).rejects.toMatchObject({ code: 'vault' });
+    await expect(sealFile(join(directory, 'none'), paths().sealed, identity)).rejects.toMatchObject(
+      { code: 'vault' },
+    );
   });
 
   it('is a file', async () => {
     for (const wrong of ['/dev/zero', directory])
-      await expect(unsealFile(wrong, paths().out, identity)).rejects.toMatchObject({ code: 'vault' });
+      await expect(unsealFile(wrong, paths().out, identity)).rejects.toMatchObject({
+        code: 'vault',
+      });
   });
 });

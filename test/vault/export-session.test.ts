@@ -17,26 +17,32 @@ const formats: readonly [WrittenFormat, boolean, boolean][] = [
   ['mtcute-string', true, false],
 ];
 
-test.each(formats)('an exported %s file can be imported again', async (format, carriesUser, carriesApi) => {
-  const directory = temporaryDirectory();
-  const path = join(directory, 'out');
-  const session = fixtureSession({ dataCentre: 5 });
-  await exportSession(path, session, format, 4321);
-  expect(await readSessionSource(path)).toEqual({
-    ok: true,
-    format,
-    apiId: carriesApi ? 4321 : null,
-    session: carriesUser ? session : { ...session, userId: null },
-    warnings: carriesUser ? [] : [expect.objectContaining({ code: 'USER_UNKNOWN' })],
-  });
-  expect([readdirSync(directory), statSync(path).mode & 0o777]).toEqual([['out'], 0o600]);
-});
+test.each(formats)(
+  'an exported %s file can be imported again',
+  async (format, carriesUser, carriesApi) => {
+    const directory = temporaryDirectory();
+    const path = join(directory, 'out');
+    const session = fixtureSession({ dataCentre: 5 });
+    await exportSession(path, session, format, 4321);
+    expect(await readSessionSource(path)).toEqual({
+      ok: true,
+      format,
+      apiId: carriesApi ? 4321 : null,
+      session: carriesUser ? session : { ...session, userId: null },
+      warnings: carriesUser ? [] : [expect.objectContaining({ code: 'USER_UNKNOWN' })],
+    });
+    expect([readdirSync(directory), statSync(path).mode & 0o777]).toEqual([['out'], 0o600]);
+  },
+);
 
-test.each(['telethon', 'telethon-string'] as const)('%s is written without a user, %s needs none', async (format) => {
-  const path = join(temporaryDirectory(), 'out');
-  await exportSession(path, fixtureSession({ userId: null }), format);
-  expect(await readSessionSource(path)).toMatchObject({ ok: true, session: { userId: null } });
-});
+test.each(['telethon', 'telethon-string'] as const)(
+  '%s is written without a user, %s needs none',
+  async (format) => {
+    const path = join(temporaryDirectory(), 'out');
+    await exportSession(path, fixtureSession({ userId: null }), format);
+    expect(await readSessionSource(path)).toMatchObject({ ok: true, session: { userId: null } });
+  },
+);
 
 it('writes what Telethon and Pyrogram read by position and by name', async () => {
   const directory = temporaryDirectory();
@@ -52,9 +58,9 @@ it('writes what Telethon and Pyrogram read by position and by name', async () =>
   expect(rows('t', 'select * from sessions')).toEqual([[1, '149.154.175.56', 443, key, null]]);
   expect(rows('t', 'select * from version')).toEqual([[7]]);
   expect(rows('t', 'select id, hash from entities')).toEqual([[0, Number(fixtureUserId)]]);
-  expect(rows('p', 'select dc_id, api_id, test_mode, auth_key, date, user_id, is_bot from sessions')).toEqual([
-    [2, null, 0, key, 0, Number(fixtureUserId), 1],
-  ]);
+  expect(
+    rows('p', 'select dc_id, api_id, test_mode, auth_key, date, user_id, is_bot from sessions'),
+  ).toEqual([[2, null, 0, key, 0, Number(fixtureUserId), 1]]);
   expect(rows('p', 'select number from version')).toEqual([[3]]);
 });
 
@@ -66,7 +72,9 @@ it('never overwrites, and writes nothing where the format cannot hold the sessio
   );
   expect(readdirSync(directory)).toEqual([]);
   writeFileSync(path, 'mine');
-  await expect(exportSession(path, fixtureSession(), 'gramjs-string')).rejects.toThrow(expect.objectContaining({ code: 'usage' }));
+  await expect(exportSession(path, fixtureSession(), 'gramjs-string')).rejects.toThrow(
+    expect.objectContaining({ code: 'usage' }),
+  );
   expect(readFileSync(path, 'utf8')).toBe('mine');
   await expect(exportSession(join(path, 'deeper'), fixtureSession(), 'telethon')).rejects.toThrow(
     expect.objectContaining({ code: 'vault' }),

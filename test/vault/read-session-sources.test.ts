@@ -1,5 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
@@ -13,20 +20,27 @@ const anna = fixtureSession();
 const ben = fixtureSession({ authKey: fixtureKey(2), dataCentre: 4, userId: 6_000_000_123n });
 
 const found = (outcomes: Awaited<ReturnType<typeof readSessionSources>>): unknown =>
-  outcomes.map((outcome) => (outcome.ok ? [outcome.format, outcome.session] : [outcome.code, outcome.message]));
+  outcomes.map((outcome) =>
+    outcome.ok ? [outcome.format, outcome.session] : [outcome.code, outcome.message],
+  );
 
 describe("Telegram Desktop's data", () => {
-  it.each(['', 'Пароль 42'])('has a session for each of its accounts (passcode %j)', async (passcode) => {
-    const path = await writeTdata(temporaryDirectory(), [anna, ben], passcode);
-    const before = snapshot(path);
-    const outcomes = await readSessionSources(path, passcode);
-    expect(found(outcomes)).toEqual([
-      ['tdata', anna],
-      ['tdata', ben],
-    ]);
-    expect(outcomes.map((outcome) => outcome.ok && outcome.warnings.map(({ code }) => code))).toEqual([['SHARED_KEY'], ['SHARED_KEY']]);
-    expect(snapshot(path)).toEqual(before);
-  });
+  it.each(['', 'Пароль 42'])(
+    'has a session for each of its accounts (passcode %j)',
+    async (passcode) => {
+      const path = await writeTdata(temporaryDirectory(), [anna, ben], passcode);
+      const before = snapshot(path);
+      const outcomes = await readSessionSources(path, passcode);
+      expect(found(outcomes)).toEqual([
+        ['tdata', anna],
+        ['tdata', ben],
+      ]);
+      expect(
+        outcomes.map((outcome) => outcome.ok && outcome.warnings.map(({ code }) => code)),
+      ).toEqual([['SHARED_KEY'], ['SHARED_KEY']]);
+      expect(snapshot(path)).toEqual(before);
+    },
+  );
 
   it('is found in the folder of the program, and in an archive', async () => {
     const directory = temporaryDirectory();
@@ -37,8 +51,12 @@ describe("Telegram Desktop's data", () => {
 
   it('asks for its passcode, and refuses a wrong one', async () => {
     const path = await writeTdata(temporaryDirectory(), [anna], 'secret');
-    expect(found(await readSessionSources(path, '', 'it'))).toEqual([['PASSCODE', 'it: is locked by a passcode']]);
-    expect(found(await readSessionSources(path, 'Secret', 'it'))).toEqual([['PASSCODE', 'it: is not opened by this passcode']]);
+    expect(found(await readSessionSources(path, '', 'it'))).toEqual([
+      ['PASSCODE', 'it: is locked by a passcode'],
+    ]);
+    expect(found(await readSessionSources(path, 'Secret', 'it'))).toEqual([
+      ['PASSCODE', 'it: is not opened by this passcode'],
+    ]);
   });
 
   it('never gives another key when a byte of it is flipped', async () => {
@@ -76,7 +94,9 @@ describe("Telegram Desktop's data", () => {
     expect(await readSessionSources(path)).toMatchObject([{ code: 'CORRUPT' }]);
     mkdirSync(join(directory, 'photos'));
     writeFileSync(join(directory, 'photos', 'a.txt'), 'hello');
-    expect(await readSessionSources(zipOf(directory, join(directory, 'photos')))).toMatchObject([{ code: 'OTHER_FORMAT' }]);
+    expect(await readSessionSources(zipOf(directory, join(directory, 'photos')))).toMatchObject([
+      { code: 'OTHER_FORMAT' },
+    ]);
   });
 });
 
@@ -84,19 +104,28 @@ describe('what a stranger packs', () => {
   /** An archive of `writestr(...)` calls. */
   const archiveOf = (calls: string): string => {
     const path = join(temporaryDirectory(), 'packed.zip');
-    const program = `import sys, warnings, zipfile\nwarnings.simplefilter('ignore')\nz = zipfile.ZipFile(sys.argv[1], 'w', 8)\n${calls}\nz.close()`;
+    const program =
+      `import sys, warnings, zipfile\nwarnings.simplefilter('ignore')\nz = ` +
+      `zipfile.ZipFile(sys.argv[1], 'w', 8)\n${calls}\nz.close()`;
     execFileSync('python3', ['-c', program, path]);
     return path;
   };
   const unpacked = async (path: string) => {
     const handle = await open(path);
-    const files = await readZip(handle.fd, { isWanted: (name) => name.endsWith('s'), fileLimit: 1 << 20, nameLimit: 10_000 });
+    const files = await readZip(handle.fd, {
+      isWanted: (name) => name.endsWith('s'),
+      fileLimit: 1 << 20,
+      nameLimit: 10_000,
+    });
     await handle.close();
     return files && Object.fromEntries([...files].map(([name, content]) => [name, content.length]));
   };
 
   it('one name two thousand times is unpacked a hundred times, a huge file never', async () => {
-    const path = archiveOf(`for n in range(2000): z.writestr('tdata/key_datas', bytes(n))\nz.writestr('tdata/huge_s', bytes(300 << 20))`);
+    const path = archiveOf(
+      `for n in range(2000): z.writestr('tdata/key_datas', ` +
+        `bytes(n))\nz.writestr('tdata/huge_s', bytes(300 << 20))`,
+    );
     expect(await unpacked(path)).toEqual({ key_datas: 99 });
     expect(await readSessionSources(path)).toMatchObject([{ ok: false, code: 'CORRUPT' }]);
   });
@@ -109,7 +138,10 @@ describe('what a stranger packs', () => {
   );
 
   it('a link in it is bytes like others', async () => {
-    const path = archiveOf("i = zipfile.ZipInfo('tdata/key_datas'); i.external_attr = 0xA1FF << 16; z.writestr(i, '/etc/passwd')");
+    const path = archiveOf(
+      "i = zipfile.ZipInfo('tdata/key_datas'); i.external_attr = 0xA1FF << 16; " +
+        "z.writestr(i, '/etc/passwd')",
+    );
     expect(await unpacked(path)).toEqual({ key_datas: '/etc/passwd'.length });
   });
 
@@ -145,7 +177,9 @@ describe('what a stranger packs', () => {
 
 test('a StoreSession folder', async () => {
   const path = await writeStoreSession(temporaryDirectory(), ben);
-  expect(found(await readSessionSources(path))).toEqual([['store-session', { ...ben, userId: null }]]);
+  expect(found(await readSessionSources(path))).toEqual([
+    ['store-session', { ...ben, userId: null }],
+  ]);
   writeFileSync(join(path, 'anna%3AauthKey'), '{"type":"Buffer","data":[1,2,999]}');
   expect(await readSessionSources(path)).toMatchObject([{ code: 'NO_KEY' }]);
 });
@@ -158,7 +192,10 @@ test.each([anna, { ...ben, isBot: true }])("mtcute's own database", async (sessi
 test('a description beside a session file is read with it', async () => {
   const directory = temporaryDirectory();
   const path = await writeMtcute(directory, anna);
-  writeFileSync(join(directory, 'anna.json'), JSON.stringify({ device: 'PC 64bit', lang_code: 'ru' }));
+  writeFileSync(
+    join(directory, 'anna.json'),
+    JSON.stringify({ device: 'PC 64bit', lang_code: 'ru' }),
+  );
   expect(await readSessionSources(path)).toMatchObject([
     {
       ok: true,
@@ -172,11 +209,19 @@ test('an application that the session itself contradicts is not taken from a des
   const directory = temporaryDirectory();
   const path = writeSessionFile(join(directory, 'anna.session'), 'Pyrogram 3');
   const about = async (id: number) => {
-    writeFileSync(join(directory, 'anna.json'), JSON.stringify({ app_id: id, app_hash: '0a'.repeat(16), device: 'PC' }));
+    writeFileSync(
+      join(directory, 'anna.json'),
+      JSON.stringify({ app_id: id, app_hash: '0a'.repeat(16), device: 'PC' }),
+    );
     const [outcome] = await readSessionSources(path);
-    return outcome?.ok === true ? [outcome.device, outcome.warnings.map(({ code }) => code)] : outcome;
+    return outcome?.ok === true
+      ? [outcome.device, outcome.warnings.map(({ code }) => code)]
+      : outcome;
   };
-  expect(await about(4321)).toEqual([{ apiId: 4321, apiHash: '0a'.repeat(16), deviceModel: 'PC' }, ['DESCRIBED']]);
+  expect(await about(4321)).toEqual([
+    { apiId: 4321, apiHash: '0a'.repeat(16), deviceModel: 'PC' },
+    ['DESCRIBED'],
+  ]);
   expect(await about(4)).toEqual([{ deviceModel: 'PC' }, ['OTHER_APPLICATION']]);
 });
 

@@ -1,5 +1,16 @@
-/** `fleet vault rotate-key`, killed at every write: the vault is whole at each moment with the key as it lies there, and the same command ends it. */
-import { cpSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+/**
+ * `fleet vault rotate-key`, killed at every write: the vault is whole at each moment with the key
+ * as it lies there, and the same command ends it.
+ */
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
@@ -10,7 +21,12 @@ import type { AccountName } from '../../src/model/names.ts';
 import { sealFile, unsealFile } from '../../src/vault/backup-file.ts';
 import { openStateStore } from '../../src/vault/state-store.ts';
 import { openVault } from '../../src/vault/vault.ts';
-import { createVaultKey, parseIdentities, readVaultKey, recipientOf } from '../../src/vault/vault-key.ts';
+import {
+  createVaultKey,
+  parseIdentities,
+  readVaultKey,
+  recipientOf,
+} from '../../src/vault/vault-key.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { noteHistoryHead } from '../../src/workflows/custody/history-head.ts';
 import { type RotatedKey, rotateVaultKey } from '../../src/workflows/custody/rotate-vault-key.ts';
@@ -18,7 +34,11 @@ import { fixtureSession } from '../sessions/fixture-sessions.ts';
 import { temporaryDirectory } from './session-files.ts';
 
 const [anna, ben] = ['anna', 'ben'] as AccountName[] as [AccountName, AccountName];
-const meta = { importedAt: '2026-01-02T03:04:05.000Z', sourceFormat: 'telethon', apiId: 1 } as const;
+const meta = {
+  importedAt: '2026-01-02T03:04:05.000Z',
+  sourceFormat: 'telethon',
+  apiId: 1,
+} as const;
 const state = {
   keyId: 'a'.repeat(32),
   moveId: 'm',
@@ -47,12 +67,21 @@ async function makeWorld(template: string | null = null): Promise<World> {
   const isKnownAuthentic = async (): Promise<boolean> => true;
   const open = async () => ({
     vault: await openVault({ directory, readIdentity, isKnownAuthentic }),
-    logins: await openVault({ directory: join(directory, 'logins'), readIdentity, isKnownAuthentic }),
+    logins: await openVault({
+      directory: join(directory, 'logins'),
+      readIdentity,
+      isKnownAuthentic,
+    }),
     states: openStateStore({ directory, readIdentity, isKnownAuthentic }),
   });
   const ledger = await openLedger(join(root, 'fleet.db'));
   const inventory = { paths: { vault: directory }, vaultKey: { kind: 'file', target: key } };
-  const context = { inventory, ledger, now: () => 1, readSecret: readIdentity } as unknown as FleetContext;
+  const context = {
+    inventory,
+    ledger,
+    now: () => 1,
+    readSecret: readIdentity,
+  } as unknown as FleetContext;
   if (template === null) {
     const { vault, logins, states } = await open();
     await vault.put(anna, fixtureSession({ userId: 1n }), meta);
@@ -64,7 +93,12 @@ async function makeWorld(template: string | null = null): Promise<World> {
   }
   const readAll = async (): Promise<unknown> => {
     const now = await open();
-    return [await now.vault.get(anna), await now.vault.get(ben), await now.logins.get(ben), await now.states.get(anna)];
+    return [
+      await now.vault.get(anna),
+      await now.vault.get(ben),
+      await now.logins.get(ben),
+      await now.states.get(anna),
+    ];
   };
   return { root, key, context, readAll };
 }
@@ -75,8 +109,15 @@ afterEach(() => {
   syncBuiltinESMExports();
 });
 
-/** The process dies at its Nth change of a file, before or after it: nothing that comes later happens, not even what a failure would clean up. Gives how many there were. */
-async function killedAt(fatal: number, when: 'before' | 'after', act: () => Promise<unknown>): Promise<number> {
+/**
+ * The process dies at its Nth change of a file, before or after it: nothing that comes later
+ * happens, not even what a failure would clean up. Gives how many there were.
+ */
+async function killedAt(
+  fatal: number,
+  when: 'before' | 'after',
+  act: () => Promise<unknown>,
+): Promise<number> {
   let [count, dead] = [0, false];
   let die = (): void => undefined;
   const death = new Promise<void>((settle) => {
@@ -94,7 +135,8 @@ async function killedAt(fatal: number, when: 'before' | 'after', act: () => Prom
         if (count !== fatal) return real(...args);
         dead = true;
         const made = when === 'after' ? await real(...args) : null;
-        if (made !== null && typeof made === 'object' && 'close' in made) await (made as fsPromises.FileHandle).close();
+        if (made !== null && typeof made === 'object' && 'close' in made)
+          await (made as fsPromises.FileHandle).close();
         die();
         return never;
       },
@@ -108,7 +150,11 @@ async function killedAt(fatal: number, when: 'before' | 'after', act: () => Prom
 }
 
 /** The vault is under the new key alone, the former one is kept, and nothing lies about. */
-async function expectDone({ root, key, readAll }: World, former: string, before: unknown): Promise<void> {
+async function expectDone(
+  { root, key, readAll }: World,
+  former: string,
+  before: unknown,
+): Promise<void> {
   const [now, ...others] = parseIdentities(await readVaultKey(key));
   expect(others).toEqual([]);
   expect(now).not.toBe(former);
@@ -118,7 +164,9 @@ async function expectDone({ root, key, readAll }: World, former: string, before:
   expect(parseIdentities(await readVaultKey(join(root, kept[0] ?? '')))).toEqual([former]);
   expect(statSync(key).mode & 0o777).toBe(0o600);
   const left = readdirSync(root, { recursive: true }).map(String);
-  expect(left.filter((name) => name.endsWith('.tmp') && !name.includes(`.${process.pid}.`))).toEqual([]);
+  expect(
+    left.filter((name) => name.endsWith('.tmp') && !name.includes(`.${process.pid}.`)),
+  ).toEqual([]);
 }
 
 test('every record is written anew, the former key is kept and noted, and the former key opens nothing any more', async () => {
@@ -152,8 +200,11 @@ test('killed at every write, before and after it', async () => {
       const before = await world.readAll();
       await killedAt(at, when, () => rotateVaultKey(world.context, world.key));
       expect(await world.readAll(), `killed ${when} write ${at}`).toEqual(before);
-      // The same command again. Where the first one had only to clean up, this one is a second change.
-      const isOver = parseIdentities(await readVaultKey(world.key)).length === 1 && !(await readVaultKey(world.key)).includes(former);
+      // The same command again. Where the first one had only to clean up, this one is a second
+      // change.
+      const isOver =
+        parseIdentities(await readVaultKey(world.key)).length === 1 &&
+        !(await readVaultKey(world.key)).includes(former);
       if (!isOver) await rotateVaultKey(world.context, world.key);
       await expectDone(world, former, before);
       await world.context.ledger.close();
@@ -177,12 +228,19 @@ describe('what else may be so', () => {
 
   test('a key that is no file: the operator puts the new one in front, and takes the former away', async () => {
     const world = await makeWorld();
-    await expect(rotateVaultKey(world.context, null)).rejects.toMatchObject({ code: 'usage', hint: expect.stringContaining('age-keygen') });
+    await expect(rotateVaultKey(world.context, null)).rejects.toMatchObject({
+      code: 'usage',
+      hint: expect.stringContaining('age-keygen'),
+    });
     const former = await readVaultKey(world.key);
     const other = join(world.root, 'other.key');
     await createVaultKey(other);
     writeFileSync(world.key, `${await readVaultKey(other)}${former}`);
-    expect(await rotateVaultKey(world.context, null)).toMatchObject({ changed: 8, path: null, formerPath: null });
+    expect(await rotateVaultKey(world.context, null)).toMatchObject({
+      changed: 8,
+      path: null,
+      formerPath: null,
+    });
     writeFileSync(world.key, await readVaultKey(other));
     await world.readAll();
     expect(existsSync(`${world.key}.before`)).toBe(false);

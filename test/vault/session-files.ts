@@ -12,14 +12,24 @@ export const temporaryDirectory = (): string => {
   return directory;
 };
 
-/** What an import must leave as it was: names, contents, sizes, rights and times of everything in a directory. */
+/**
+ * What an import must leave as it was: names, contents, sizes, rights and times of everything in a
+ * directory.
+ */
 export const snapshot = (directory: string): unknown =>
   readdirSync(directory, { encoding: 'utf8', recursive: true })
     .sort()
     .map((name) => {
       const stats = statSync(join(directory, name));
       const { size, mode, mtimeMs, ino } = stats;
-      return { name, size, mode, mtimeMs, ino, content: stats.isFile() ? readFileSync(join(directory, name)).toString('base64') : null };
+      return {
+        name,
+        size,
+        mode,
+        mtimeMs,
+        ino,
+        content: stats.isFile() ? readFileSync(join(directory, name)).toString('base64') : null,
+      };
     });
 
 /** The schemas of the libraries, as far as they differ in ways that matter here. */
@@ -72,10 +82,21 @@ export interface FileOptions {
 }
 
 const literal = (value: Uint8Array | bigint | number | null): string =>
-  value === null ? 'null' : value instanceof Uint8Array ? `x'${Buffer.from(value).toString('hex')}'` : value.toString();
+  value === null
+    ? 'null'
+    : value instanceof Uint8Array
+      ? `x'${Buffer.from(value).toString('hex')}'`
+      : value.toString();
 
-/** Writes `DIRECTORY/NAME` with mode 0600 the way the library of that schema leaves it after a clean exit. */
-export const writeSessionFile = (path: string, schema: SchemaName, options: FileOptions = {}): string => {
+/**
+ * Writes `DIRECTORY/NAME` with mode 0600 the way the library of that schema leaves it after a clean
+ * exit.
+ */
+export const writeSessionFile = (
+  path: string,
+  schema: SchemaName,
+  options: FileOptions = {},
+): string => {
   const umask = process.umask(0o077);
   const database = new Database(path);
   process.umask(umask);

@@ -21,11 +21,20 @@ const record = (fields: Partial<StateRecord> = {}): StateRecord => ({
   ...fields,
 });
 
-async function newStore(): Promise<{ store: StateStore; directory: string; again: () => Promise<StateStore> }> {
+async function newStore(): Promise<{
+  store: StateStore;
+  directory: string;
+  again: () => Promise<StateStore>;
+}> {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-states-'));
   const identity = await generateX25519Identity();
-  const again = async (): Promise<StateStore> => openStateStore({ directory, readIdentity: async () => generateX25519Identity() });
-  return { store: openStateStore({ directory, readIdentity: async () => identity }), directory, again };
+  const again = async (): Promise<StateStore> =>
+    openStateStore({ directory, readIdentity: async () => generateX25519Identity() });
+  return {
+    store: openStateStore({ directory, readIdentity: async () => identity }),
+    directory,
+    again,
+  };
 }
 
 describe('states beside the vault', () => {
@@ -50,7 +59,10 @@ describe('states beside the vault', () => {
     const path = join(directory, 'states', 'anna.age');
     expect(((await stat(path)).mode & 0o777).toString(8)).toBe('600');
     expect((await readFile(path)).includes('CANARY')).toBe(false);
-    await expect((await again()).get(anna)).rejects.toMatchObject({ code: 'vault-key', account: 'anna' });
+    await expect((await again()).get(anna)).rejects.toMatchObject({
+      code: 'vault-key',
+      account: 'anna',
+    });
   });
 
   test('a file that is cut off, or of another account, is named and not used', async () => {
@@ -59,8 +71,14 @@ describe('states beside the vault', () => {
     const path = join(directory, 'states', 'anna.age');
     const whole = await readFile(path);
     await writeFile(join(directory, 'states', 'ben.age'), whole);
-    await expect(store.get('ben' as AccountName)).rejects.toMatchObject({ code: 'vault', account: 'ben' });
+    await expect(store.get('ben' as AccountName)).rejects.toMatchObject({
+      code: 'vault',
+      account: 'ben',
+    });
     await writeFile(path, whole.subarray(0, -10));
-    await expect(store.get(anna)).rejects.toMatchObject({ code: 'vault', message: expect.stringContaining(path) });
+    await expect(store.get(anna)).rejects.toMatchObject({
+      code: 'vault',
+      message: expect.stringContaining(path),
+    });
   });
 });

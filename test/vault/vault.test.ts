@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Encrypter, generateHybridIdentity } from 'age-encryption';
@@ -13,7 +23,11 @@ import { fixtureKey, fixtureSession } from '../sessions/fixture-sessions.ts';
 import { temporaryDirectory } from './session-files.ts';
 
 const alice = 'alice' as AccountName;
-const meta = { importedAt: '2026-01-02T03:04:05.000Z', sourceFormat: 'telethon', apiId: 12345 } as const;
+const meta = {
+  importedAt: '2026-01-02T03:04:05.000Z',
+  sourceFormat: 'telethon',
+  apiId: 12345,
+} as const;
 
 interface Setup {
   readonly directory: string;
@@ -26,11 +40,20 @@ const setUp = async (): Promise<Setup> => {
   const keyPath = join(root, 'keys', 'vault.key');
   await createVaultKey(keyPath);
   const directory = join(root, 'vault');
-  return { directory, keyPath, vault: await openVault({ directory, readIdentity: () => readVaultKey(keyPath) }) };
+  return {
+    directory,
+    keyPath,
+    vault: await openVault({ directory, readIdentity: () => readVaultKey(keyPath) }),
+  };
 };
 
 const failure = (code: string, text: string): object =>
-  expect.objectContaining({ name: 'FleetError', code, message: expect.stringContaining(text), hint: expect.stringMatching(/.{8}/) });
+  expect.objectContaining({
+    name: 'FleetError',
+    code,
+    message: expect.stringContaining(text),
+    hint: expect.stringMatching(/.{8}/),
+  });
 
 describe('a vault', () => {
   it('gives back what was put, and the same names for it', async () => {
@@ -38,7 +61,10 @@ describe('a vault', () => {
     const session = fixtureSession({ isBot: true, userId: 2n ** 63n - 1n });
     const receipt = await vault.put(alice, session, meta);
     expect(await vault.get(alice)).toEqual({ account: alice, session, ...meta, ...receipt });
-    expect(receipt).toEqual({ keyId: session.keyId, vaultHash: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(receipt).toEqual({
+      keyId: session.keyId,
+      vaultHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
     expect(await vault.vaultHash(alice)).toBe(receipt.vaultHash);
     expect(readdirSync(directory).sort()).toEqual(['alice.age', 'authenticated.json']);
   });
@@ -53,10 +79,17 @@ describe('a vault', () => {
     const { vault, directory } = await setUp();
     await vault.put(alice, fixtureSession(), meta);
     const content = readFileSync(join(directory, 'alice.age'));
-    expect([statSync(directory).mode & 0o777, statSync(join(directory, 'alice.age')).mode & 0o777]).toEqual([0o700, 0o600]);
+    expect([
+      statSync(directory).mode & 0o777,
+      statSync(join(directory, 'alice.age')).mode & 0o777,
+    ]).toEqual([0o700, 0o600]);
     expect(content.subarray(0, 21).toString()).toBe('age-encryption.org/v1');
     const key = Buffer.from(fixtureKey(1));
-    for (const shape of [key.subarray(0, 16), Buffer.from(key.toString('base64').slice(0, 20)), Buffer.from('dataCentre')]) {
+    for (const shape of [
+      key.subarray(0, 16),
+      Buffer.from(key.toString('base64').slice(0, 20)),
+      Buffer.from('dataCentre'),
+    ]) {
       expect(content.includes(shape)).toBe(false);
     }
   });
@@ -70,7 +103,10 @@ describe('a vault', () => {
 
   it('also takes a post-quantum identity', async () => {
     const identity = await generateHybridIdentity();
-    const vault = await openVault({ directory: join(temporaryDirectory(), 'v'), readIdentity: () => Promise.resolve(identity) });
+    const vault = await openVault({
+      directory: join(temporaryDirectory(), 'v'),
+      readIdentity: () => Promise.resolve(identity),
+    });
     await vault.put(alice, fixtureSession(), meta);
     expect(await vault.get(alice)).toMatchObject({ session: fixtureSession() });
   });
@@ -126,14 +162,20 @@ describe('a vault', () => {
     writeFileSync(join(directory, dead), '');
     writeFileSync(join(directory, alive), '');
     await vault.put(alice, fixtureSession(), meta);
-    expect(readdirSync(directory).sort()).toEqual([alive, 'alice.age', 'authenticated.json'].sort());
+    expect(readdirSync(directory).sort()).toEqual(
+      [alive, 'alice.age', 'authenticated.json'].sort(),
+    );
   });
 
   it('lets exactly one of many writers have a name', async () => {
     const { vault, directory } = await setUp();
-    const puts = Array.from({ length: 8 }, (_, number) => vault.put(alice, fixtureSession({ authKey: fixtureKey(number) }), meta));
+    const puts = Array.from({ length: 8 }, (_, number) =>
+      vault.put(alice, fixtureSession({ authKey: fixtureKey(number) }), meta),
+    );
     const results = await Promise.allSettled(puts);
-    const won = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value.keyId] : []));
+    const won = results.flatMap((result) =>
+      result.status === 'fulfilled' ? [result.value.keyId] : [],
+    );
     expect(won).toEqual([(await vault.get(alice)).keyId]);
     expect(readdirSync(directory).sort()).toEqual(['alice.age', 'authenticated.json']);
   });
@@ -153,8 +195,14 @@ describe('a vault that cannot answer', () => {
     ['cut in the header', (path) => truncateSync(path, 60)],
     ['cut in the body', (path) => truncateSync(path, statSync(path).size - 1)],
     ['cut before the body', (path) => truncateSync(path, statSync(path).size - 700)],
-    ['altered in the body', (path) => writeFileSync(path, readFileSync(path).fill(0, statSync(path).size - 20))],
-    ['lengthened', (path) => writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.of(0)]))],
+    [
+      'altered in the body',
+      (path) => writeFileSync(path, readFileSync(path).fill(0, statSync(path).size - 20)),
+    ],
+    [
+      'lengthened',
+      (path) => writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.of(0)])),
+    ],
     ['another file', (path) => writeFileSync(path, randomBytes(500))],
   ];
   test.each(damages)('says that the file is damaged: %s', async (_, damage) => {
@@ -168,7 +216,9 @@ describe('a vault that cannot answer', () => {
     const { vault, directory } = await setUp();
     await vault.put(alice, fixtureSession(), meta);
     renameSync(join(directory, 'alice.age'), join(directory, 'bob.age'));
-    await expect(vault.get('bob' as AccountName)).rejects.toThrow(failure('vault', 'another account'));
+    await expect(vault.get('bob' as AccountName)).rejects.toThrow(
+      failure('vault', 'another account'),
+    );
   });
 
   const putText = async ({ directory, keyPath }: Setup, text: string): Promise<void> => {
@@ -190,12 +240,14 @@ describe('a vault that cannot answer', () => {
   it('names a directory that cannot be made or written', async () => {
     const file = join(temporaryDirectory(), 'file');
     writeFileSync(file, '');
-    await expect(openVault({ directory: join(file, 'vault'), readIdentity: () => Promise.resolve('') })).rejects.toThrow(
-      failure('vault', 'not a directory'),
-    );
+    await expect(
+      openVault({ directory: join(file, 'vault'), readIdentity: () => Promise.resolve('') }),
+    ).rejects.toThrow(failure('vault', 'not a directory'));
     const { vault, directory } = await setUp();
     renameSync(directory, `${directory}.away`);
-    await expect(vault.put(alice, fixtureSession(), meta)).rejects.toThrow(failure('vault', 'no such file or directory'));
+    await expect(vault.put(alice, fixtureSession(), meta)).rejects.toThrow(
+      failure('vault', 'no such file or directory'),
+    );
     await expect(vault.list()).rejects.toThrow(failure('vault', 'no such file or directory'));
   });
 });
@@ -208,7 +260,9 @@ describe('the key of the vault', () => {
     expect(recipient).toMatch(/^age1[0-9a-z]{58}$/);
     expect(await recipientOf(text)).toBe(recipient);
     expect(text).toContain(`# public key: ${recipient}`);
-    expect([statSync(path).mode & 0o777, statSync(join(path, '..')).mode & 0o777]).toEqual([0o600, 0o700]);
+    expect([statSync(path).mode & 0o777, statSync(join(path, '..')).mode & 0o777]).toEqual([
+      0o600, 0o700,
+    ]);
     await expect(createVaultKey(path)).rejects.toThrow(failure('vault-key', 'exists already'));
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
@@ -221,7 +275,14 @@ describe('the key of the vault', () => {
     chmodSync(path, 0o640);
     await expect(readVaultKey(path)).rejects.toThrow(failure('vault-key', 'mode 640'));
     const wrong = identity.slice(0, -1) + (identity.endsWith('Q') ? 'P' : 'Q');
-    for (const text of ['', 'hello', '# only a comment', `${identity}\n${identity}`, wrong, identity.slice(0, 40)]) {
+    for (const text of [
+      '',
+      'hello',
+      '# only a comment',
+      `${identity}\n${identity}`,
+      wrong,
+      identity.slice(0, 40),
+    ]) {
       const error: unknown = await recipientOf(text).catch((reason: unknown) => reason);
       expect(error).toMatchObject({ name: 'FleetError', code: 'vault-key' });
       expect(inspect(error, { depth: 9 })).not.toContain(identity.slice(20, 38));
@@ -241,20 +302,33 @@ describe('the canonical record', () => {
         isBot: fc.boolean(),
       })
       .map(fixtureSession),
-    importedAt: fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31') }).map((date) => date.toISOString()),
-    sourceFormat: fc.constantFrom('pyrogram', 'pyrogram-string', 'telethon', 'telethon-string', 'gramjs-string', 'mtcute-string' as const),
+    importedAt: fc
+      .date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31') })
+      .map((date) => date.toISOString()),
+    sourceFormat: fc.constantFrom(
+      'pyrogram',
+      'pyrogram-string',
+      'telethon',
+      'telethon-string',
+      'gramjs-string',
+      'mtcute-string' as const,
+    ),
     apiId: fc.option(fc.integer({ min: 1, max: 2 ** 31 - 1 })),
   });
 
   it('is read back as it was written, byte for byte the same', () => {
     fc.assert(
       fc.property(records, fc.boolean(), (plain, isDescribed) => {
-        const record = isDescribed ? { ...plain, device: { deviceModel: 'PC', apiId: 4, apiHash: '0a'.repeat(16) } } : plain;
+        const record = isDescribed
+          ? { ...plain, device: { deviceModel: 'PC', apiId: 4, apiHash: '0a'.repeat(16) } }
+          : plain;
         const bytes = serializeRecord(record);
         expect(JSON.parse(bytes.toString())).toMatchObject({ format: isDescribed ? 2 : 1 });
         const read = parseRecord(bytes);
         expect(read).toEqual(record);
-        expect(typeof read === 'object' && vaultHashOf(serializeRecord(read))).toBe(vaultHashOf(bytes));
+        expect(typeof read === 'object' && vaultHashOf(serializeRecord(read))).toBe(
+          vaultHashOf(bytes),
+        );
       }),
     );
   });

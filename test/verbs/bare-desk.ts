@@ -13,7 +13,11 @@ export const bareDesk = ({ inventory, agree = () => undefined }: BareDesk): Desk
   inventory,
   waitMs: 0,
   signal: new AbortController().signal,
-  startProgress: async () => ({ report: () => undefined, hold: async () => undefined, stop: async () => undefined }),
+  startProgress: async () => ({
+    report: () => undefined,
+    hold: async () => undefined,
+    stop: async () => undefined,
+  }),
   note: () => undefined,
   learnNames: () => undefined,
   askPassphrase: null,

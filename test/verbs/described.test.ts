@@ -1,4 +1,7 @@
-/** What programs are told of verbs: input, effects and route, from the same fields as the command line. */
+/**
+ * What programs are told of verbs: input, effects and route, from the same fields as the command
+ * line.
+ */
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { buildProgram } from '../../src/cli/program.ts';
@@ -19,7 +22,10 @@ function typed(verb: Verb, words: readonly string[]): unknown {
   const program = buildProgram();
   const found = verb.name
     .split(' ')
-    .reduce<Command | undefined>((parent, word) => parent?.commands.find((each) => each.name() === word), program);
+    .reduce<Command | undefined>(
+      (parent, word) => parent?.commands.find((each) => each.name() === word),
+      program,
+    );
   if (found === undefined) throw new Error(`there is no command ${verb.name}`);
   let input: unknown = null;
   found.action(() => {
@@ -29,7 +35,8 @@ function typed(verb: Verb, words: readonly string[]): unknown {
     } as never);
   });
   const others = (command: Command): Command[] => [command, ...command.commands.flatMap(others)];
-  for (const other of others(program)) if (other !== found && other.commands.length === 0) other.action(() => undefined);
+  for (const other of others(program))
+    if (other !== found && other.commands.length === 0) other.action(() => undefined);
   program.parse(words, { from: 'user' });
   return input;
 }
@@ -38,11 +45,14 @@ const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 describe.each(verbs.map((verb) => [verb.name, verb] as const))('%s', (name, verb) => {
   test('takes as JSON what its examples say on the command line, and nothing else', () => {
-    const inputs = verb.examples.map(([line]) => typed(verb, wordsOf(line))).filter((input) => input !== null);
+    const inputs = verb.examples
+      .map(([line]) => typed(verb, wordsOf(line)))
+      .filter((input) => input !== null);
     expect(inputs.length).toBeGreaterThan(0);
     const schema = inputSchemaOf(verb);
     for (const input of inputs) expect(asJson(schema.parse(asJson(input)))).toEqual(asJson(input));
-    for (const input of inputs) expect(schema.safeParse({ ...(asJson(input) as object), surprise: 1 }).success).toBe(false);
+    for (const input of inputs)
+      expect(schema.safeParse({ ...(asJson(input) as object), surprise: 1 }).success).toBe(false);
   });
 
   test('has a JSON schema that explains each option, and a route unless it is about its own terminal', () => {
@@ -52,7 +62,11 @@ describe.each(verbs.map((verb) => [verb.name, verb] as const))('%s', (name, verb
       additionalProperties: boolean;
     };
     expect({ type, additionalProperties, keys: Object.keys(properties) }).toEqual({
-      ...{ type: 'object', additionalProperties: false, keys: [...Object.keys(verb.input), 'limit'] },
+      ...{
+        type: 'object',
+        additionalProperties: false,
+        keys: [...Object.keys(verb.input), 'limit'],
+      },
     });
     for (const [key, field] of Object.entries(verb.input)) {
       expect([key, properties[key]?.['x-fleet']]).toEqual([key, field.of]);
@@ -75,18 +89,22 @@ test('no two verbs share a route, and values out of range are refused as on the 
     if (verb === undefined) throw new Error(`there is no verb ${name}`);
     return inputSchemaOf(verb).safeParse(input).success;
   };
-  expect([{ lines: 1 }, { lines: 0 }, { lines: 1.5 }, { lines: '3' }].map((input) => parse('events', input))).toEqual([
+  expect(
+    [{ lines: 1 }, { lines: 0 }, { lines: 1.5 }, { lines: '3' }].map((input) =>
+      parse('events', input),
+    ),
+  ).toEqual([true, false, false, false]);
+  expect([{ scale: 1.5 }, { scale: 0 }].map((input) => parse('simulate', input))).toEqual([
     true,
     false,
-    false,
-    false,
   ]);
-  expect([{ scale: 1.5 }, { scale: 0 }].map((input) => parse('simulate', input))).toEqual([true, false]);
   expect(
     [
       { all: true, strategy: 'even' },
       { all: true, strategy: 'luck' },
     ].map((input) => parse('allocate', input)),
   ).toEqual([true, false]);
-  expect([{ accounts: ['anna'] }, { accounts: [] }, {}].map((input) => parse('accounts stop', input))).toEqual([true, false, false]);
+  expect(
+    [{ accounts: ['anna'] }, { accounts: [] }, {}].map((input) => parse('accounts stop', input)),
+  ).toEqual([true, false, false]);
 });

@@ -12,8 +12,16 @@ async function makeFence(
 ): Promise<{ fence: Fence; host: HostSpec; directory: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-fence-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const host = { name: 'h1', ssh: { address: '192.0.2.7' }, fence: { off, verify, timeoutMs } } as unknown as HostSpec;
-  return { fence: openFence({ path: join(directory, 'inventory.yaml') }, new AbortController().signal), host, directory };
+  const host = {
+    name: 'h1',
+    ssh: { address: '192.0.2.7' },
+    fence: { off, verify, timeoutMs },
+  } as unknown as HostSpec;
+  return {
+    fence: openFence({ path: join(directory, 'inventory.yaml') }, new AbortController().signal),
+    host,
+    directory,
+  };
 }
 
 const sh = (script: string, ...args: string[]): string[] => ['sh', '-c', script, 'sh', ...args];
@@ -29,14 +37,17 @@ test('is off once the second program has confirmed it, not when the first one ha
   expect(await fence.isOff(host)).toBe(true);
 });
 
-test.each(['none', 'no-exec'])('runs nothing where the inventory is not trusted: FLEET_SECRETS=%s', async (mode) => {
-  const { fence, host, directory } = await makeFence(['touch', 'ran'], ['touch', 'ran']);
-  vi.stubEnv('FLEET_SECRETS', mode);
-  onTestFinished(() => void vi.unstubAllEnvs());
-  await expect(fence.switchOff(host)).rejects.toMatchObject({ code: 'secret' });
-  await expect(fence.isOff(host)).rejects.toMatchObject({ code: 'secret' });
-  expect(await readdir(directory)).toEqual([]);
-});
+test.each(['none', 'no-exec'])(
+  'runs nothing where the inventory is not trusted: FLEET_SECRETS=%s',
+  async (mode) => {
+    const { fence, host, directory } = await makeFence(['touch', 'ran'], ['touch', 'ran']);
+    vi.stubEnv('FLEET_SECRETS', mode);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(fence.switchOff(host)).rejects.toMatchObject({ code: 'secret' });
+    await expect(fence.isOff(host)).rejects.toMatchObject({ code: 'secret' });
+    expect(await readdir(directory)).toEqual([]);
+  },
+);
 
 test.each([
   [
@@ -45,16 +56,34 @@ test.each([
     ['true'],
     'h1 is not known to be off: sh ended with 4: no such machine',
   ],
-  ['nobody confirms it', ['true'], ['false'], 'h1 is not known to be off: false did not confirm it within 1 s'],
-  ['a program is missing', ['fleet-no-such-program'], ['true'], 'h1 is not known to be off: fleet-no-such-program cannot be run (ENOENT)'],
-  ['a program does not end', sh('exec sleep 60'), ['true'], 'h1 is not known to be off: sh was ended by SIGKILL after 1 s'],
+  [
+    'nobody confirms it',
+    ['true'],
+    ['false'],
+    'h1 is not known to be off: false did not confirm it within 1 s',
+  ],
+  [
+    'a program is missing',
+    ['fleet-no-such-program'],
+    ['true'],
+    'h1 is not known to be off: fleet-no-such-program cannot be run (ENOENT)',
+  ],
+  [
+    'a program does not end',
+    sh('exec sleep 60'),
+    ['true'],
+    'h1 is not known to be off: sh was ended by SIGKILL after 1 s',
+  ],
 ])('is not believed: %s', async (_, off, verify, message) => {
   const { fence, host } = await makeFence(off, verify, 1000);
   await expect(fence.switchOff(host)).rejects.toMatchObject({ code: 'fence', message });
 });
 
 test('arguments are never a shell', async () => {
-  const { fence, host, directory } = await makeFence(sh('printf %s "$1" > asked', '$(touch hacked); {host}'), ['true']);
+  const { fence, host, directory } = await makeFence(
+    sh('printf %s "$1" > asked', '$(touch hacked); {host}'),
+    ['true'],
+  );
   await fence.switchOff(host);
   expect(await readFile(join(directory, 'asked'), 'utf8')).toBe('$(touch hacked); h1');
 });

@@ -12,7 +12,8 @@ import { type ActOutcome, done } from '../world.ts';
 const lockWaitMs = 10_000;
 
 /**
- * Records that a reboot is about to come, durable when it is answered. After the contact of the same request, under its lock and before its deadline: a
+ * Records that a reboot is about to come, durable when it is answered. After the contact of the
+ * same request, under its lock and before its deadline: a
  * request that was held up announces nothing.
  */
 export const announce = async (
@@ -21,15 +22,32 @@ export const announce = async (
   act: Extract<HostAct, { act: 'announce' }>,
 ): Promise<ActOutcome> => {
   const lock = await takeLocks([{ path: contactLockPath(places), shared: false }], lockWaitMs);
-  if (lock === null) return { ok: false, refusal: 'busy', message: 'another helper has been writing the contact for 10 s' };
+  if (lock === null)
+    return {
+      ok: false,
+      refusal: 'busy',
+      message: 'another helper has been writing the contact for 10 s',
+    };
   try {
-    if (!isAuthority(places, stamp)) return { ok: false, refusal: 'authority', message: 'a newer run has taken over this host' };
+    if (!isAuthority(places, stamp))
+      return { ok: false, refusal: 'authority', message: 'a newer run has taken over this host' };
     const sentAtMs = stamp.contact?.sentAtMs ?? null;
-    const decided = decideAnnouncement(act, { standing: readAnnouncement(places), contact: readContact(places), stamp, sentAtMs, bootId });
+    const decided = decideAnnouncement(act, {
+      standing: readAnnouncement(places),
+      contact: readContact(places),
+      stamp,
+      sentAtMs,
+      bootId,
+    });
     if ('message' in decided) return { ok: false, refusal: 'request', message: decided.message };
     if (elapsedMs() >= stamp.deadlineMs)
-      return { ok: false, refusal: 'deadline', message: 'the deadline was over before the reboot was announced' };
-    if (decided.isNew) writeDurably(places.announcement, `${JSON.stringify(decided.record)}\n`, 0o644);
+      return {
+        ok: false,
+        refusal: 'deadline',
+        message: 'the deadline was over before the reboot was announced',
+      };
+    if (decided.isNew)
+      writeDurably(places.announcement, `${JSON.stringify(decided.record)}\n`, 0o644);
     return done();
   } finally {
     await lock.release();

@@ -14,10 +14,17 @@ import type { HostWorld } from '../world.ts';
 const lookMs = 100;
 /** systemctl costs far more than a look at a file. */
 const looksPerUnitLook = 5;
-const settledStates: readonly string[] = ['online', 'needs-login', 'duplicated', 'banned', 'misconfigured'];
+const settledStates: readonly string[] = [
+  'online',
+  'needs-login',
+  'duplicated',
+  'banned',
+  'misconfigured',
+];
 
 /**
- * Follows accounts until each is settled or the time is over, and emits every change of state or reason. The last known state of
+ * Follows accounts until each is settled or the time is over, and emits every change of state or
+ * reason. The last known state of
  * an account that is not settled is told too. Ends early when `emit` says that nobody listens.
  */
 export const awaitAccounts = async (
@@ -39,9 +46,14 @@ export const awaitAccounts = async (
       const seen = judge(before.keyId, unit, readStatus(world.places, before.keyId), contained);
       accounts.set(before.keyId, seen);
       const isChange = seen.state !== before.state || seen.reason !== before.reason;
-      if (isChange && !emit({ progress: { keyId: seen.keyId, state: seen.state, reason: seen.reason } })) return [...accounts.values()];
+      if (
+        isChange &&
+        !emit({ progress: { keyId: seen.keyId, state: seen.state, reason: seen.reason } })
+      )
+        return [...accounts.values()];
     }
-    if ([...accounts.values()].every(({ settled }) => settled) || performance.now() >= endMs) return [...accounts.values()];
+    if ([...accounts.values()].every(({ settled }) => settled) || performance.now() >= endMs)
+      return [...accounts.values()];
     await sleep(Math.min(lookMs, Math.max(0, endMs - performance.now())));
   }
 };
@@ -54,13 +66,18 @@ interface SeenStatus {
 const readStatus = (places: Places, keyId: string): SeenStatus | null => {
   const file = readStatusFile(join(places.accountRuntime, keyId));
   const shape = new Shape(file !== null && 'text' in file ? parseJson(file.text) : undefined);
-  const status = { state: shape.text('state', 64, /^[a-z-]+$/), reason: plainText(shape.text('reason', 4096), 1024) };
+  const status = {
+    state: shape.text('state', 64, /^[a-z-]+$/),
+    reason: plainText(shape.text('reason', 4096), 1024),
+  };
   return shape.fault === null ? status : null;
 };
 
 const readStatusFile = (path: string): SmallFile => {
   try {
-    return inDirectoryOf(path, (directory) => readSmallFile(within(directory, 'status.json'), 64 * 1024));
+    return inDirectoryOf(path, (directory) =>
+      readSmallFile(within(directory, 'status.json'), 64 * 1024),
+    );
   } catch (error) {
     // systemd takes the directory away when the unit has ended.
     if (errorCode(error) === 'ENOENT') return null;
@@ -69,13 +86,22 @@ const readStatusFile = (path: string): SmallFile => {
 };
 
 /**
- * Pure. A unit that has ended counts more than a status file: systemd takes the file away a moment later. `contained`: why bin/fleet-quota has ended it, which an
+ * Pure. A unit that has ended counts more than a status file: systemd takes the file away a moment
+ * later. `contained`: why bin/fleet-quota has ended it, which an
  * operator's start has taken away before, so it was this run.
  */
-export const judge = (keyId: string, unit: UnitFacts, status: SeenStatus | null, contained: string | null = null): AwaitedAccount => {
+export const judge = (
+  keyId: string,
+  unit: UnitFacts,
+  status: SeenStatus | null,
+  contained: string | null = null,
+): AwaitedAccount => {
   if (contained !== null) return { keyId, settled: true, state: 'contained', reason: contained };
   if (unit.hasJob) return { keyId, settled: false, state: 'starting', reason: 'not started yet' };
-  if (unit.activeState === 'failed' || (unit.activeState === 'inactive' && unit.exitStatus !== null)) {
+  if (
+    unit.activeState === 'failed' ||
+    (unit.activeState === 'inactive' && unit.exitStatus !== null)
+  ) {
     return {
       keyId,
       settled: true,
@@ -84,7 +110,12 @@ export const judge = (keyId: string, unit: UnitFacts, status: SeenStatus | null,
     };
   }
   if (status !== null) return { keyId, settled: settledStates.includes(status.state), ...status };
-  return { keyId, settled: false, state: 'starting', reason: unit.activeState === 'inactive' ? 'not started yet' : unit.statusText };
+  return {
+    keyId,
+    settled: false,
+    state: 'starting',
+    reason: unit.activeState === 'inactive' ? 'not started yet' : unit.statusText,
+  };
 };
 
 const endState = ({ exitStatus }: UnitFacts): string => {

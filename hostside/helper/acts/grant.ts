@@ -11,22 +11,45 @@ import { accountUsers } from '../processes.ts';
 import { makeRunLock } from '../run-lock.ts';
 import { forgetStandstill } from '../standstill.ts';
 import type { UnitFacts } from '../units.ts';
-import { type ActOutcome, done, failed, type HostWorld, identityFault, readFacts, refused } from '../world.ts';
+import {
+  type ActOutcome,
+  done,
+  failed,
+  type HostWorld,
+  identityFault,
+  readFacts,
+  refused,
+} from '../world.ts';
 import { stopUnit, whatIsLeft } from './release.ts';
 import { reloadIfNeeded } from './stage.ts';
 import { stateFault } from './state.ts';
 
-/** Claim `active`, durable; then the start. A repeat by the same move starts again what is not running, and changes nothing else. */
-export const grant = (world: HostWorld, act: Extract<HostAct, { readonly act: 'grant' }>): ActOutcome => {
+/**
+ * Claim `active`, durable; then the start. A repeat by the same move starts again what is not
+ * running, and changes nothing else.
+ */
+export const grant = (
+  world: HostWorld,
+  act: Extract<HostAct, { readonly act: 'grant' }>,
+): ActOutcome => {
   const { reading, facts, unit } = readFacts(world, act.keyId);
   const decision = identityFault(world) ?? decideGrant(reading, act, facts);
   if (decision.kind === 'refuse') return refused(decision, reading.claim);
-  if (!unit.isLoaded) return { ok: false, refusal: 'io', message: 'the account unit is not installed on the host; run fleet init' };
-  if (decision.kind === 'keep') return act.idle === true ? ownOnly(world, decision.claim) : startOwned(world, decision.claim, unit);
+  if (!unit.isLoaded)
+    return {
+      ok: false,
+      refusal: 'io',
+      message: 'the account unit is not installed on the host; run fleet init',
+    };
+  if (decision.kind === 'keep')
+    return act.idle === true
+      ? ownOnly(world, decision.claim)
+      : startOwned(world, decision.claim, unit);
   const fault = stateFault(world.places, act);
   if (fault !== null) return refused(fault, reading.claim);
   makeRunLock(world.places, act.keyId);
-  // The files before the claim: when the host stops in between, an older claim at worst runs with newer files of the same session.
+  // The files before the claim: when the host stops in between, an older claim at worst runs with
+  // newer files of the same session.
   pointCurrent(world.places, act.keyId, act.epoch);
   writeClaim(world.places, reading, decision.next);
   removeOlderEpochs(world.places, act.keyId, act.epoch);
@@ -40,7 +63,10 @@ const ownOnly = (world: HostWorld, claim: Claim): ActOutcome => {
 };
 
 /** The operator's start of an account that the host owns. */
-export const start = (world: HostWorld, act: Extract<HostAct, { readonly act: 'start' }>): ActOutcome => {
+export const start = (
+  world: HostWorld,
+  act: Extract<HostAct, { readonly act: 'start' }>,
+): ActOutcome => {
   const { reading, facts, unit } = readFacts(world, act.keyId);
   const refusal = identityFault(world) ?? decideStart(reading, facts);
   if (refusal !== null) return refused(refusal, reading.claim);
@@ -49,13 +75,19 @@ export const start = (world: HostWorld, act: Extract<HostAct, { readonly act: 's
 };
 
 /** The operator's stop: the claim stays, and the account stays stopped over a boot of the host. */
-export const stop = (world: HostWorld, act: Extract<HostAct, { readonly act: 'stop' }>): ActOutcome => {
+export const stop = (
+  world: HostWorld,
+  act: Extract<HostAct, { readonly act: 'stop' }>,
+): ActOutcome => {
   world.units.setEnabled(act.keyId, false);
   stopUnit(world, act.keyId, world.units.show(act.keyId));
   return done();
 };
 
-/** The claim is already durable, so a start that fails is reported together with it. `unit`: as this act has found it, so that systemd is asked once. */
+/**
+ * The claim is already durable, so a start that fails is reported together with it. `unit`: as this
+ * act has found it, so that systemd is asked once.
+ */
 const startOwned = (world: HostWorld, claim: Claim, unit: UnitFacts): ActOutcome => {
   const left = leftOfLastRun(world, claim.keyId, unit);
   if (left !== null) return { ok: false, refusal: 'not-stopped', message: left, claim };
@@ -72,10 +104,20 @@ const startOwned = (world: HostWorld, claim: Claim, unit: UnitFacts): ActOutcome
   }
 };
 
-/** A process of the account that has outlived its unit may still be connected (docs/exclusivity.md, row 48). Null: there is none. */
+/**
+ * A process of the account that has outlived its unit may still be connected (docs/exclusivity.md,
+ * row 48). Null: there is none.
+ */
 const leftOfLastRun = (world: HostWorld, keyId: string, unit: UnitFacts): string | null => {
   const isIdle = unit.activeState === 'inactive' || unit.activeState === 'failed';
-  return isIdle ? whatIsLeft(world, keyId, { before: unit, now: unit }, accountUsers(world.places, keyId, unit.uid)) : null;
+  return isIdle
+    ? whatIsLeft(
+        world,
+        keyId,
+        { before: unit, now: unit },
+        accountUsers(world.places, keyId, unit.uid),
+      )
+    : null;
 };
 
 /** Flips the link in one step. */

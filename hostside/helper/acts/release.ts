@@ -9,25 +9,38 @@ import { accountUsers, countLeft, recordUser } from '../processes.ts';
 import { runLockHolder } from '../run-lock.ts';
 import { settleLeftMs } from '../settle.ts';
 import type { UnitFacts } from '../units.ts';
-import { type ActOutcome, countProcesses, done, type HostWorld, readFacts, refused } from '../world.ts';
+import {
+  type ActOutcome,
+  countProcesses,
+  done,
+  type HostWorld,
+  readFacts,
+  refused,
+} from '../world.ts';
 import { hashState } from './state.ts';
 
 /**
- * Closes the gate durably, stops, proves, records: the reply carries the receipt. A failure after the gate was closed leaves
+ * Closes the gate durably, stops, proves, records: the reply carries the receipt. A failure after
+ * the gate was closed leaves
  * `releasing`, which starts nothing; the same act again goes on from there.
  */
-export const release = async (world: HostWorld, act: Extract<HostAct, { readonly act: 'release' }>): Promise<ActOutcome> => {
+export const release = async (
+  world: HostWorld,
+  act: Extract<HostAct, { readonly act: 'release' }>,
+): Promise<ActOutcome> => {
   const { reading, facts, unit } = readFacts(world, act.keyId);
   const decision = decideRelease(reading, act, facts);
   if (decision.kind === 'refuse') return refused(decision, reading.claim);
-  if (decision.kind === 'done') return { ...done({ kind: 'claim', claim: decision.claim }), claim: decision.claim };
+  if (decision.kind === 'done')
+    return { ...done({ kind: 'claim', claim: decision.claim }), claim: decision.claim };
   const fault = killFault(unit);
   if (fault !== null) return notStopped(fault, reading.claim);
   if (decision.kind === 'write' && !hasRoomToStop(world)) return noRoomToStop;
   if (decision.kind === 'write') writeClaim(world.places, reading, decision.next);
   const left = await stopAndProve(world, act.keyId, unit);
   const closed = readClaim(world.places, act.keyId);
-  if (left !== null || closed.claim === null) return notStopped(left ?? 'the claim is gone', closed.claim);
+  if (left !== null || closed.claim === null)
+    return notStopped(left ?? 'the claim is gone', closed.claim);
   if (act.successor === leavesTheFleet) await passSettleFloor(world, act.keyId);
   const stateHash = hashState(world.places, act.keyId);
   const receipt = completeRelease(closed.claim, stateHash, world.now().toISOString());
@@ -35,8 +48,14 @@ export const release = async (world: HostWorld, act: Extract<HostAct, { readonly
   return { ...done({ kind: 'claim', claim: receipt }), claim: receipt };
 };
 
-/** Refuses everything up to an epoch, durably, then stops what a grant that nobody heard of may have started. */
-export const revoke = async (world: HostWorld, act: Extract<HostAct, { readonly act: 'revoke' }>): Promise<ActOutcome> => {
+/**
+ * Refuses everything up to an epoch, durably, then stops what a grant that nobody heard of may have
+ * started.
+ */
+export const revoke = async (
+  world: HostWorld,
+  act: Extract<HostAct, { readonly act: 'revoke' }>,
+): Promise<ActOutcome> => {
   const { reading, facts, unit } = readFacts(world, act.keyId);
   const decision = decideRevoke(reading, act, facts);
   if (decision.kind === 'refuse') return refused(decision, reading.claim);
@@ -54,12 +73,17 @@ export const endRevoked = async (world: HostWorld, keyId: string): Promise<strin
   return killFault(unit) ?? (await stopAndProve(world, keyId, unit));
 };
 
-/** The successor of an account that is exported or removed: then nobody of fleet waits before the session is used elsewhere. */
+/**
+ * The successor of an account that is exported or removed: then nobody of fleet waits before the
+ * session is used elsewhere.
+ */
 const leavesTheFleet = 'detached';
 
 /**
- * A killed worker's orphan socket may still send what was queued (docs/exclusivity.md, row 17). The receipt says that the session may be used elsewhere, so it
- * is written only afterwards. A helper that is killed in here has not answered, and the next one waits for the rest.
+ * A killed worker's orphan socket may still send what was queued (docs/exclusivity.md, row 17). The
+ * receipt says that the session may be used elsewhere, so it
+ * is written only afterwards. A helper that is killed in here has not answered, and the next one
+ * waits for the rest.
  */
 const passSettleFloor = async ({ places, bootId }: HostWorld, keyId: string): Promise<void> => {
   const waitMs = settleLeftMs(places, keyId, { bootId, bootMs: bootMs() });
@@ -77,16 +101,24 @@ const hasRoomToStop = ({ places }: HostWorld): boolean => {
 
 const noRoomToStop: ActOutcome = {
   ...{ ok: false, refusal: 'space' },
-  message: 'less than 1 MiB is free on the host, so the account could not write its last state; it was not stopped',
+  message:
+    'less than 1 MiB is free on the host, so the account could not write its last state; ' +
+    'it was not stopped',
 };
 
-const notStopped = (message: string, claim: Claim | null): ActOutcome => ({ ok: false, refusal: 'not-stopped', message, claim });
+const notStopped = (message: string, claim: Claim | null): ActOutcome => ({
+  ok: false,
+  refusal: 'not-stopped',
+  message,
+  claim,
+});
 
 /** A drop-in that lets processes survive the stop makes every proof worthless. */
 const killFault = (unit: UnitFacts): string | null =>
   unit.killMode === 'control-group' && unit.sendSigkill
     ? null
-    : `the effective unit has KillMode=${unit.killMode}, SendSIGKILL=${unit.sendSigkill ? 'yes' : 'no'}; remove the drop-in that says so`;
+    : `the effective unit has KillMode=${unit.killMode}, ` +
+      `SendSIGKILL=${unit.sendSigkill ? 'yes' : 'no'}; remove the drop-in that says so`;
 
 const proofLookMs = 100;
 
@@ -97,8 +129,15 @@ export const stopUnit = ({ places, units }: HostWorld, keyId: string, before: Un
   units.stop(keyId);
 };
 
-/** null when nothing of the account is left; otherwise what still is, `proofMs` after systemd's own stop. */
-const stopAndProve = async (world: HostWorld, keyId: string, before: UnitFacts): Promise<string | null> => {
+/**
+ * null when nothing of the account is left; otherwise what still is, `proofMs` after systemd's own
+ * stop.
+ */
+const stopAndProve = async (
+  world: HostWorld,
+  keyId: string,
+  before: UnitFacts,
+): Promise<string | null> => {
   const users = accountUsers(world.places, keyId, before.uid);
   if (before.isLoaded) {
     world.units.setEnabled(keyId, false);
@@ -113,19 +152,34 @@ const stopAndProve = async (world: HostWorld, keyId: string, before: UnitFacts):
   return left;
 };
 
-/** Of a unit that was stopped; `before`: the unit as it was, `users`: see {@link accountUsers}. Null: nothing. */
+/**
+ * Of a unit that was stopped; `before`: the unit as it was, `users`: see {@link accountUsers}.
+ * Null: nothing.
+ */
 export const whatIsLeft = (
   { places }: HostWorld,
   keyId: string,
   { before, now }: { readonly before: UnitFacts; readonly now: UnitFacts },
   users: readonly number[] | null,
 ): string | null => {
-  if (now.activeState !== 'inactive' && now.activeState !== 'failed') return `the unit is still ${now.activeState}`;
-  const inGroup = Math.max(countProcesses(places, keyId, before), countProcesses(places, keyId, now));
-  if (inGroup > 0) return `${inGroup} processes are still in the cgroup of the unit; reboot the host`;
-  if (users === null) return 'it is not known under which user the account ran since the host booted; reboot the host';
+  if (now.activeState !== 'inactive' && now.activeState !== 'failed')
+    return `the unit is still ${now.activeState}`;
+  const inGroup = Math.max(
+    countProcesses(places, keyId, before),
+    countProcesses(places, keyId, now),
+  );
+  if (inGroup > 0)
+    return `${inGroup} processes are still in the cgroup of the unit; reboot the host`;
+  if (users === null)
+    return (
+      'it is not known under which user the account ran since the host booted; reboot the ' + 'host'
+    );
   const outside = countLeft(places.root, users, keyId);
-  if (outside > 0) return `${outside} processes of the account's user are still alive outside its cgroup; reboot the host`;
+  if (outside > 0)
+    return (
+      `${outside} processes of the account's user are still alive outside its cgroup; reboot ` +
+      'the host'
+    );
   const holder = runLockHolder(places, keyId);
   return holder === null ? null : `${holder} still holds the run lock of the account`;
 };

@@ -12,7 +12,10 @@ import { livingAccounts } from '../processes.ts';
 import { type UnitFacts, unknownUnit } from '../units.ts';
 import { countProcesses, type HostWorld, readStaged } from '../world.ts';
 
-/** Everything that the host knows, sorted by key id: claims, staged files and units, also of keys that have only one of them. */
+/**
+ * Everything that the host knows, sorted by key id: claims, staged files and units, also of keys
+ * that have only one of them.
+ */
 export const survey = (world: HostWorld): HostSurvey => {
   const { places } = world;
   const units = world.units.showAll();
@@ -35,16 +38,30 @@ export const survey = (world: HostWorld): HostSurvey => {
     bootId: world.bootId,
     release: readRelease(places),
     bootVerdict: readBootVerdict(places),
-    authority: authority === null || authority === 'unreadable' ? null : { id: authority.id, serial: authority.serial },
-    accounts: [...keyIds].sort().map((keyId) => surveyAccount(places, keyId, units.get(keyId) ?? unknownUnit, living.get(keyId) ?? 0)),
+    authority:
+      authority === null || authority === 'unreadable'
+        ? null
+        : { id: authority.id, serial: authority.serial },
+    accounts: [...keyIds]
+      .sort()
+      .map((keyId) =>
+        surveyAccount(places, keyId, units.get(keyId) ?? unknownUnit, living.get(keyId) ?? 0),
+      ),
     freeBytes: space.bavail * space.bsize,
     ...(changed === undefined ? {} : { changed }),
     ...(hosts === undefined ? {} : { hosts }),
-    ...(config === null ? {} : { config: { fleet: config.fleet, host: config.host, holdAfterMs: config.holdAfterMs } }),
+    ...(config === null
+      ? {}
+      : { config: { fleet: config.fleet, host: config.host, holdAfterMs: config.holdAfterMs } }),
   };
 };
 
-const surveyAccount = (places: Places, keyId: string, unit: UnitFacts, living: number): SurveyedAccount => {
+const surveyAccount = (
+  places: Places,
+  keyId: string,
+  unit: UnitFacts,
+  living: number,
+): SurveyedAccount => {
   const { claim, fault } = readClaim(places, keyId);
   return {
     keyId,

@@ -9,8 +9,13 @@ import { emptyTree } from '../replace-tree.ts';
 import { type ActOutcome, done, type HostWorld, readFacts, refused } from '../world.ts';
 import { limitsPath } from './stage.ts';
 
-/** Takes the files of one epoch away; the claim stays as the tombstone. Nothing there is success. */
-export const wipe = (world: HostWorld, act: Extract<HostAct, { readonly act: 'wipe' }>): ActOutcome => {
+/**
+ * Takes the files of one epoch away; the claim stays as the tombstone. Nothing there is success.
+ */
+export const wipe = (
+  world: HostWorld,
+  act: Extract<HostAct, { readonly act: 'wipe' }>,
+): ActOutcome => {
   const { places } = world;
   const { reading, facts } = readFacts(world, act.keyId);
   const decision = decideWipe(reading, act, facts);
@@ -19,7 +24,11 @@ export const wipe = (world: HostWorld, act: Extract<HostAct, { readonly act: 'wi
   if (decision.withState) removeState(places, act.keyId);
   removeWhenEmpty(places, act.keyId, act.epoch);
   // A session that was wiped must not come back with a power loss.
-  for (const directory of [dirname(epochPath(places, act.keyId, act.epoch)), accountPath(places, act.keyId), places.accounts])
+  for (const directory of [
+    dirname(epochPath(places, act.keyId, act.epoch)),
+    accountPath(places, act.keyId),
+    places.accounts,
+  ])
     if (existsSync(directory)) fsyncDirectory(directory);
   return done();
 };
@@ -45,7 +54,8 @@ const removeWhenEmpty = (places: Places, keyId: string, epoch: number): void => 
   rmSync(behaviourPath(places, keyId), { force: true });
   const limits = limitsPath(places, keyId);
   rmSync(limits, { force: true });
-  if (existsSync(dirname(limits)) && namesIn(dirname(limits)).length === 0) rmdirSync(dirname(limits));
+  if (existsSync(dirname(limits)) && namesIn(dirname(limits)).length === 0)
+    rmdirSync(dirname(limits));
 };
 
 const readLink = (path: string): string | null => {

@@ -20,7 +20,9 @@ export interface AnsweringPlaces {
 const lookEveryMs = 2_000;
 const tidyEveryMs = 60_000;
 
-/** All that has to do with answering, in one process: the files it lives from, and the conversation. */
+/**
+ * All that has to do with answering, in one process: the files it lives from, and the conversation.
+ */
 export class Answering {
   readonly tally = new Tally();
   readonly #say: (level: LogLevel, text: string) => void;
@@ -46,10 +48,14 @@ export class Answering {
         random: Math.random,
       },
       // Loaded by the first question only: it takes as much memory as everything else that answers.
-      openModel: async ({ baseUrl }) => (await import('../model/openai-client.ts')).openAiClient({ baseUrl, key: places.modelKey }),
+      openModel: async ({ baseUrl }) =>
+        (await import('../model/openai-client.ts')).openAiClient({ baseUrl, key: places.modelKey }),
     });
     this.#look();
-    this.#timers = [setInterval(() => this.#look(), lookEveryMs), setInterval(() => this.#conversation.tidy(), tidyEveryMs)];
+    this.#timers = [
+      setInterval(() => this.#look(), lookEveryMs),
+      setInterval(() => this.#conversation.tidy(), tidyEveryMs),
+    ];
   }
 
   get user(): LinkUser {
@@ -72,7 +78,11 @@ export class Answering {
   #look(): void {
     const found = this.#file.look();
     if (found !== undefined && 'behaviour' in found) this.#conversation.configure(found.behaviour);
-    else if (found !== undefined) this.#say('error', `the behaviour file cannot be read (${found.fault}): what it said before stays`);
+    else if (found !== undefined)
+      this.#say(
+        'error',
+        `the behaviour file cannot be read (${found.fault}): what it said before stays`,
+      );
     this.#silences.write();
   }
 }

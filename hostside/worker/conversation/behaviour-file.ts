@@ -6,7 +6,8 @@ import type { Behaviour } from '../../protocol/behaviour.ts';
 const limitBytes = 256 * 1024;
 
 /**
- * The behaviour of the account as it lies on the host. It was checked by the operator's side and is written by root only, so nothing but its frame is looked
+ * The behaviour of the account as it lies on the host. It was checked by the operator's side and is
+ * written by root only, so nothing but its frame is looked
  * at here; what cannot be used all the same shows when it is taken up.
  */
 export class BehaviourFile {
@@ -17,7 +18,10 @@ export class BehaviourFile {
     this.#path = path;
   }
 
-  /** What is new since the last look: a behaviour, null when there is none any more, or why it cannot be read; undefined: nothing is new. Costs one `stat`. */
+  /**
+   * What is new since the last look: a behaviour, null when there is none any more, or why it
+   * cannot be read; undefined: nothing is new. Costs one `stat`.
+   */
   look(): { readonly behaviour: Behaviour | null } | { readonly fault: string } | undefined {
     const stat = statSync(this.#path, { throwIfNoEntry: false });
     const stamp = stat === undefined ? 'none' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
@@ -29,7 +33,9 @@ export class BehaviourFile {
   }
 }
 
-const parseBehaviour = (text: string): { readonly behaviour: Behaviour } | { readonly fault: string } => {
+const parseBehaviour = (
+  text: string,
+): { readonly behaviour: Behaviour } | { readonly fault: string } => {
   const value = parseJson(text);
   const shape = new Shape(value);
   shape.text('account', 63);

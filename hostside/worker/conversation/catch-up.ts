@@ -1,7 +1,12 @@
 import type { ChatEvent } from '../../protocol/chat.ts';
 import type { LogLevel } from '../lifecycle/journal.ts';
 import { classifyRefusal } from '../telegram/classify-error.ts';
-import { type MissedEvents, type MissedLimits, TelegramFailure, type TelegramLink } from '../telegram/telegram-port.ts';
+import {
+  type MissedEvents,
+  type MissedLimits,
+  TelegramFailure,
+  type TelegramLink,
+} from '../telegram/telegram-port.ts';
 import type { Standing } from './standing.ts';
 import type { Tally } from './tally.ts';
 
@@ -27,21 +32,28 @@ const againMs = { first: 2_000, most: 60_000 };
 /** After so long without a gap the pauses are short again, ms. */
 const calmMs = 120_000;
 const failedAgainMs = 30_000;
-/** A group that Telegram told nothing of is looked at so often, ms: not every loss shows in its counters. */
+/**
+ * A group that Telegram told nothing of is looked at so often, ms: not every loss shows in its
+ * counters.
+ */
 const lookEveryMs = 45_000;
 
 /** What is known of one group. */
 interface Place {
   /** Everything up to this id was heard or read. */
   completeUpTo: number;
-  /** The newest message that a look has shown and a reading has covered: one that nobody can hear is not looked for again and again. */
+  /**
+   * The newest message that a look has shown and a reading has covered: one that nobody can hear is
+   * not looked for again and again.
+   */
   coveredUpTo: number;
   pauseMs: number;
   readAtMs: number;
 }
 
 /**
- * Reads what the account has not heard: after a connection came about, after each gap, and where a look every {@link lookEveryMs} shows something new. One request at a time and
+ * Reads what the account has not heard: after a connection came about, after each gap, and where a
+ * look every {@link lookEveryMs} shows something new. One request at a time and
  * no group too often, whatever Telegram says; its pauses are kept and then it goes on.
  */
 export class CatchUp {
@@ -77,7 +89,10 @@ export class CatchUp {
     this.#wanted.clear();
   }
 
-  /** Something of this group was not heard; null: nobody knows of which. Groups of which nothing was ever read have nothing to be missed. */
+  /**
+   * Something of this group was not heard; null: nobody knows of which. Groups of which nothing was
+   * ever read have nothing to be missed.
+   */
   want(chatId: string | null): void {
     const { chatIds, lastReadId } = this.#world;
     for (const each of chatId === null ? chatIds() : [chatId]) {
@@ -91,13 +106,19 @@ export class CatchUp {
   #place(chatId: string): Place {
     const known = this.#places.get(chatId);
     if (known !== undefined) return known;
-    const fresh = { completeUpTo: this.#world.lastReadId(chatId), coveredUpTo: 0, pauseMs: 0, readAtMs: Number.NEGATIVE_INFINITY };
+    const fresh = {
+      completeUpTo: this.#world.lastReadId(chatId),
+      coveredUpTo: 0,
+      pauseMs: 0,
+      readAtMs: Number.NEGATIVE_INFINITY,
+    };
     this.#places.set(chatId, fresh);
     return fresh;
   }
 
   #schedule(): void {
-    if (this.#isReading || this.#timer !== null || this.#wanted.size === 0 || this.#link === null) return;
+    if (this.#isReading || this.#timer !== null || this.#wanted.size === 0 || this.#link === null)
+      return;
     const dueAtMs = Math.max(Math.min(...this.#wanted.values()), this.#heldUntilMs);
     this.#timer = setTimeout(
       () => {
@@ -130,9 +151,14 @@ export class CatchUp {
     const place = this.#place(chatId);
     const nowMs = performance.now();
     place.pauseMs =
-      nowMs - place.readAtMs > calmMs ? againMs.first : Math.min(Math.max(place.pauseMs, againMs.first / 2) * 2, againMs.most);
+      nowMs - place.readAtMs > calmMs
+        ? againMs.first
+        : Math.min(Math.max(place.pauseMs, againMs.first / 2) * 2, againMs.most);
     place.readAtMs = nowMs;
-    const from = Math.max(0, Math.min(place.completeUpTo || lastReadId(chatId), lastReadId(chatId)) - overlap);
+    const from = Math.max(
+      0,
+      Math.min(place.completeUpTo || lastReadId(chatId), lastReadId(chatId)) - overlap,
+    );
     const missed = await link.readMissed(chatId, from, limits());
     if (this.#link !== link) return;
     for (const event of missed.events) hear(event);
@@ -146,11 +172,17 @@ export class CatchUp {
     const { tally, say } = this.#world;
     if (unreadable > 0) {
       tally.add('unreadable_messages', unreadable);
-      say('warn', `chat ${chatId}: ${unreadable} messages cannot be read by this release and were left out`);
+      say(
+        'warn',
+        `chat ${chatId}: ${unreadable} messages cannot be read by this release and were left out`,
+      );
     }
     if (isComplete) return;
     tally.add('catch_ups_cut');
-    say('warn', `chat ${chatId}: more was missed than is read afterwards; the oldest messages were left out`);
+    say(
+      'warn',
+      `chat ${chatId}: more was missed than is read afterwards; the oldest messages were left out`,
+    );
   }
 
   #failed(chatId: string, error: unknown): void {
@@ -164,12 +196,14 @@ export class CatchUp {
       this.#wanted.set(chatId, this.#heldUntilMs);
       return;
     }
-    if (failure !== null && classifyRefusal(failure).refusal === 'forbidden') this.#world.standing.member(chatId, { is: 'out' });
+    if (failure !== null && classifyRefusal(failure).refusal === 'forbidden')
+      this.#world.standing.member(chatId, { is: 'out' });
     const why = error instanceof TelegramFailure ? error.message : 'the worker failed';
     say('warn', `chat ${chatId}: what was missed could not be read (${why})`);
     tally.add('catch_ups_failed');
     // A refusal will be the same again; the next look finds what there is to be read.
-    if (failure === null || failure.kind === 'network') this.#wanted.set(chatId, performance.now() + failedAgainMs);
+    if (failure === null || failure.kind === 'network')
+      this.#wanted.set(chatId, performance.now() + failedAgainMs);
   }
 
   #lookLater(): void {

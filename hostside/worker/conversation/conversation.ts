@@ -39,20 +39,30 @@ export interface ConversationWorld {
 const inFlight = 20;
 /** Answers of one group that wait; the oldest gives way. As many as the memory keeps. */
 const waitingLimit = memoryBounds.pending;
-/** Messages of a group that are caught up in any case, because people may have asked for silence in them. */
+/**
+ * Messages of a group that are caught up in any case, because people may have asked for silence in
+ * them.
+ */
 const caughtUp = 1_000;
 /** The same while they may still be answered. */
 const caughtUpFresh = 5_000;
 
 /** Reasons for which an event counts as not received: it was nothing new, or nothing of ours. */
-const noReceipt: ReadonlySet<SilenceReason> = new Set(['private', 'not-allowed-chat', 'own', 'edited', 'duplicate']);
+const noReceipt: ReadonlySet<SilenceReason> = new Set([
+  'private',
+  'not-allowed-chat',
+  'own',
+  'edited',
+  'duplicate',
+]);
 /** Reasons that nobody asks about. */
 const unremarkable: ReadonlySet<SilenceReason> = new Set(['own', 'duplicate']);
 /** After these the memory has something that must not be forgotten. */
 const grave: ReadonlySet<SilenceReason> = new Set(['opt-out-now', 'opted-out']);
 
 /**
- * What an account does with its connection: hears its groups, decides, answers. It owns no connection, it is lent one: `attach` and `detach` come from who opens and
+ * What an account does with its connection: hears its groups, decides, answers. It owns no
+ * connection, it is lent one: `attach` and `detach` come from who opens and
  * closes it, and nothing is sent over one that was taken back. What is to be said survives that.
  */
 export class Conversation implements LinkUser {
@@ -78,7 +88,11 @@ export class Conversation implements LinkUser {
       ...{ tally: world.tally, say: world.say, random: world.random, standing: this.#standing },
       chatIds: () => this.#conduct?.chatIds ?? [],
       lastReadId: (chatId) => this.#memory.chats.get(chatId)?.lastReadId ?? 0,
-      limits: () => ({ least: caughtUp, most: caughtUpFresh, sinceMs: world.now() - (this.#conduct?.behaviour.script?.staleAfterMs ?? 0) }),
+      limits: () => ({
+        least: caughtUp,
+        most: caughtUpFresh,
+        sinceMs: world.now() - (this.#conduct?.behaviour.script?.staleAfterMs ?? 0),
+      }),
       hear: (event) => this.#hear(event, true),
     });
     this.#world.tally.set('paused', 0);
@@ -103,20 +117,30 @@ export class Conversation implements LinkUser {
     this.#catchUp.end();
   }
 
-  /** Takes a behaviour up; what is under way is judged by the new one before it is sent. null: nothing is answered. */
+  /**
+   * Takes a behaviour up; what is under way is judged by the new one before it is sent. null:
+   * nothing is answered.
+   */
   configure(behaviour: Behaviour | null): void {
     const { say, tally } = this.#world;
     try {
       this.#conduct = behaviour === null ? null : prepare(behaviour);
     } catch (error) {
-      // The text may be a pattern of the script, which is no secret of anybody's, but the message is for another reader.
-      say('error', `the behaviour cannot be taken up (${error instanceof Error ? error.name : typeof error}): the one before stays`);
+      // The text may be a pattern of the script, which is no secret of anybody's, but the message
+      // is for another reader.
+      say(
+        'error',
+        'the behaviour cannot be taken up ' +
+          `(${error instanceof Error ? error.name : typeof error}): the one before stays`,
+      );
       return;
     }
     tally.set('paused', behaviour?.isPaused ? 1 : 0);
     if (behaviour === null) return;
     this.#openModel(behaviour.model);
-    const about = `${behaviour.script === null ? 'no script' : `script ${behaviour.script.name}`}, ${behaviour.chats.length} chats`;
+    const about =
+      `${behaviour.script === null ? 'no script' : `script ${behaviour.script.name}`}, ` +
+      `${behaviour.chats.length} chats`;
     say('info', `behaviour taken up: ${about}${behaviour.isPaused ? ', paused' : ''}`);
     for (const line of loosenings(behaviour)) say('warn', `by the operator's word: ${line}`);
     if (this.#link !== null) {
@@ -134,7 +158,10 @@ export class Conversation implements LinkUser {
     this.#standing.count();
   }
 
-  /** Nothing is sent any more; what was not said stays pending, for the next start here or elsewhere. */
+  /**
+   * Nothing is sent any more; what was not said stays pending, for the next start here or
+   * elsewhere.
+   */
   end(): void {
     this.#stop.abort();
     this.detach();
@@ -144,7 +171,10 @@ export class Conversation implements LinkUser {
     return this.#world.state.memory;
   }
 
-  /** A message that brings out a fault of ours must not end the account: it stays unanswered, and that is said. */
+  /**
+   * A message that brings out a fault of ours must not end the account: it stays unanswered, and
+   * that is said.
+   */
   #hear(event: ChatEvent, isKnown: boolean): void {
     try {
       this.#take(event, isKnown);
@@ -166,7 +196,8 @@ export class Conversation implements LinkUser {
   }
 
   #judge(event: ChatEvent): Verdict {
-    if (this.#conduct === null) return { kind: 'silence', reason: 'no-script', rule: null, untilMs: null };
+    if (this.#conduct === null)
+      return { kind: 'silence', reason: 'no-script', rule: null, untilMs: null };
     return decide(this.#memory, this.#conduct, event, this.#moment(event.chatId));
   }
 
@@ -184,8 +215,12 @@ export class Conversation implements LinkUser {
   #keepSilent(silence: Silence, event: ChatEvent): void {
     this.#world.tally.silence(silence.reason);
     if (unremarkable.has(silence.reason)) return;
-    const userId = event.kind === 'message' ? (event.sender?.id ?? null) : (event.users[0]?.id ?? null);
-    this.#world.silences.note({ atMs: this.#world.now(), chatId: event.chatId, messageId: event.messageId, userId }, silence);
+    const userId =
+      event.kind === 'message' ? (event.sender?.id ?? null) : (event.users[0]?.id ?? null);
+    this.#world.silences.note(
+      { atMs: this.#world.now(), chatId: event.chatId, messageId: event.messageId, userId },
+      silence,
+    );
   }
 
   #send(plan: AnswerPlan): void {
@@ -203,7 +238,10 @@ export class Conversation implements LinkUser {
   }
 
   #failed(error: unknown): void {
-    this.#world.say('error', `an answer failed (${error instanceof Error ? error.name : typeof error})`);
+    this.#world.say(
+      'error',
+      `an answer failed (${error instanceof Error ? error.name : typeof error})`,
+    );
     this.#world.tally.add('answers_failed');
   }
 
@@ -215,13 +253,21 @@ export class Conversation implements LinkUser {
     this.#standing.ended(end);
     if (end.end === 'sent') tally.answered(end.totalMs, end.ownMs);
     if (end.end === 'silent') this.#keepSilent(end.silence, plan.event);
-    // A hold of Telegram, or a connection that came back meanwhile: there may be another time for it.
-    if (end.end === 'suspended' && this.#link !== null && (this.#link !== linkBefore || this.#standing.isHeld(plan.chatId))) this.#resume();
+    // A hold of Telegram, or a connection that came back meanwhile: there may be another time for
+    // it.
+    if (
+      end.end === 'suspended' &&
+      this.#link !== null &&
+      (this.#link !== linkBefore || this.#standing.isHeld(plan.chatId))
+    )
+      this.#resume();
   }
 
   /** The oldest answer of the group that waits is given up for the newest. */
   #makeRoom(chatId: string): void {
-    const here = [...this.#errands.values()].filter(({ plan, isDropped }) => plan.chatId === chatId && !isDropped);
+    const here = [...this.#errands.values()].filter(
+      ({ plan, isDropped }) => plan.chatId === chatId && !isDropped,
+    );
     if (here.length >= waitingLimit) here.find(({ isSending }) => !isSending)?.drop();
   }
 
@@ -236,7 +282,10 @@ export class Conversation implements LinkUser {
     }
   }
 
-  /** Titles for templates, and where groups begin that were never read. An account that answers nowhere asks nothing. */
+  /**
+   * Titles for templates, and where groups begin that were never read. An account that answers
+   * nowhere asks nothing.
+   */
   async #learnGroups(link: TelegramLink): Promise<void> {
     const conduct = this.#conduct;
     if (conduct === null || conduct.chatIds.size === 0) return;
@@ -249,7 +298,10 @@ export class Conversation implements LinkUser {
     }
   }
 
-  /** What was said before the account first came online is not for it; all that follows is, also when this process ends now. */
+  /**
+   * What was said before the account first came online is not for it; all that follows is, also
+   * when this process ends now.
+   */
   #beginAt(chatId: string, lastMessageId: number): void {
     if (lastMessageId === 0 || this.#memory.chats.has(chatId)) return;
     const chat = chatMemory(this.#memory, chatId);
@@ -262,12 +314,25 @@ export class Conversation implements LinkUser {
     if (text === this.#modelSettings) return;
     const { state, tally, openModel, say, now, random } = this.#world;
     this.#modelSettings = text;
-    const budget = { read: () => state.notes.budget, write: (next: typeof state.notes.budget) => state.note({ budget: next }) };
+    const budget = {
+      read: () => state.notes.budget,
+      write: (next: typeof state.notes.budget) => state.note({ budget: next }),
+    };
     const count = (name: string, amount: number): void => tally.add(name, amount);
     const unusable = (is: boolean): void => tally.set(modelRefusedGauge, is ? 1 : 0);
     if (settings === null) unusable(false);
     this.#model =
-      settings === null ? null : new ModelCaller(settings, { open: () => openModel(settings), now, random, say, count, unusable, budget });
+      settings === null
+        ? null
+        : new ModelCaller(settings, {
+            open: () => openModel(settings),
+            now,
+            random,
+            say,
+            count,
+            unusable,
+            budget,
+          });
   }
 
   #desk(): Desk {

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silence } from '../../answering/checks.ts';
 import { modelRequest } from '../../answering/model-request.ts';
-import { beforeSend, composeAnswer, giveUp, noteBlocked, noteFloodWait, noteSent } from '../../answering/sending.ts';
+import {
+  beforeSend,
+  composeAnswer,
+  giveUp,
+  noteBlocked,
+  noteFloodWait,
+  noteSent,
+} from '../../answering/sending.ts';
 import type { AnswerPlan, Silence } from '../../answering/verdict.ts';
 import type { SilenceReason } from '../../protocol/silence.ts';
 import type { ModelRefusal } from '../model/model-caller.ts';
@@ -28,12 +35,19 @@ const frozenMs = 3_600_000;
 const lookLimit = 200;
 
 const modelReasons: Readonly<Record<Exclude<ModelRefusal, 'stopped'>, SilenceReason>> = {
-  ...{ budget: 'model-budget', 'circuit-open': 'model-failed', busy: 'model-failed', failed: 'model-failed', moderated: 'moderated' },
+  ...{
+    budget: 'model-budget',
+    'circuit-open': 'model-failed',
+    busy: 'model-failed',
+    failed: 'model-failed',
+    moderated: 'moderated',
+  },
   refused: 'model-refused',
 };
 
 /**
- * Carries one answer from its plan to its end: waits, asks the model, types, looks whether a colleague was faster, sends. Whatever it meets, the answer is said at
+ * Carries one answer from its plan to its end: waits, asks the model, types, looks whether a
+ * colleague was faster, sends. Whatever it meets, the answer is said at
  * most once: it keeps its random id.
  */
 export class Errand {
@@ -71,7 +85,9 @@ export class Errand {
   }
 
   #stopped(): ErrandEnd {
-    return this.#drop.signal.aborted ? this.#silent(silence('queue-full', this.plan.rule)) : suspended;
+    return this.#drop.signal.aborted
+      ? this.#silent(silence('queue-full', this.plan.rule))
+      : suspended;
   }
 
   #silent(why: Silence): ErrandEnd {
@@ -100,7 +116,8 @@ export class Errand {
     const { memory, conduct, model } = this.#desk;
     const request = modelRequest(memory, conduct, this.plan);
     const settings = conduct.behaviour.model;
-    if (request === null || model === null || settings === null) return silence('model-failed', this.plan.rule);
+    if (request === null || model === null || settings === null)
+      return silence('model-failed', this.plan.rule);
     void this.#type();
     const outcome = await model.ask(request.messages, this.#signal);
     if ('text' in outcome) return outcome.text;
@@ -127,10 +144,12 @@ export class Errand {
   async #sendOnce(link: TelegramLink, words: string | null): Promise<ErrandEnd> {
     const { plan } = this;
     const desk = this.#desk;
-    if (plan.needsLook && (await this.#isAnswered(link))) return this.#silent(silence('colleague-answered', plan.rule));
+    if (plan.needsLook && (await this.#isAnswered(link)))
+      return this.#silent(silence('colleague-answered', plan.rule));
     const text = composeAnswer(desk.memory, desk.conduct, plan, words);
     if (text === null) return this.#silent(silence('model-failed', plan.rule));
-    // The look may have taken long, and Telegram may have asked for a pause meanwhile: then another time is found.
+    // The look may have taken long, and Telegram may have asked for a pause meanwhile: then another
+    // time is found.
     if (desk.link !== link || desk.isHeld(plan.chatId)) return suspended;
     const against = beforeSend(desk.memory, desk.conduct, plan, desk.now());
     if (against !== null) return { end: 'silent', silence: against };
@@ -164,18 +183,23 @@ export class Errand {
         noteFloodWait(memory, now() + frozenMs);
         this.#desk.say(
           'error',
-          `Telegram has frozen this account (${refusal.name}): its owner has to appeal in an official app; tried again in an hour`,
+          `Telegram has frozen this account (${refusal.name}): its owner has to appeal in ` +
+            'an official app; tried again in an hour',
         );
         return this.#silent(silence('frozen', this.plan.rule, now() + frozenMs));
       case 'forbidden':
         noteBlocked(memory, this.plan.chatId, 'write-forbidden', now() + forbiddenMs);
         this.#desk.say(
           'warn',
-          `chat ${this.plan.chatId}: Telegram does not let the account write there (${refusal.name}); tried again in an hour`,
+          `chat ${this.plan.chatId}: Telegram does not let the account write there ` +
+            `(${refusal.name}); tried again in an hour`,
         );
         return this.#silent(silence('write-forbidden', this.plan.rule, now() + forbiddenMs));
       case 'rejected':
-        this.#desk.say('warn', `chat ${this.plan.chatId}: Telegram did not take an answer (${refusal.name})`);
+        this.#desk.say(
+          'warn',
+          `chat ${this.plan.chatId}: Telegram did not take an answer (${refusal.name})`,
+        );
         return this.#silent(silence('send-failed', this.plan.rule));
       case 'final':
         return suspended;
@@ -185,14 +209,23 @@ export class Errand {
     }
   }
 
-  /** Reads what was said behind the message. Colleagues whom Telegram has not named yet could be anybody who replies: then nobody is answered twice. */
+  /**
+   * Reads what was said behind the message. Colleagues whom Telegram has not named yet could be
+   * anybody who replies: then nobody is answered twice.
+   */
   async #isAnswered(link: TelegramLink): Promise<boolean> {
     const { plan } = this;
     const events = await link.readAfter(plan.chatId, plan.event.messageId, lookLimit);
-    const areAllKnown = this.#desk.conduct.chats.get(plan.chatId)?.policy.colleagues.every(({ userId }) => userId !== null) ?? true;
+    const areAllKnown =
+      this.#desk.conduct.chats
+        .get(plan.chatId)
+        ?.policy.colleagues.every(({ userId }) => userId !== null) ?? true;
     this.#desk.heardMeanwhile(events);
     if (areAllKnown) return false;
-    const strangers = events.filter((event) => event.kind === 'message' && event.sender !== null && event.sender.id !== plan.userId);
+    const strangers = events.filter(
+      (event) =>
+        event.kind === 'message' && event.sender !== null && event.sender.id !== plan.userId,
+    );
     return strangers.some((event) => event.kind === 'message' && event.replyTo === plan.replyTo);
   }
 

@@ -9,7 +9,10 @@ export class InTurn {
     this.#most = most;
   }
 
-  /** Runs `work` when everything of `chat` before it has ended and a place is free. Rejects as `work` does; others are not held up by that. */
+  /**
+   * Runs `work` when everything of `chat` before it has ended and a place is free. Rejects as
+   * `work` does; others are not held up by that.
+   */
   async run<T>(chat: string, work: () => Promise<T>): Promise<T> {
     const before = this.#chains.get(chat);
     let end: () => void = () => {};
@@ -32,7 +35,8 @@ export class InTurn {
   }
 
   async #enter(): Promise<void> {
-    if (this.#running >= this.#most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#running >= this.#most)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running += 1;
   }
 

@@ -18,7 +18,10 @@ interface StandingWorld {
   readonly chatIds: () => Iterable<string>;
 }
 
-/** How the account stands with Telegram, by its last tries to write and by what Telegram tells of its groups, as gauges: what keeps it from answering although it is online. */
+/**
+ * How the account stands with Telegram, by its last tries to write and by what Telegram tells of
+ * its groups, as gauges: what keeps it from answering although it is online.
+ */
 export class Standing {
   readonly #world: StandingWorld;
 
@@ -29,7 +32,10 @@ export class Standing {
     this.#world = world;
   }
 
-  /** What Telegram, or a request that it refused, tells of one group. Only those of the allow-list are kept. */
+  /**
+   * What Telegram, or a request that it refused, tells of one group. Only those of the allow-list
+   * are kept.
+   */
   member(chatId: string, membership: Membership): void {
     if (![...this.#world.chatIds()].includes(chatId)) return;
     const before = this.#memberships.get(chatId)?.is ?? 'in';
@@ -43,16 +49,26 @@ export class Standing {
     const listed = new Set(groups.map(({ chatId }) => chatId));
     for (const chatId of this.#world.chatIds()) {
       if (listed.has(chatId)) this.member(chatId, { is: 'in' });
-      else if (isWhole && this.#memberships.get(chatId)?.is !== 'moved') this.member(chatId, { is: 'out' });
+      else if (isWhole && this.#memberships.get(chatId)?.is !== 'moved')
+        this.member(chatId, { is: 'out' });
     }
   }
 
   #tell(chatId: string, membership: Membership): void {
     const { say } = this.#world;
     if (membership.is === 'moved')
-      say('warn', `chat ${chatId}: the group was made into the supergroup ${membership.to}: name that one in the account's chats`);
-    else if (membership.is === 'in') say('info', `chat ${chatId}: the account is in this group again`);
-    else say('warn', `chat ${chatId}: the account is not in this group: it hears and says nothing there`);
+      say(
+        'warn',
+        `chat ${chatId}: the group was made into the supergroup ${membership.to}: name ` +
+          `that one in the account's chats`,
+      );
+    else if (membership.is === 'in')
+      say('info', `chat ${chatId}: the account is in this group again`);
+    else
+      say(
+        'warn',
+        `chat ${chatId}: the account is not in this group: it hears and says nothing there`,
+      );
   }
 
   /** For every answer that has ended. */

@@ -23,7 +23,8 @@ const limitBytes = 8 * 1024 * 1024;
 const [soonMs, laterMs] = [1_000, 5_000];
 
 /**
- * The account's state directory: two JSON files, each replaced in one step that survives a power cut, at most once a second and once more at the end. They are
+ * The account's state directory: two JSON files, each replaced in one step that survives a power
+ * cut, at most once a second and once more at the end. They are
  * carried along by moves.
  */
 export class StateFiles {
@@ -53,7 +54,10 @@ export class StateFiles {
     this.changed(true);
   }
 
-  /** The memory has changed; `isGrave`: what would be missed most (opt-outs, what was said) is on disk a second later. */
+  /**
+   * The memory has changed; `isGrave`: what would be missed most (opt-outs, what was said) is on
+   * disk a second later.
+   */
   changed(isGrave: boolean): void {
     // What a fresh process takes on is on disk before it can be answered.
     const waitMs = isGrave ? (this.#isWritten ? soonMs : 0) : laterMs;
@@ -85,7 +89,11 @@ export class StateFiles {
       this.#isBroken = false;
     } catch (error) {
       if (!this.#isBroken)
-        this.#say('error', `the state could not be written (${errorCode(error)}): what happens from now on may be forgotten`);
+        this.#say(
+          'error',
+          `the state could not be written (${errorCode(error)}): what happens from now on ` +
+            'may be forgotten',
+        );
       this.#isBroken = true;
       this.changed(false);
     }
@@ -103,7 +111,11 @@ export class StateFiles {
     this.#setAside('memory.json', `parts that begin empty: ${damaged.join(', ')}`);
     // People who asked for silence would be spoken to again: nobody may overlook that.
     if (damaged.includes('optOuts'))
-      this.#say('error', 'who asked for silence is no longer known: look at memory.json.damaged in the state directory');
+      this.#say(
+        'error',
+        'who asked for silence is no longer known: look at memory.json.damaged in the ' +
+          'state directory',
+      );
     return memory;
   }
 

@@ -1,7 +1,10 @@
 import type { SilenceReason } from '../../protocol/silence.ts';
 import { replyBucketsMs } from '../../protocol/worker.ts';
 
-/** What happened since the start of the process, by name: part of the status file, and through the agent the metrics. */
+/**
+ * What happened since the start of the process, by name: part of the status file, and through the
+ * agent the metrics.
+ */
 export class Tally {
   readonly #counts = new Map<string, number>();
   /** Raised by every change. */
@@ -23,7 +26,10 @@ export class Tally {
     this.add(`skipped_${reason.replaceAll('-', '_')}`);
   }
 
-  /** From hearing to sending: all of it, and without what was waited on purpose (delay, slot) and for the model. ms. */
+  /**
+   * From hearing to sending: all of it, and without what was waited on purpose (delay, slot) and
+   * for the model. ms.
+   */
   answered(totalMs: number, ownMs: number): void {
     this.add('answered');
     this.#observe('reply', totalMs);

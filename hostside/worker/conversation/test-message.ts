@@ -50,17 +50,30 @@ export class TestMessages {
     if (id === undefined) return;
     this.#begun.delete(plan.randomId);
     giveUp(this.#world.state.memory, plan);
-    const reason = end.end === 'silent' ? silenceReasons[end.silence.reason] : 'there is no connection to Telegram, or it asks for a pause';
-    this.#world.silences.noteTest({ id, isSent: end.end === 'sent', reason: end.end === 'sent' ? '' : reason });
+    const reason =
+      end.end === 'silent'
+        ? silenceReasons[end.silence.reason]
+        : 'there is no connection to Telegram, or it asks for a pause';
+    this.#world.silences.noteTest({
+      id,
+      isSent: end.end === 'sent',
+      reason: end.end === 'sent' ? '' : reason,
+    });
   }
 }
 
 /**
- * The operator's test message as a plan of its own: it goes the way of every answer (pause, allow-list, limits, holds) and counts in the ceiling, but replies to
+ * The operator's test message as a plan of its own: it goes the way of every answer (pause,
+ * allow-list, limits, holds) and counts in the ceiling, but replies to
  * nothing. Its event is as old as can be, so that what a crash leaves of it is never decided again.
  */
-const testPlan = (test: TestMessage, keyId: string, nowMs: number): AnswerPlan | { readonly refusal: string } => {
-  if (nowMs - test.askedAtMs > freshMs) return { refusal: 'it was asked for more than ten minutes ago' };
+const testPlan = (
+  test: TestMessage,
+  keyId: string,
+  nowMs: number,
+): AnswerPlan | { readonly refusal: string } => {
+  if (nowMs - test.askedAtMs > freshMs)
+    return { refusal: 'it was asked for more than ten minutes ago' };
   // No message has such a number, and no two tests share one.
   const number = -1 - (test.askedAtMs % 1_000_000_000);
   return {
@@ -68,7 +81,15 @@ const testPlan = (test: TestMessage, keyId: string, nowMs: number): AnswerPlan |
     cause: 'opt-out',
     rule: null,
     event: {
-      ...{ kind: 'message', chatId: test.chatId, messageId: number, sender: null, sentAtMs: 0, text: '', replyTo: null },
+      ...{
+        kind: 'message',
+        chatId: test.chatId,
+        messageId: number,
+        sender: null,
+        sentAtMs: 0,
+        text: '',
+        replyTo: null,
+      },
       ...{ isReplyToMe: false, isMention: false, hasMedia: false, isOwn: false, isEdit: false },
     },
     chatId: test.chatId,
@@ -76,6 +97,13 @@ const testPlan = (test: TestMessage, keyId: string, nowMs: number): AnswerPlan |
     replyTo: number,
     randomId: randomIdOf(keyId, `test ${test.id}`, ''),
     say: { kind: 'text', text: test.text },
-    ...{ startAtMs: nowMs, notBeforeMs: nowMs, notAfterMs: nowMs + sendWithinMs, isTyping: false, slot: null, needsLook: false },
+    ...{
+      startAtMs: nowMs,
+      notBeforeMs: nowMs,
+      notAfterMs: nowMs + sendWithinMs,
+      isTyping: false,
+      slot: null,
+      needsLook: false,
+    },
   };
 };

@@ -30,7 +30,10 @@ export interface Counters {
   readonly failed_health_checks: number;
   readonly flood_waits: number;
   readonly memory_warnings: number;
-  /** Time that was spent before it was first online and between two times online, ms; what still lasts is not in it. */
+  /**
+   * Time that was spent before it was first online and between two times online, ms; what still
+   * lasts is not in it.
+   */
   readonly offline_ms: number;
 }
 
@@ -46,7 +49,8 @@ export type LifecycleEvent =
   | { readonly event: 'lost'; readonly failure: Failure };
 
 /**
- * The only thing to do next; nothing else runs beside it. `connect`: close what is open, wait, judge the claim, connect. `check`:
+ * The only thing to do next; nothing else runs beside it. `connect`: close what is open, wait,
+ * judge the claim, connect. `check`:
  * keep the connection, wait, ask.
  */
 export type NextAct =
@@ -113,7 +117,12 @@ export interface Moment {
 }
 
 /** Pure: what an event makes of an account and what is to be done then. */
-export const step = (before: Lifecycle, event: LifecycleEvent, rules: LifecycleRules, moment: Moment): Step => {
+export const step = (
+  before: Lifecycle,
+  event: LifecycleEvent,
+  rules: LifecycleRules,
+  moment: Moment,
+): Step => {
   const counted = { ...before, counters: count(before.counters, event) };
   switch (event.event) {
     case 'connected':
@@ -129,18 +138,33 @@ export const step = (before: Lifecycle, event: LifecycleEvent, rules: LifecycleR
   }
 };
 
-const online = (before: Lifecycle, { userId, username, latencyMs }: TelegramSelf, rules: LifecycleRules, { nowMs }: Moment): Step => ({
+const online = (
+  before: Lifecycle,
+  { userId, username, latencyMs }: TelegramSelf,
+  rules: LifecycleRules,
+  { nowMs }: Moment,
+): Step => ({
   lifecycle: { ...enter(before, 'online', '', nowMs), userId, username, latencyMs, keyUnknown: 0 },
   next: { act: 'check', afterMs: rules.healthIntervalMs },
 });
 
 type FailedEvent = Extract<LifecycleEvent, { readonly failure: Failure }>;
 
-const failed = (before: Lifecycle, event: FailedEvent, rules: LifecycleRules, moment: Moment): Step => {
+const failed = (
+  before: Lifecycle,
+  event: FailedEvent,
+  rules: LifecycleRules,
+  moment: Moment,
+): Step => {
   const found = classifyError(event.failure);
   switch (found.class) {
     case 'flood-wait':
-      return hold(before, found, event.event === 'check-failed' || event.event === 'flooded', moment);
+      return hold(
+        before,
+        found,
+        event.event === 'check-failed' || event.event === 'flooded',
+        moment,
+      );
     case 'key-unknown':
       return keyUnknown(before, found.reason, event.failure, rules, moment);
     case 'transient':
@@ -150,29 +174,58 @@ const failed = (before: Lifecycle, event: FailedEvent, rules: LifecycleRules, mo
   }
 };
 
-/** In place: an open connection stays open, a closed one stays closed, until Telegram's time is over. */
-const hold = (before: Lifecycle, flood: Extract<ErrorClass, { class: 'flood-wait' }>, isOpen: boolean, { nowMs }: Moment): Step => {
+/**
+ * In place: an open connection stays open, a closed one stays closed, until Telegram's time is
+ * over.
+ */
+const hold = (
+  before: Lifecycle,
+  flood: Extract<ErrorClass, { class: 'flood-wait' }>,
+  isOpen: boolean,
+  { nowMs }: Moment,
+): Step => {
   const afterMs = flood.seconds * 1000;
-  const lifecycle = { ...enter(before, 'flood-wait', flood.reason, nowMs), untilMs: nowMs + afterMs };
+  const lifecycle = {
+    ...enter(before, 'flood-wait', flood.reason, nowMs),
+    untilMs: nowMs + afterMs,
+  };
   return { lifecycle, next: isOpen ? { act: 'check', afterMs } : { act: 'connect', afterMs } };
 };
 
-/** An answer to a request weighs twice: the connection stood, so that its server is the one that knows the key. */
-const keyUnknown = (before: Lifecycle, reason: string, failure: Failure, rules: LifecycleRules, { nowMs }: Moment): Step => {
+/**
+ * An answer to a request weighs twice: the connection stood, so that its server is the one that
+ * knows the key.
+ */
+const keyUnknown = (
+  before: Lifecycle,
+  reason: string,
+  failure: Failure,
+  rules: LifecycleRules,
+  { nowMs }: Moment,
+): Step => {
   const answers = before.keyUnknown + (failure.kind === 'rpc' ? 2 : 1);
   if (answers >= keyUnknownLimit) return end(before, 'needs-login', reason, nowMs);
   const lifecycle = { ...enter(before, unreached(before), reason, nowMs), keyUnknown: answers };
   return { lifecycle, next: { act: 'connect', afterMs: rules.keyUnknownRetryMs } };
 };
 
-const retry = (before: Lifecycle, reason: string, { event, failure }: FailedEvent, rules: LifecycleRules, moment: Moment): Step => {
+const retry = (
+  before: Lifecycle,
+  reason: string,
+  { event, failure }: FailedEvent,
+  rules: LifecycleRules,
+  moment: Moment,
+): Step => {
   const isUnanswered = failure.kind === 'network';
   const leftMs = (before.untilMs ?? 0) - moment.nowMs;
   // The try that brought the lost connection about did not fail.
   const failedTries = event === 'connect-failed' ? before.tries : Math.max(0, before.tries - 1);
-  // Who does not answer at all may be back at any moment, and is not bothered; who answers with trouble is.
+  // Who does not answer at all may be back at any moment, and is not bothered; who answers with
+  // trouble is.
   const isAway = isUnanswered && event === 'connect-failed' && failedTries >= rules.quickTries;
-  const delayMs = isAway ? rules.retryMs * (0.5 + moment.random / 2) : retryDelayMs(failedTries, rules, moment.random);
+  const delayMs = isAway
+    ? rules.retryMs * (0.5 + moment.random / 2)
+    : retryDelayMs(failedTries, rules, moment.random);
   const afterMs = Math.max(Math.round(delayMs), leftMs);
   // The end of a flood wait stands although the connection was lost in it.
   if (leftMs > 0) return { lifecycle: before, next: { act: 'connect', afterMs } };
@@ -194,24 +247,40 @@ const finalExit = {
   misconfigured: workerExit.misconfigured,
 } as const;
 
-const end = (before: Lifecycle, state: keyof typeof finalExit, reason: string, nowMs: number): Step => ({
+const end = (
+  before: Lifecycle,
+  state: keyof typeof finalExit,
+  reason: string,
+  nowMs: number,
+): Step => ({
   lifecycle: enter(before, state, reason, nowMs),
   next: { act: 'end', exitCode: finalExit[state] },
 });
 
 /** `since` is kept within a state. */
-export const enter = (before: Lifecycle, state: WorkerState, reason: string, nowMs: number): Lifecycle => {
+export const enter = (
+  before: Lifecycle,
+  state: WorkerState,
+  reason: string,
+  nowMs: number,
+): Lifecycle => {
   if (before.state === state) return { ...before, reason, untilMs: null };
   const away = before.state === 'online' ? 0 : Math.max(0, nowMs - before.sinceMs);
   const counters = { ...before.counters, offline_ms: before.counters.offline_ms + away };
   return { ...before, counters, state, reason, untilMs: null, sinceMs: nowMs };
 };
 
-/** After so many `tries` that led to nothing lasting. The jitter spreads a fleet that lost Telegram at the same moment: half of the delay is fixed. */
+/**
+ * After so many `tries` that led to nothing lasting. The jitter spreads a fleet that lost Telegram
+ * at the same moment: half of the delay is fixed.
+ */
 export const retryDelayMs = (tries: number, rules: LifecycleRules, random: number): number => {
   if (tries === 0) return Math.round(rules.firstRetryMs * (0.5 + random));
   if (tries < rules.quickTries) return rules.retryMs;
-  const fullMs = Math.min(rules.backoffMs * 2 ** Math.min(tries - rules.quickTries, 20), rules.maxBackoffMs);
+  const fullMs = Math.min(
+    rules.backoffMs * 2 ** Math.min(tries - rules.quickTries, 20),
+    rules.maxBackoffMs,
+  );
   return Math.round(fullMs * (0.5 + random / 2));
 };
 

@@ -1,12 +1,31 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { workerExit } from '../../protocol/worker.ts';
 import type { Failure } from '../telegram/classify-error.ts';
-import { HeldFailure, TelegramFailure, type TelegramLink, type TelegramPort } from '../telegram/telegram-port.ts';
-import { enter, type Lifecycle, type LifecycleEvent, type LifecycleRules, type NextAct, startLifecycle, step } from './lifecycle.ts';
+import {
+  HeldFailure,
+  TelegramFailure,
+  type TelegramLink,
+  type TelegramPort,
+} from '../telegram/telegram-port.ts';
+import {
+  enter,
+  type Lifecycle,
+  type LifecycleEvent,
+  type LifecycleRules,
+  type NextAct,
+  startLifecycle,
+  step,
+} from './lifecycle.ts';
 
-/** Who uses the connection while it is open. Owns none: what it was lent is taken back before it is closed. */
+/**
+ * Who uses the connection while it is open. Owns none: what it was lent is taken back before it is
+ * closed.
+ */
 export interface LinkUser {
-  /** The connection is open. `flooded`: Telegram asks for a pause of so many seconds. Must not throw. */
+  /**
+   * The connection is open. `flooded`: Telegram asks for a pause of so many seconds. Must not
+   * throw.
+   */
   attach(link: TelegramLink, flooded: (seconds: number) => void): void;
   /** It is over, or about to be closed: nothing more is asked of it. Safe to repeat. */
   detach(): void;
@@ -19,7 +38,10 @@ export interface AccountWorld {
   /** The gate's judgement before every connection; null: go on. */
   readonly recheck: () => string | null;
   /** Called with every new state, before anything that follows from it. */
-  readonly publish: (lifecycle: Lifecycle, event: LifecycleEvent['event'] | 'start' | 'stop') => void;
+  readonly publish: (
+    lifecycle: Lifecycle,
+    event: LifecycleEvent['event'] | 'start' | 'stop',
+  ) => void;
   readonly rules: LifecycleRules;
   /** Wall clock, ms. */
   readonly now: () => number;
@@ -40,10 +62,12 @@ export interface AccountEnd {
 const longestPauseMs = 86_400_000;
 
 /**
- * Runs one account until `stop` aborts or a final end. One act at a time: nothing connects before what was open is closed, which the
+ * Runs one account until `stop` aborts or a final end. One act at a time: nothing connects before
+ * what was open is closed, which the
  * port promises. Returns with every connection closed; never rejects.
  */
-export const runAccount = (world: AccountWorld, stop: AbortSignal): Promise<AccountEnd> => new AccountRun(world, stop).run();
+export const runAccount = (world: AccountWorld, stop: AbortSignal): Promise<AccountEnd> =>
+  new AccountRun(world, stop).run();
 
 class AccountRun {
   readonly #world: AccountWorld;
@@ -52,7 +76,10 @@ class AccountRun {
   #link: TelegramLink | null = null;
   /** Why the open connection ended; null while it stands. */
   #lost: Failure | null = null;
-  /** Seconds of a pause that Telegram asked the user of the connection for; null: none since the last look. */
+  /**
+   * Seconds of a pause that Telegram asked the user of the connection for; null: none since the
+   * last look.
+   */
   #flooded: number | null = null;
   /** Ends the pause at hand. */
   #wake: () => void = () => {};
@@ -78,14 +105,22 @@ class AccountRun {
       if (isConnect) await this.#close();
       const early = isConnect ? world.recheck() : null;
       if (early !== null) return { exitCode: workerExit.gateRefused, refusal: early };
-      await this.#pause(isConnect ? Math.max(next.afterMs, world.telegram.lingerLeftMs()) : next.afterMs);
+      await this.#pause(
+        isConnect ? Math.max(next.afterMs, world.telegram.lingerLeftMs()) : next.afterMs,
+      );
       if (this.#stop.aborted) return this.#stopped();
       const refusal = isConnect ? world.recheck() : null;
       if (refusal !== null) return { exitCode: workerExit.gateRefused, refusal };
-      const event: LifecycleEvent | HeldFailure = await (isConnect ? this.#connect() : this.#check());
+      const event: LifecycleEvent | HeldFailure = await (isConnect
+        ? this.#connect()
+        : this.#check());
       if (this.#stop.aborted) return this.#stopped();
-      if (event instanceof HeldFailure) return { exitCode: workerExit.gateRefused, refusal: event.message };
-      const done = step(this.#lifecycle, event, world.rules, { nowMs: world.now(), random: world.random() });
+      if (event instanceof HeldFailure)
+        return { exitCode: workerExit.gateRefused, refusal: event.message };
+      const done = step(this.#lifecycle, event, world.rules, {
+        nowMs: world.now(),
+        random: world.random(),
+      });
       this.#lifecycle = done.lifecycle;
       next = done.next;
       world.publish(done.lifecycle, event.event);
@@ -107,7 +142,10 @@ class AccountRun {
     }
   }
 
-  /** A connection that ends while it is asked counts as lost, with the cause of its end, which is told a moment later. */
+  /**
+   * A connection that ends while it is asked counts as lost, with the cause of its end, which is
+   * told a moment later.
+   */
   async #check(): Promise<LifecycleEvent> {
     let event: LifecycleEvent | null = null;
     const seconds = this.#flooded;
@@ -119,7 +157,10 @@ class AccountRun {
       await turn();
     }
     if (this.#lost === null && event !== null) return event;
-    return { event: 'lost', failure: this.#lost ?? { kind: 'network', reason: 'there is no connection' } };
+    return {
+      event: 'lost',
+      failure: this.#lost ?? { kind: 'network', reason: 'there is no connection' },
+    };
   }
 
   /** Resolves when the connection is lost or `stop` aborts. */
@@ -144,7 +185,8 @@ class AccountRun {
 
   /** Waits; ends early when the connection is lost, Telegram asks for a pause or `stop` aborts. */
   async #pause(ms: number): Promise<void> {
-    const isOver = (): boolean => this.#lost !== null || this.#flooded !== null || this.#stop.aborted;
+    const isOver = (): boolean =>
+      this.#lost !== null || this.#flooded !== null || this.#stop.aborted;
     for (let leftMs = ms; leftMs > 0 && !isOver(); leftMs -= longestPauseMs) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Math.min(leftMs, longestPauseMs));
@@ -174,7 +216,10 @@ class AccountRun {
   }
 }
 
-const checkLink = async (link: TelegramLink, memoryBytes: () => number): Promise<LifecycleEvent> => {
+const checkLink = async (
+  link: TelegramLink,
+  memoryBytes: () => number,
+): Promise<LifecycleEvent> => {
   try {
     return { event: 'checked', self: await link.check(), memoryBytes: memoryBytes() };
   } catch (error) {
@@ -182,8 +227,13 @@ const checkLink = async (link: TelegramLink, memoryBytes: () => number): Promise
   }
 };
 
-/** Anything but a TelegramFailure is a fault of ours; its class is told and the account tries again. */
+/**
+ * Anything but a TelegramFailure is a fault of ours; its class is told and the account tries again.
+ */
 const failureOf = (error: unknown): Failure =>
   error instanceof TelegramFailure
     ? error.failure
-    : { kind: 'network', reason: `the worker failed (${error instanceof Error ? error.name : typeof error})` };
+    : {
+        kind: 'network',
+        reason: `the worker failed (${error instanceof Error ? error.name : typeof error})`,
+      };

@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import type { WorkerStatus } from '../../protocol/worker.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
-export const statusOf = (lifecycle: Lifecycle, nowMs: number, gauges: Readonly<Record<string, number>>): WorkerStatus => ({
+export const statusOf = (
+  lifecycle: Lifecycle,
+  nowMs: number,
+  gauges: Readonly<Record<string, number>>,
+): WorkerStatus => ({
   format: 1,
   state: lifecycle.state,
   since: new Date(lifecycle.sinceMs).toISOString(),
@@ -17,7 +21,8 @@ export const statusOf = (lifecycle: Lifecycle, nowMs: number, gauges: Readonly<R
 });
 
 /**
- * Replaces `status.json` in one step, readable by everybody. Not synced to disk: the directory does not survive a boot. False when
+ * Replaces `status.json` in one step, readable by everybody. Not synced to disk: the directory does
+ * not survive a boot. False when
  * it could not be written (a full /run); the old file stands then.
  */
 export const writeStatus = (directory: string, status: WorkerStatus): boolean => {

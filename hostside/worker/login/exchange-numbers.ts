@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** The safe prime that Telegram has used for as long as its protocol is public; another one is refused. */
+/**
+ * The safe prime that Telegram has used for as long as its protocol is public; another one is
+ * refused.
+ */
 export const knownPrime = Buffer.from(
   [
     'c71caeb9c6b1c9048e6c522f70f13f73980d40238e3e21c14934d037563d930f48198a0aa7c14058229493d22530f4db',
@@ -16,10 +19,12 @@ export const knownPrime = Buffer.from(
 export const knownGenerators: readonly number[] = [3, 4, 5, 7];
 
 /** Big endian, unsigned. */
-export const toNumber = (bytes: Uint8Array): bigint => BigInt(`0x0${Buffer.from(bytes).toString('hex')}`);
+export const toNumber = (bytes: Uint8Array): bigint =>
+  BigInt(`0x0${Buffer.from(bytes).toString('hex')}`);
 
 /** Big endian, filled up with zeros in front. */
-export const toBytes = (value: bigint, length: number): Buffer => Buffer.from(value.toString(16).padStart(2 * length, '0'), 'hex');
+export const toBytes = (value: bigint, length: number): Buffer =>
+  Buffer.from(value.toString(16).padStart(2 * length, '0'), 'hex');
 
 export const power = (base: bigint, exponent: bigint, modulus: bigint): bigint => {
   let result = 1n;
@@ -37,9 +42,13 @@ export const sha = (algorithm: 'sha1' | 'sha256', ...parts: readonly Uint8Array[
   return hash.digest();
 };
 
-const common = (one: bigint, other: bigint): bigint => (other === 0n ? one : common(other, one % other));
+const common = (one: bigint, other: bigint): bigint =>
+  other === 0n ? one : common(other, one % other);
 
-/** The two prime factors of a product of at most 63 bits, the smaller one first (Pollard's rho in Brent's form is not needed for so few bits); null: none found. */
+/**
+ * The two prime factors of a product of at most 63 bits, the smaller one first (Pollard's rho in
+ * Brent's form is not needed for so few bits); null: none found.
+ */
 export const factorize = (product: bigint): readonly [bigint, bigint] | null => {
   for (let step = 1n; step < 20n; step += 1n) {
     let [slow, fast, divisor] = [2n, 2n, 1n];

@@ -1,7 +1,13 @@
 import '../telegram/gramjs-numbers.ts';
 import { computeCheck } from 'telegram/Password.js';
 import { Api } from 'telegram/tl/index.js';
-import type { LoginEnd, LoginKey, LoginProblem, LoginRequest, LoginWord } from '../../protocol/login.ts';
+import type {
+  LoginEnd,
+  LoginKey,
+  LoginProblem,
+  LoginRequest,
+  LoginWord,
+} from '../../protocol/login.ts';
 import { asFailure } from '../telegram/gramjs-failure.ts';
 import { codeQuestion } from './code-question.ts';
 import { LoginOver, movedTo, nameOf, overFrom } from './login-errors.ts';
@@ -10,8 +16,12 @@ import { LoginLink, type LoginNet, makeKey } from './login-link.ts';
 /** The operator's side: each question rejects with {@link LoginOver} when there is no answer. */
 export interface LoginDialogue {
   keep(key: LoginKey): Promise<void>;
-  text(question: Extract<LoginWord, { readonly ask: 'phone' | 'password' | 'token' }>): Promise<string>;
-  code(question: Extract<LoginWord, { readonly ask: 'code' }>): Promise<{ readonly text: string } | { readonly resend: true }>;
+  text(
+    question: Extract<LoginWord, { readonly ask: 'phone' | 'password' | 'token' }>,
+  ): Promise<string>;
+  code(
+    question: Extract<LoginWord, { readonly ask: 'code' }>,
+  ): Promise<{ readonly text: string } | { readonly resend: true }>;
   show(qr: Extract<LoginWord, { readonly show: 'qr' }>): void;
   readonly isOver: () => boolean;
   /** Resolves when the operator is gone. */
@@ -25,8 +35,15 @@ const vainRounds = 4;
 /** A QR code is replaced so long before Telegram forgets it, seconds. */
 const qrLeadS = 3;
 
-/** Logs in with one key and one connection at a time. Never rejects; nothing of it stays on this machine. */
-export const logIn = async (request: LoginRequest, dialogue: LoginDialogue, net: LoginNet): Promise<LoginEnd> => {
+/**
+ * Logs in with one key and one connection at a time. Never rejects; nothing of it stays on this
+ * machine.
+ */
+export const logIn = async (
+  request: LoginRequest,
+  dialogue: LoginDialogue,
+  net: LoginNet,
+): Promise<LoginEnd> => {
   const login = new Login(request, dialogue, net);
   try {
     const user = await login.run();
@@ -34,10 +51,23 @@ export const logIn = async (request: LoginRequest, dialogue: LoginDialogue, net:
     const lingerMs = await login.close();
     if (user === null || key === null) return { end: 'out', lingerMs };
     const { id, username, bot } = user;
-    return { end: 'done', key, userId: id.toString(), username: username ?? null, isBot: bot === true, lingerMs };
+    return {
+      end: 'done',
+      key,
+      userId: id.toString(),
+      username: username ?? null,
+      isBot: bot === true,
+      lingerMs,
+    };
   } catch (error) {
     const over = error instanceof LoginOver ? error : overFrom(asFailure(error));
-    return { end: 'failed', why: over.why, message: over.message, seconds: over.seconds, lingerMs: await login.close() };
+    return {
+      end: 'failed',
+      why: over.why,
+      message: over.message,
+      seconds: over.seconds,
+      lingerMs: await login.close(),
+    };
   }
 };
 
@@ -64,11 +94,16 @@ class Login {
       return null;
     }
     const user = before ?? (await this.#prove(act));
-    if (this.#request.expectedUserId === null || user.id.toString() === this.#request.expectedUserId) return user;
+    if (
+      this.#request.expectedUserId === null ||
+      user.id.toString() === this.#request.expectedUserId
+    )
+      return user;
     await this.#logOut();
     throw new LoginOver(
       'other-user',
-      `the account is user ${this.#request.expectedUserId}, and user ${user.id} has logged in; that login was ended`,
+      `the account is user ${this.#request.expectedUserId}, and user ${user.id} has logged ` +
+        'in; that login was ended',
     );
   }
 
@@ -78,7 +113,9 @@ class Login {
     return link === null ? 0 : link.close();
   }
 
-  /** Who is logged in with the key that was kept; a key that Telegram does not know is forgotten. */
+  /**
+   * Who is logged in with the key that was kept; a key that Telegram does not know is forgotten.
+   */
   async #takeUp(): Promise<Api.User | null> {
     try {
       await this.#open(this.key as LoginKey);
@@ -104,7 +141,8 @@ class Login {
 
   async #self(): Promise<Api.User> {
     const [self] = await this.#ask(new Api.users.GetUsers({ id: [new Api.InputUserSelf()] }));
-    if (!(self instanceof Api.User)) throw new LoginOver('refused', 'Telegram did not say who has logged in');
+    if (!(self instanceof Api.User))
+      throw new LoginOver('refused', 'Telegram did not say who has logged in');
     return self;
   }
 
@@ -122,12 +160,19 @@ class Login {
     const { apiId, apiHash, deviceModel, systemVersion, appVersion, langCode } = this.#request;
     const self = { apiId, apiHash, deviceModel, systemVersion, appVersion, langCode };
     const address = this.#address(dataCentre);
-    this.#link = await LoginLink.open({ ...self, dcId: dataCentre, address, authKey: Buffer.from(authKey, 'base64') }, this.#net);
+    this.#link = await LoginLink.open(
+      { ...self, dcId: dataCentre, address, authKey: Buffer.from(authKey, 'base64') },
+      this.#net,
+    );
   }
 
   #address(dataCentre: number): string {
     const address = this.#request.addresses[dataCentre - 1];
-    if (address === undefined) throw new LoginOver('refused', `Telegram names a data centre ${dataCentre}, which is not known`);
+    if (address === undefined)
+      throw new LoginOver(
+        'refused',
+        `Telegram names a data centre ${dataCentre}, which is not known`,
+      );
     return address;
   }
 
@@ -154,7 +199,12 @@ class Login {
       } catch (error) {
         const name = nameOf(error);
         if (name === 'SESSION_PASSWORD_NEEDED') return this.#password();
-        if (!/^(?:PHONE_CODE|CODE|EMAIL)_\w*(?:INVALID|EMPTY|EXPIRED)$|^SEND_CODE_UNAVAILABLE$/.test(name)) throw error;
+        if (
+          !/^(?:PHONE_CODE|CODE|EMAIL)_\w*(?:INVALID|EMPTY|EXPIRED)$|^SEND_CODE_UNAVAILABLE$/.test(
+            name,
+          )
+        )
+          throw error;
         problem = name.endsWith('EXPIRED') ? 'expired' : 'wrong';
         if (problem === 'expired') sent = (await this.#sendTo(phone)) ?? sent;
         wrong += 1;
@@ -181,7 +231,15 @@ class Login {
 
   async #sendTo(phone: string): Promise<Api.auth.TypeSentCode | null> {
     const { apiId, apiHash } = this.#request;
-    const ask = () => this.#ask(new Api.auth.SendCode({ phoneNumber: phone, apiId, apiHash, settings: new Api.CodeSettings({}) }));
+    const ask = () =>
+      this.#ask(
+        new Api.auth.SendCode({
+          phoneNumber: phone,
+          apiId,
+          apiHash,
+          settings: new Api.CodeSettings({}),
+        }),
+      );
     try {
       return await ask();
     } catch (error) {
@@ -198,13 +256,23 @@ class Login {
 
   async #cancelCode(phone: string, sent: Api.auth.TypeSentCode): Promise<void> {
     if (!(sent instanceof Api.auth.SentCode)) return;
-    await this.#ask(new Api.auth.CancelCode({ phoneNumber: phone, phoneCodeHash: sent.phoneCodeHash })).catch(() => {});
+    await this.#ask(
+      new Api.auth.CancelCode({ phoneNumber: phone, phoneCodeHash: sent.phoneCodeHash }),
+    ).catch(() => {});
   }
 
-  async #signIn(phone: string, { phoneCodeHash, type }: Api.auth.SentCode, code: string): Promise<Api.User> {
+  async #signIn(
+    phone: string,
+    { phoneCodeHash, type }: Api.auth.SentCode,
+    code: string,
+  ): Promise<Api.User> {
     const proof =
-      type instanceof Api.auth.SentCodeTypeEmailCode ? { emailVerification: new Api.EmailVerificationCode({ code }) } : { phoneCode: code };
-    return this.#user(await this.#ask(new Api.auth.SignIn({ phoneNumber: phone, phoneCodeHash, ...proof })));
+      type instanceof Api.auth.SentCodeTypeEmailCode
+        ? { emailVerification: new Api.EmailVerificationCode({ code }) }
+        : { phoneCode: code };
+    return this.#user(
+      await this.#ask(new Api.auth.SignIn({ phoneNumber: phone, phoneCodeHash, ...proof })),
+    );
   }
 
   #user(authorization: Api.auth.TypeAuthorization): Api.User {
@@ -219,14 +287,26 @@ class Login {
     let problem: LoginProblem | null = null;
     for (let tries = 0; tries < triesAllowed; tries += 1) {
       const question = await this.#ask<void, Api.account.Password>(new Api.account.GetPassword());
-      const password = await this.#dialogue.text({ ask: 'password', hint: question.hint ?? '', problem });
+      const password = await this.#dialogue.text({
+        ask: 'password',
+        hint: question.hint ?? '',
+        problem,
+      });
       try {
         const proof = await computeCheck(question, password).catch(() => {
-          throw new LoginOver('refused', 'Telegram asks for the password in a way that this release does not know');
+          throw new LoginOver(
+            'refused',
+            'Telegram asks for the password in a way that this release does not know',
+          );
         });
         return this.#user(await this.#ask(new Api.auth.CheckPassword({ password: proof })));
       } catch (error) {
-        if (!['PASSWORD_HASH_INVALID', 'SRP_ID_INVALID', 'SRP_PASSWORD_CHANGED'].includes(nameOf(error))) throw error;
+        if (
+          !['PASSWORD_HASH_INVALID', 'SRP_ID_INVALID', 'SRP_PASSWORD_CHANGED'].includes(
+            nameOf(error),
+          )
+        )
+          throw error;
         problem = 'wrong';
       }
     }
@@ -235,15 +315,23 @@ class Login {
 
   async #byQr(): Promise<Api.User> {
     for (let vain = 0; !this.#dialogue.isOver(); vain += 1) {
-      if (vain > vainRounds) throw new LoginOver('refused', 'Telegram gives no QR code that can be scanned');
+      if (vain > vainRounds)
+        throw new LoginOver('refused', 'Telegram gives no QR code that can be scanned');
       try {
         const token = await this.#exportToken();
         if (token instanceof Api.auth.LoginTokenSuccess) return this.#user(token.authorization);
         if (!(token instanceof Api.auth.LoginToken)) continue;
         vain = 0;
-        const forS = Math.max(1, token.expires - Math.floor((this.#link?.nowMs() ?? Date.now()) / 1000) - qrLeadS);
+        const forS = Math.max(
+          1,
+          token.expires - Math.floor((this.#link?.nowMs() ?? Date.now()) / 1000) - qrLeadS,
+        );
         const shownS = Math.min(forS, 60);
-        this.#dialogue.show({ show: 'qr', url: `tg://login?token=${token.token.toString('base64url')}`, forS: shownS });
+        this.#dialogue.show({
+          show: 'qr',
+          url: `tg://login?token=${token.token.toString('base64url')}`,
+          forS: shownS,
+        });
         await this.#link?.scannedWithin(shownS * 1_000, this.#dialogue.over);
       } catch (error) {
         if (nameOf(error) === 'SESSION_PASSWORD_NEEDED') return this.#password();
@@ -267,7 +355,8 @@ class Login {
     let problem: LoginProblem | null = null;
     for (let tries = 0; tries < triesAllowed; tries += 1) {
       const botAuthToken = (await this.#dialogue.text({ ask: 'token', problem })).trim();
-      const ask = () => this.#ask(new Api.auth.ImportBotAuthorization({ flags: 0, apiId, apiHash, botAuthToken }));
+      const ask = () =>
+        this.#ask(new Api.auth.ImportBotAuthorization({ flags: 0, apiId, apiHash, botAuthToken }));
       try {
         return this.#user(await ask());
       } catch (error) {

@@ -17,12 +17,17 @@ export class LoginOver extends Error {
 
 export const overFrom = ({ failure }: TelegramFailure): LoginOver => {
   if (failure.kind === 'network') return new LoginOver('network', failure.reason);
-  if (failure.kind === 'deleted') return new LoginOver('banned', 'Telegram says that this account is deleted');
-  if (failure.kind === 'transport') return new LoginOver('network', `Telegram answered transport error ${failure.code}`);
+  if (failure.kind === 'deleted')
+    return new LoginOver('banned', 'Telegram says that this account is deleted');
+  if (failure.kind === 'transport')
+    return new LoginOver('network', `Telegram answered transport error ${failure.code}`);
   const { code, name, seconds } = failure;
-  if (seconds !== null) return new LoginOver('flood-wait', `Telegram asks to wait ${seconds} s`, seconds);
-  if (meaningOf(name) === 'banned') return new LoginOver('banned', `the account or its number is banned or deactivated (${name})`);
-  if (name === 'PHONE_NUMBER_UNOCCUPIED') return new LoginOver('unoccupied', 'nobody has this number at Telegram');
+  if (seconds !== null)
+    return new LoginOver('flood-wait', `Telegram asks to wait ${seconds} s`, seconds);
+  if (meaningOf(name) === 'banned')
+    return new LoginOver('banned', `the account or its number is banned or deactivated (${name})`);
+  if (name === 'PHONE_NUMBER_UNOCCUPIED')
+    return new LoginOver('unoccupied', 'nobody has this number at Telegram');
   return new LoginOver('refused', `Telegram refuses the login (${code} ${name})`);
 };
 
@@ -34,6 +39,9 @@ export const nameOf = (error: unknown): string => {
 
 /** The data centre that an error sends us to; null: it is another error. */
 export const movedTo = (error: unknown): number | null => {
-  const newDc = typeof error === 'object' && error !== null && 'newDc' in error ? Number(error.newDc) : Number.NaN;
+  const newDc =
+    typeof error === 'object' && error !== null && 'newDc' in error
+      ? Number(error.newDc)
+      : Number.NaN;
   return newDc >= 1 && newDc <= 5 ? newDc : null;
 };

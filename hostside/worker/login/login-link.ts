@@ -24,8 +24,15 @@ export interface LoginNet {
   readonly dial?: Dial;
 }
 
-/** A new key of one data centre, over a connection of its own that ends with it. Rejects with TelegramFailure. */
-export const makeKey = async (net: LoginNet, address: string, dataCentre: number): Promise<Buffer> => {
+/**
+ * A new key of one data centre, over a connection of its own that ends with it. Rejects with
+ * TelegramFailure.
+ */
+export const makeKey = async (
+  net: LoginNet,
+  address: string,
+  dataCentre: number,
+): Promise<Buffer> => {
   const line = new Line(net.dial);
   const connection = plainConnection(line, address, dataCentre);
   const ask = async (content: Buffer): Promise<Buffer> => {
@@ -34,14 +41,17 @@ export const makeKey = async (net: LoginNet, address: string, dataCentre: number
     header.writeInt32LE(content.length, 16);
     await connection.send(Buffer.concat([header, content]));
     const packet: Buffer = await connection.recv();
-    if (packet.length < plainHeaderBytes || packet.readBigInt64LE(0) !== 0n) throw new Error('Telegram did not answer the key exchange');
+    if (packet.length < plainHeaderBytes || packet.readBigInt64LE(0) !== 0n)
+      throw new Error('Telegram did not answer the key exchange');
     return packet.subarray(plainHeaderBytes, plainHeaderBytes + packet.readInt32LE(16));
   };
   try {
     const work = connection.connect().then(() => exchangeKey(ask, dataCentre, net.publicKeys));
     return await within(work, line, openLimitMs, 'the key exchange');
   } catch (error) {
-    throw error instanceof Error && error.constructor === Error ? network(`the key exchange failed: ${error.message}`) : asFailure(error);
+    throw error instanceof Error && error.constructor === Error
+      ? network(`the key exchange failed: ${error.message}`)
+      : asFailure(error);
   } finally {
     await line.reset('the key exchange is over');
     void connection.disconnect().catch(() => {});
@@ -59,13 +69,21 @@ export class LoginLink {
   /** Telegram's time, ms since the epoch. */
   readonly nowMs: () => number;
 
-  private constructor(line: Line, sender: Sender, clock: TelegramClock, scanned: { tell: () => void }) {
+  private constructor(
+    line: Line,
+    sender: Sender,
+    clock: TelegramClock,
+    scanned: { tell: () => void },
+  ) {
     this.nowMs = clock.nowMs;
     this.#line = line;
     this.#sender = sender;
     this.#scanned = () => {};
     scanned.tell = () => this.#scanned();
-    this.#pings = setInterval(() => void sender.ping().catch(() => line.reset('a ping failed')), pingEveryMs);
+    this.#pings = setInterval(
+      () => void sender.ping().catch(() => line.reset('a ping failed')),
+      pingEveryMs,
+    );
     void line.ended.then(({ isConfirmed }) => {
       this.#isConfirmed = isConfirmed;
       clearInterval(this.#pings);
@@ -86,7 +104,8 @@ export class LoginLink {
       ...{ line, clock, disconnectDelay: disconnectDelaySeconds },
       events: {
         onUpdates: (updates) => {
-          if (updates instanceof Api.UpdateShort && updates.update instanceof Api.UpdateLoginToken) scanned.tell();
+          if (updates instanceof Api.UpdateShort && updates.update instanceof Api.UpdateLoginToken)
+            scanned.tell();
         },
         onFailure: fail,
         onError: () => {},
@@ -97,7 +116,12 @@ export class LoginLink {
       },
     });
     try {
-      return new LoginLink(line, await within(opening, line, openLimitMs, 'connecting'), clock, scanned);
+      return new LoginLink(
+        line,
+        await within(opening, line, openLimitMs, 'connecting'),
+        clock,
+        scanned,
+      );
     } catch (error) {
       await line.reset('no connection');
       throw cause ?? asFailure(error);
@@ -109,17 +133,28 @@ export class LoginLink {
     return within(this.#sender.ask(request), this.#line, askLimitMs, 'an answer');
   }
 
-  /** Resolves when somebody has scanned the code, when the line ends or nobody waits for it any more, or after `ms`. */
+  /**
+   * Resolves when somebody has scanned the code, when the line ends or nobody waits for it any
+   * more, or after `ms`.
+   */
   async scannedWithin(ms: number, over: Promise<void>): Promise<void> {
     const timer = new AbortController();
     const scanned = new Promise<void>((resolve) => {
       this.#scanned = resolve;
     });
-    await Promise.race([scanned, over, this.#line.ended, sleep(ms, undefined, { signal: timer.signal }).catch(() => {})]);
+    await Promise.race([
+      scanned,
+      over,
+      this.#line.ended,
+      sleep(ms, undefined, { signal: timer.signal }).catch(() => {}),
+    ]);
     timer.abort();
   }
 
-  /** Gives how long Telegram may count the connection from now on, ms: 0 when it has confirmed its end. */
+  /**
+   * Gives how long Telegram may count the connection from now on, ms: 0 when it has confirmed its
+   * end.
+   */
   async close(): Promise<number> {
     await this.#line.close('the login is over', closeGraceMs);
     void this.#sender.disconnect().catch(() => {});
@@ -128,7 +163,12 @@ export class LoginLink {
 }
 
 /** The library waits for ever, also for the answer over a line that has ended. */
-const within = async <T>(work: Promise<T>, line: Line, limitMs: number, what: string): Promise<T> => {
+const within = async <T>(
+  work: Promise<T>,
+  line: Line,
+  limitMs: number,
+  what: string,
+): Promise<T> => {
   const timer = new AbortController();
   const late = sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
     throw network(`no answer to ${what} within ${limitMs / 1000} s`);

@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseJson } from '../../machine/json-shape.ts';
-import { answerLimitMs, type LoginAnswer, type LoginEnd, type LoginWord, readyLine, talkLimitMs } from '../../protocol/login.ts';
+import {
+  answerLimitMs,
+  type LoginAnswer,
+  type LoginEnd,
+  type LoginWord,
+  readyLine,
+  talkLimitMs,
+} from '../../protocol/login.ts';
 import { hostPaths } from '../../protocol/paths.ts';
 import { type LoginDialogue, logIn } from './log-in.ts';
 import { LoginOver } from './login-errors.ts';
@@ -58,7 +65,8 @@ const dialogueOver = (lines: Lines): LoginDialogue => {
   };
   return {
     keep: async (key) => {
-      if (!('kept' in (await ask({ ask: 'keep', key })))) throw new LoginOver('silent', 'the key was not kept');
+      if (!('kept' in (await ask({ ask: 'keep', key }))))
+        throw new LoginOver('silent', 'the key was not kept');
     },
     text: async (question) => {
       const answer = await ask(question);
@@ -76,7 +84,13 @@ const dialogueOver = (lines: Lines): LoginDialogue => {
   };
 };
 
-const failed = (message: string): LoginEnd => ({ end: 'failed', why: 'request', message, seconds: null, lingerMs: 0 });
+const failed = (message: string): LoginEnd => ({
+  end: 'failed',
+  why: 'request',
+  message,
+  seconds: null,
+  lingerMs: 0,
+});
 
 /** '' where the host has none of its own. */
 const ownKeys = (): string => {

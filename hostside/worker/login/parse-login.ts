@@ -3,9 +3,13 @@ import { accountPattern, Shape } from '../../machine/json-shape.ts';
 import type { LoginAnswer, LoginKey, LoginRequest } from '../../protocol/login.ts';
 
 /** A request from parsed JSON, or what is wrong with it. Faults name fields, never values. */
-export const parseLoginRequest = (value: unknown): { readonly request: LoginRequest } | { readonly fault: string } => {
+export const parseLoginRequest = (
+  value: unknown,
+): { readonly request: LoginRequest } | { readonly fault: string } => {
   const shape = new Shape(value);
-  const addresses = shape.list('addresses', 5).filter((entry): entry is string => typeof entry === 'string' && isIP(entry) === 4);
+  const addresses = shape
+    .list('addresses', 5)
+    .filter((entry): entry is string => typeof entry === 'string' && isIP(entry) === 4);
   const request: LoginRequest = {
     format: 1,
     account: shape.text('account', 63, accountPattern),
@@ -28,7 +32,10 @@ export const parseLoginRequest = (value: unknown): { readonly request: LoginRequ
 
 const parseKey = (shape: Shape): LoginKey => {
   const inner = new Shape(shape.value('key'));
-  const key = { dataCentre: inner.integer('dataCentre', 1, 5), authKey: inner.text('authKey', 344, /^[A-Za-z0-9+/]{342}==$/) };
+  const key = {
+    dataCentre: inner.integer('dataCentre', 1, 5),
+    authKey: inner.text('authKey', 344, /^[A-Za-z0-9+/]{342}==$/),
+  };
   if (inner.fault !== null) shape.fault ??= `key: ${inner.fault}`;
   return key;
 };

@@ -7,7 +7,10 @@ export const tlBytes = (content: Uint8Array): Buffer => {
   return Buffer.concat([head, content, padding]);
 };
 
-/** Reads what a key exchange consists of. Throws Error past the end, or where something else stands than is expected. */
+/**
+ * Reads what a key exchange consists of. Throws Error past the end, or where something else stands
+ * than is expected.
+ */
 export class TlBytesReader {
   #at = 0;
   readonly #bytes: Buffer;
@@ -33,7 +36,8 @@ export class TlBytesReader {
 
   /** A constructor or a repeated nonce. */
   expect(bytes: Uint8Array): void {
-    if (!this.take(bytes.length).equals(bytes)) throw new Error('the answer is not the one to the question');
+    if (!this.take(bytes.length).equals(bytes))
+      throw new Error('the answer is not the one to the question');
   }
 
   bytes(): Buffer {

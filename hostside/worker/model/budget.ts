@@ -1,6 +1,9 @@
 import type { ModelSettings } from '../../protocol/behaviour.ts';
 
-/** What was spent on one day (UTC). Part of the account's state, so that a restart or a move does not make a second day of it. */
+/**
+ * What was spent on one day (UTC). Part of the account's state, so that a restart or a move does
+ * not make a second day of it.
+ */
 export interface DayBudget {
   /** `YYYY-MM-DD`. */
   readonly day: string;
@@ -23,11 +26,13 @@ export const budgetOf = (known: DayBudget, nowMs: number): DayBudget => {
   return known.day === day ? known : { day, tokens: 0, money: 0 };
 };
 
-export const costOf = ({ read, written }: TokenUse, { priceIn, priceOut }: Prices): number => (read * priceIn + written * priceOut) / 1e6;
+export const costOf = ({ read, written }: TokenUse, { priceIn, priceOut }: Prices): number =>
+  (read * priceIn + written * priceOut) / 1e6;
 
 /** Whether a call that uses so much at most still fits. */
 export const fitsBudget = (budget: DayBudget, use: TokenUse, settings: Limits & Prices): boolean =>
-  (settings.budgetTokens === null || budget.tokens + use.read + use.written <= settings.budgetTokens) &&
+  (settings.budgetTokens === null ||
+    budget.tokens + use.read + use.written <= settings.budgetTokens) &&
   (settings.budgetMoney === null || budget.money + costOf(use, settings) <= settings.budgetMoney);
 
 /** Adds (or, negative, gives back). */

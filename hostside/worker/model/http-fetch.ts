@@ -14,8 +14,10 @@ export interface HttpRequest {
 }
 
 /**
- * As much of `fetch` as a model's client needs, on Node's own http: the built-in one costs every account that asks a model 10 MB more. Follows no redirect, so
- * that the key goes to nobody else. Rejects where no answer began; one that breaks off is a body that cannot be read.
+ * As much of `fetch` as a model's client needs, on Node's own http: the built-in one costs every
+ * account that asks a model 10 MB more. Follows no redirect, so
+ * that the key goes to nobody else. Rejects where no answer began; one that breaks off is a body
+ * that cannot be read.
  */
 export const httpFetch = (address: string | URL, init: HttpRequest = {}): Promise<Response> =>
   new Promise((resolve, reject) => {
@@ -29,13 +31,16 @@ export const httpFetch = (address: string | URL, init: HttpRequest = {}): Promis
     call.once('response', (answer) => {
       call.off('error', reject);
       const end = (content: Buffer | Error): void =>
-        resolve(new Response(content, { status: answer.statusCode ?? 0, headers: headersOf(answer) }));
+        resolve(
+          new Response(content, { status: answer.statusCode ?? 0, headers: headersOf(answer) }),
+        );
       const parts: Buffer[] = [];
       let size = 0;
       answer.on('data', (part: Buffer) => {
         size += part.length;
         parts.push(part);
-        if (size > bodyLimitBytes) answer.destroy(new Error(`the answer is longer than ${bodyLimitBytes} bytes`));
+        if (size > bodyLimitBytes)
+          answer.destroy(new Error(`the answer is longer than ${bodyLimitBytes} bytes`));
       });
       // A reset is told by the one or the other, or by both.
       for (const either of [call, answer]) either.on('error', end);

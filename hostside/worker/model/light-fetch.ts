@@ -1,14 +1,19 @@
 /**
- * As much of the classes of `fetch` as the package `openai` and http-fetch.ts use. Node loads all of its own (6 MB of an account's memory) when one of them is
+ * As much of the classes of `fetch` as the package `openai` and http-fetch.ts use. Node loads all
+ * of its own (6 MB of an account's memory) when one of them is
  * named, so the bundle names these (src/release/build-host-files.ts).
  */
 
-/** Names are told apart without their case, as in HTTP, and values of one name are joined by a comma. */
+/**
+ * Names are told apart without their case, as in HTTP, and values of one name are joined by a
+ * comma.
+ */
 class LightHeaders {
   readonly #values = new Map<string, string>();
 
   constructor(from: Iterable<readonly [string, string]> | Readonly<Record<string, string>> = []) {
-    for (const [name, value] of Symbol.iterator in from ? from : Object.entries(from)) this.append(name, value);
+    for (const [name, value] of Symbol.iterator in from ? from : Object.entries(from))
+      this.append(name, value);
   }
 
   append(name: string, value: string): void {
@@ -50,7 +55,10 @@ class LightResponse {
   readonly body = null;
   readonly #content: Buffer | Error;
 
-  constructor(content: Buffer | Error, { status, headers }: { readonly status: number; readonly headers: LightHeaders }) {
+  constructor(
+    content: Buffer | Error,
+    { status, headers }: { readonly status: number; readonly headers: LightHeaders },
+  ) {
     this.#content = content;
     this.status = status;
     this.headers = headers;
@@ -62,7 +70,9 @@ class LightResponse {
 
   text(): Promise<string> {
     const content = this.#content;
-    return content instanceof Error ? Promise.reject(content) : Promise.resolve(new TextDecoder().decode(content));
+    return content instanceof Error
+      ? Promise.reject(content)
+      : Promise.resolve(new TextDecoder().decode(content));
   }
 
   async json(): Promise<unknown> {

@@ -3,10 +3,23 @@ import type { ModelSettings } from '../../protocol/behaviour.ts';
 import type { LogLevel } from '../lifecycle/journal.ts';
 import { afterFailure, type Breaker, closedBreaker, isOpen } from './breaker.ts';
 import { budgetOf, costOf, type DayBudget, fitsBudget, spend, type TokenUse } from './budget.ts';
-import { type Completion, isModelFailure, type ModelClient, ModelFailure, type Turn } from './model-port.ts';
+import {
+  type Completion,
+  isModelFailure,
+  type ModelClient,
+  ModelFailure,
+  type Turn,
+} from './model-port.ts';
 
 /** Why there is no answer of the model: what is said instead is the caller's. */
-export type ModelRefusal = 'budget' | 'circuit-open' | 'busy' | 'failed' | 'refused' | 'moderated' | 'stopped';
+export type ModelRefusal =
+  | 'budget'
+  | 'circuit-open'
+  | 'busy'
+  | 'failed'
+  | 'refused'
+  | 'moderated'
+  | 'stopped';
 
 export type ModelOutcome = { readonly text: string } | { readonly refusal: ModelRefusal };
 
@@ -28,13 +41,16 @@ export interface ModelWorld {
 const slowMs = 1_000;
 const sampledShare = 0.1;
 const backoffMs = 250;
-/** Calls that wait for their turn; more are refused at once, because they would be too late anyway. */
+/**
+ * Calls that wait for their turn; more are refused at once, because they would be too late anyway.
+ */
 const waitingLimit = 100;
 /** What a turn costs besides its text. */
 const tokensPerTurn = 8;
 
 /**
- * Model answers within limits: so many at once, one time-out for everything a call needs, tries again where that can help, leaves a server alone that
+ * Model answers within limits: so many at once, one time-out for everything a call needs, tries
+ * again where that can help, leaves a server alone that
  * fails, and keeps the day's budget. Never rejects.
  */
 export class ModelCaller {
@@ -53,11 +69,15 @@ export class ModelCaller {
     world.unusable(false);
   }
 
-  /** `stop` ends it early. The whole call, waiting and moderation included, takes `timeoutMs` at most. */
+  /**
+   * `stop` ends it early. The whole call, waiting and moderation included, takes `timeoutMs` at
+   * most.
+   */
   async ask(turns: readonly Turn[], stop: AbortSignal): Promise<ModelOutcome> {
     const { timeoutMs } = this.#settings;
     const most = mostUse(turns, this.#settings);
-    if (isOpen(this.#breaker, this.#world.now())) return this.#refuse(this.#isRefused ? 'refused' : 'circuit-open');
+    if (isOpen(this.#breaker, this.#world.now()))
+      return this.#refuse(this.#isRefused ? 'refused' : 'circuit-open');
     if (this.#waiting.length >= waitingLimit) return this.#refuse('busy');
     const endsAt = performance.now() + timeoutMs;
     const { signal, release } = endingSignal(stop, timeoutMs);
@@ -69,7 +89,11 @@ export class ModelCaller {
     }
   }
 
-  async #answerInTurn(turns: readonly Turn[], most: TokenUse, time: CallTime): Promise<ModelOutcome> {
+  async #answerInTurn(
+    turns: readonly Turn[],
+    most: TokenUse,
+    time: CallTime,
+  ): Promise<ModelOutcome> {
     try {
       if (!fitsBudget(this.#budget(), most, this.#settings)) return this.#refuse('budget');
       return await this.#answer(turns, most, time);
@@ -87,43 +111,69 @@ export class ModelCaller {
       this.#setRefused(false);
       this.#note(startedAt, completion, tries);
       const text = completion.isCutOff ? upToSentence(completion.text) : completion.text;
-      const isAcceptable = !this.#settings.isModerated || (await (await this.#open()).isAcceptable(text, time.signal));
+      const isAcceptable =
+        !this.#settings.isModerated || (await (await this.#open()).isAcceptable(text, time.signal));
       return isAcceptable ? { text } : this.#refuse('moderated');
     } catch (error) {
       if (time.stop.aborted) return { refusal: 'stopped' };
       this.#world.count('model_failures', 1);
-      this.#world.say('warn', `model: ${isModelFailure(error) ? error.message : 'failed'} after ${since(startedAt)} ms`);
+      this.#world.say(
+        'warn',
+        `model: ${isModelFailure(error) ? error.message : 'failed'} after ${since(startedAt)} ms`,
+      );
       this.#setRefused(isModelFailure(error) && error.kind === 'refused');
       return this.#refuse(this.#isRefused ? 'refused' : 'failed');
     }
   }
 
-  async #complete(turns: readonly Turn[], most: TokenUse, time: CallTime): Promise<{ completion: Completion; tries: number }> {
+  async #complete(
+    turns: readonly Turn[],
+    most: TokenUse,
+    time: CallTime,
+  ): Promise<{ completion: Completion; tries: number }> {
     const { model, answerTokens, temperature, retries } = this.#settings;
     for (let tries = 1; ; tries += 1) {
-      // Reserved while nobody knows what it will cost, so that calls side by side cannot pass the budget together.
+      // Reserved while nobody knows what it will cost, so that calls side by side cannot pass the
+      // budget together.
       this.#spend(most);
       try {
         this.#world.count('model_calls', 1);
-        const completion = await (await this.#open()).complete({ model, turns, answerTokens, temperature }, time.signal);
+        const completion = await (await this.#open()).complete(
+          { model, turns, answerTokens, temperature },
+          time.signal,
+        );
         this.#settle(most, completion.tokens ?? most);
         return { completion, tries };
       } catch (error) {
-        const failure = isModelFailure(error) ? error : new ModelFailure('garbage', 'the client failed');
-        // An answer that broke off or came too late was worked on and is paid for; one that was refused was not.
+        const failure = isModelFailure(error)
+          ? error
+          : new ModelFailure('garbage', 'the client failed');
+        // An answer that broke off or came too late was worked on and is paid for; one that was
+        // refused was not.
         if (failure.kind !== 'server' && failure.kind !== 'aborted' && failure.kind !== 'garbage')
           this.#settle(most, { read: 0, written: 0 });
         const pauseMs = this.#pauseMs(failure, tries);
-        const isWorthIt = tries <= retries && mayRepeat(failure) && pauseMs < time.endsAt - performance.now();
-        if (!time.stop.aborted) this.#breaker = afterFailure(this.#breaker, this.#world.now(), isWorthIt ? 0 : (failure.retryAfterMs ?? 0));
+        const isWorthIt =
+          tries <= retries && mayRepeat(failure) && pauseMs < time.endsAt - performance.now();
+        if (!time.stop.aborted)
+          this.#breaker = afterFailure(
+            this.#breaker,
+            this.#world.now(),
+            isWorthIt ? 0 : (failure.retryAfterMs ?? 0),
+          );
         if (!isWorthIt || !fitsBudget(this.#budget(), most, this.#settings)) throw failure;
-        await sleep(pauseMs, undefined, { signal: time.signal }).catch(() => Promise.reject(failure));
+        await sleep(pauseMs, undefined, { signal: time.signal }).catch(() =>
+          Promise.reject(failure),
+        );
         this.#world.count('model_retries', 1);
       }
     }
   }
 
-  /** What the server asks for, otherwise doubled with jitter, so that accounts that failed together do not come back together. */
+  /**
+   * What the server asks for, otherwise doubled with jitter, so that accounts that failed together
+   * do not come back together.
+   */
   #pauseMs({ retryAfterMs }: ModelFailure, tries: number): number {
     return retryAfterMs ?? backoffMs * 2 ** (tries - 1) * (0.5 + this.#world.random());
   }
@@ -174,7 +224,11 @@ export class ModelCaller {
     const isSlow = tookMs > slowMs;
     if (!isSlow && this.#world.random() >= sampledShare) return;
     const cost = tokens === null ? 'tokens unknown' : `${tokens.read} + ${tokens.written} tokens`;
-    this.#world.say('info', `model: answered in ${tookMs} ms${isSlow ? ' (slow)' : ''}, ${cost}${tries > 1 ? `, ${tries} tries` : ''}`);
+    this.#world.say(
+      'info',
+      `model: answered in ${tookMs} ms${isSlow ? ' (slow)' : ''}, ` +
+        `${cost}${tries > 1 ? `, ${tries} tries` : ''}`,
+    );
   }
 
   #setRefused(is: boolean): void {
@@ -195,8 +249,14 @@ interface CallTime {
   readonly endsAt: number;
 }
 
-/** Aborts with `stop`, or after `ms`. Nothing of it is left after `release`: a timer per call that runs out by itself keeps all that the call knew. */
-function endingSignal(stop: AbortSignal, ms: number): { readonly signal: AbortSignal; readonly release: () => void } {
+/**
+ * Aborts with `stop`, or after `ms`. Nothing of it is left after `release`: a timer per call that
+ * runs out by itself keeps all that the call knew.
+ */
+function endingSignal(
+  stop: AbortSignal,
+  ms: number,
+): { readonly signal: AbortSignal; readonly release: () => void } {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   const timer = setTimeout(abort, ms);
@@ -211,17 +271,29 @@ function endingSignal(stop: AbortSignal, ms: number): { readonly signal: AbortSi
 
 const since = (startedAt: number): number => Math.round(performance.now() - startedAt);
 
-/** Asking again says nothing twice: nothing was sent to the group yet. What is wrong with the request stays wrong. */
-const mayRepeat = ({ kind }: ModelFailure): boolean => kind === 'rate-limit' || kind === 'server' || kind === 'network';
+/**
+ * Asking again says nothing twice: nothing was sent to the group yet. What is wrong with the
+ * request stays wrong.
+ */
+const mayRepeat = ({ kind }: ModelFailure): boolean =>
+  kind === 'rate-limit' || kind === 'server' || kind === 'network';
 
-/** An estimate from above for the budget: text that is not Latin has fewer characters a token, so two are counted. */
+/**
+ * An estimate from above for the budget: text that is not Latin has fewer characters a token, so
+ * two are counted.
+ */
 const mostUse = (turns: readonly Turn[], { answerTokens }: ModelSettings): TokenUse => {
-  const read = turns.reduce((sum, { content }) => sum + Math.ceil(content.length / 2) + tokensPerTurn, 0);
+  const read = turns.reduce(
+    (sum, { content }) => sum + Math.ceil(content.length / 2) + tokensPerTurn,
+    0,
+  );
   return { read, written: answerTokens };
 };
 
 /** An answer that reached its limit ends with its last whole sentence, where it has one. */
 const upToSentence = (text: string): string => {
-  const end = Math.max(...['. ', '! ', '? ', '.\n', '!\n', '?\n'].map((mark) => text.lastIndexOf(mark)));
+  const end = Math.max(
+    ...['. ', '! ', '? ', '.\n', '!\n', '?\n'].map((mark) => text.lastIndexOf(mark)),
+  );
   return end > 0 ? text.slice(0, end + 1) : text;
 };

@@ -36,7 +36,10 @@ export type ModelFailureKind =
   /** An answer that is none: no JSON, no text, a content filter. */
   | 'garbage';
 
-/** Why there is no answer. `message` is a status and a kind: never a key, an address or a word of the conversation. */
+/**
+ * Why there is no answer. `message` is a status and a kind: never a key, an address or a word of
+ * the conversation.
+ */
 export class ModelFailure extends Error {
   override readonly name = 'ModelFailure';
   readonly kind: ModelFailureKind;
@@ -51,17 +54,26 @@ export class ModelFailure extends Error {
 }
 
 /** By its fields, not its class: the client is a bundle of its own, with a class of its own. */
-export const isModelFailure = (error: unknown): error is ModelFailure => error instanceof Error && error.name === 'ModelFailure';
+export const isModelFailure = (error: unknown): error is ModelFailure =>
+  error instanceof Error && error.name === 'ModelFailure';
 
-/** An OpenAI-compatible server. Another implementation must pass `test/hostside/worker/model/model-contract.ts`. */
+/**
+ * An OpenAI-compatible server. Another implementation must pass
+ * `test/hostside/worker/model/model-contract.ts`.
+ */
 export interface ModelClient {
-  /** One request; never retries. Rejects with ModelFailure only, soon after `signal` aborts at the latest. */
+  /**
+   * One request; never retries. Rejects with ModelFailure only, soon after `signal` aborts at the
+   * latest.
+   */
   complete(request: CompletionRequest, signal: AbortSignal): Promise<Completion>;
   /** Whether the moderation endpoint lets the text pass. Rejects like `complete`. */
   isAcceptable(text: string, signal: AbortSignal): Promise<boolean>;
 }
 
-/** Where a {@link ModelClient} finds its server. `key` is the secret; null: the server wants none. */
+/**
+ * Where a {@link ModelClient} finds its server. `key` is the secret; null: the server wants none.
+ */
 export interface ModelAccess {
   /** Without a trailing slash. */
   readonly baseUrl: string;

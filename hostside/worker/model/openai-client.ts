@@ -2,7 +2,14 @@ import { OpenAI } from 'openai/client';
 import { APIConnectionError, APIError, APIUserAbortError } from 'openai/error';
 import { afterRefusal, commonDialect, type Refusal, withoutSystem } from './dialect.ts';
 import { httpFetch } from './http-fetch.ts';
-import { type Completion, type CompletionRequest, type ModelAccess, type ModelClient, ModelFailure, type Turn } from './model-port.ts';
+import {
+  type Completion,
+  type CompletionRequest,
+  type ModelAccess,
+  type ModelClient,
+  ModelFailure,
+  type Turn,
+} from './model-port.ts';
 import { errorIn, fieldOf, listOf, parseCompletion } from './parse-answer.ts';
 import { refusalIn, wordsOfRefusal } from './server-words.ts';
 
@@ -14,7 +21,8 @@ const noKey = 'none';
 const asFetch = httpFetch as unknown as typeof fetch;
 
 /**
- * The package `openai` behind the port: one request a call, no retries, silent, with nothing from the environment. In the bundle it is a file of its own
+ * The package `openai` behind the port: one request a call, no retries, silent, with nothing from
+ * the environment. In the bundle it is a file of its own
  * (src/release/build-host-files.ts), which costs memory only where a script asks a model.
  */
 export const openAiClient = ({ baseUrl, key }: ModelAccess): ModelClient => {
@@ -22,14 +30,34 @@ export const openAiClient = ({ baseUrl, key }: ModelAccess): ModelClient => {
     return unusable('the key of the model has characters that no request can carry: look at it');
   const { address, query, headers } = addressOf(baseUrl, key);
   const client = new OpenAI({
-    ...{ baseURL: address, apiKey: key ?? noKey, adminAPIKey: null, organization: null, project: null, webhookSecret: null },
-    ...{ maxRetries: 0, timeout: ownTimeoutMs, logLevel: 'off', fetch: asFetch, defaultQuery: query, defaultHeaders: headers },
+    ...{
+      baseURL: address,
+      apiKey: key ?? noKey,
+      adminAPIKey: null,
+      organization: null,
+      project: null,
+      webhookSecret: null,
+    },
+    ...{
+      maxRetries: 0,
+      timeout: ownTimeoutMs,
+      logLevel: 'off',
+      fetch: asFetch,
+      defaultQuery: query,
+      defaultHeaders: headers,
+    },
   });
   let dialect = commonDialect;
-  const ask = async ({ model, turns, answerTokens, temperature }: CompletionRequest, signal: AbortSignal): Promise<Completion> => {
+  const ask = async (
+    { model, turns, answerTokens, temperature }: CompletionRequest,
+    signal: AbortSignal,
+  ): Promise<Completion> => {
     const body = {
       model,
-      messages: (dialect.takesSystem ? turns : withoutSystem(turns)).map(({ role, content }) => ({ role, content })),
+      messages: (dialect.takesSystem ? turns : withoutSystem(turns)).map(({ role, content }) => ({
+        role,
+        content,
+      })),
       [dialect.limitField]: answerTokens,
       stream: false as const,
       ...(temperature === null || !dialect.takesTemperature ? {} : { temperature }),
@@ -55,7 +83,9 @@ export const openAiClient = ({ baseUrl, key }: ModelAccess): ModelClient => {
     isAcceptable: async (text, signal) => {
       const turns = [{ role: 'user', content: text }] as const;
       const asked = client.moderations.create({ input: text }, { signal });
-      const answer: unknown = await asked.catch((error: unknown) => Promise.reject(moderationFailure(error, signal, turns)));
+      const answer: unknown = await asked.catch((error: unknown) =>
+        Promise.reject(moderationFailure(error, signal, turns)),
+      );
       const results = listOf(answer, 'results');
       const flags = results.map((result) => fieldOf(result, 'flagged'));
       if (flags.length === 0 || flags.some((flag) => typeof flag !== 'boolean'))
@@ -80,59 +110,91 @@ class RefusedInside extends Error {
   }
 }
 
-/** The status that an error inside an answer names; 400 where it names none: asking again would not help. */
+/**
+ * The status that an error inside an answer names; 400 where it names none: asking again would not
+ * help.
+ */
 const statusIn = (error: unknown): number => {
   const status = Number(fieldOf(error, 'status') ?? fieldOf(error, 'code'));
   return Number.isInteger(status) && status >= 400 && status <= 599 ? status : 400;
 };
 
-/** A query of the base address (`?api-version=...`) goes with every request; Azure also takes the key under a name of its own. */
+/**
+ * A query of the base address (`?api-version=...`) goes with every request; Azure also takes the
+ * key under a name of its own.
+ */
 function addressOf(baseUrl: string, key: string | null) {
   const url = new URL(baseUrl);
   const query = Object.fromEntries(url.searchParams);
   url.search = '';
   const isAzure = /(?:^|\.)azure\.com$/.test(url.hostname);
-  return { address: url.href.replace(/\/$/, ''), query, headers: isAzure && key !== null ? { 'api-key': key } : {} };
+  return {
+    address: url.href.replace(/\/$/, ''),
+    query,
+    headers: isAzure && key !== null ? { 'api-key': key } : {},
+  };
 }
 
 const refusalOf = (error: unknown): Refusal | null => {
   if (error instanceof RefusedInside) return error.refusal;
-  return error instanceof APIError && error.status !== undefined ? refusalIn(error.status, error.error ?? plainWords(error)) : null;
+  return error instanceof APIError && error.status !== undefined
+    ? refusalIn(error.status, error.error ?? plainWords(error))
+    : null;
 };
 
-/** A refusal that is no document stands in the error's message, after its status; a page for browsers says nothing. */
+/**
+ * A refusal that is no document stands in the error's message, after its status; a page for
+ * browsers says nothing.
+ */
 function plainWords({ status, message }: APIError): string | undefined {
   const words = message.replace(new RegExp(`^${status}\\b`), '').trim();
   return words.startsWith('<') ? undefined : words.slice(0, 4_000);
 }
 
 /** A server without that endpoint answers 404 for ever: the operator has to know. */
-function moderationFailure(error: unknown, signal: AbortSignal, turns: readonly Turn[]): ModelFailure {
+function moderationFailure(
+  error: unknown,
+  signal: AbortSignal,
+  turns: readonly Turn[],
+): ModelFailure {
   const failure = failureOf(error, signal, turns);
-  const isMissing = error instanceof APIError && (error.status === 404 || error.status === 405 || error.status === 501);
+  const isMissing =
+    error instanceof APIError &&
+    (error.status === 404 || error.status === 405 || error.status === 501);
   return isMissing
-    ? new ModelFailure('refused', 'the server has no moderation: turn moderation off, or name a server that has it')
+    ? new ModelFailure(
+        'refused',
+        'the server has no moderation: turn moderation off, or name a server that has it',
+      )
     : failure;
 }
 
 const failureOf = (error: unknown, signal: AbortSignal, turns: readonly Turn[]): ModelFailure => {
   if (error instanceof ModelFailure) return error;
-  if (signal.aborted || error instanceof APIUserAbortError) return new ModelFailure('aborted', 'no answer in time');
-  if (error instanceof APIConnectionError) return new ModelFailure('network', `no connection (${causeOf(error)})`);
+  if (signal.aborted || error instanceof APIUserAbortError)
+    return new ModelFailure('aborted', 'no answer in time');
+  if (error instanceof APIConnectionError)
+    return new ModelFailure('network', `no connection (${causeOf(error)})`);
   const refusal = refusalOf(error);
-  if (refusal !== null) return statusFailure(refusal, turns, error instanceof APIError ? error.headers : undefined);
+  if (refusal !== null)
+    return statusFailure(refusal, turns, error instanceof APIError ? error.headers : undefined);
   // The body was no JSON, or it broke off.
   if (error instanceof SyntaxError) return new ModelFailure('garbage', 'the answer is no JSON');
   return new ModelFailure('server', `the answer broke off (${causeOf(error)})`);
 };
 
-const statusFailure = (refusal: Refusal, turns: readonly Turn[], headers: Headers | undefined): ModelFailure => {
+const statusFailure = (
+  refusal: Refusal,
+  turns: readonly Turn[],
+  headers: Headers | undefined,
+): ModelFailure => {
   const { status } = refusal;
   const message = wordsOfRefusal(refusal, turns);
   if (isAboutTalk(refusal)) return new ModelFailure('garbage', message);
   if (status === 429 && isUnpaid(refusal)) return new ModelFailure('refused', message);
   if (status === 429) return new ModelFailure('rate-limit', message, retryAfterMs(headers));
-  if (status >= 500 || status === 408 || status === 409) return new ModelFailure('server', message, retryAfterMs(headers));
+  if (status >= 500 || status === 408 || status === 409)
+    return new ModelFailure('server', message, retryAfterMs(headers));
   return new ModelFailure('refused', message);
 };
 
@@ -144,11 +206,15 @@ const isAboutTalk = ({ status, code, message }: Refusal): boolean =>
   );
 
 /** No pause helps where there is no money. */
-const isUnpaid = ({ code }: Refusal): boolean => /insufficient_(?:quota|balance|funds)|billing|credits?_/i.test(code);
+const isUnpaid = ({ code }: Refusal): boolean =>
+  /insufficient_(?:quota|balance|funds)|billing|credits?_/i.test(code);
 
 /** `retry-after-ms`, or `retry-after` in seconds. A date is not read: clocks differ. */
 const retryAfterMs = (headers: Headers | undefined): number | null => {
-  const found = [Number(headers?.get('retry-after-ms') ?? Number.NaN), Number(headers?.get('retry-after') ?? Number.NaN) * 1000];
+  const found = [
+    Number(headers?.get('retry-after-ms') ?? Number.NaN),
+    Number(headers?.get('retry-after') ?? Number.NaN) * 1000,
+  ];
   return found.find((ms) => Number.isFinite(ms) && ms >= 0) ?? null;
 };
 

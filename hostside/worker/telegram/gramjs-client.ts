@@ -35,12 +35,22 @@ export interface GramJsTiming {
   readonly requestLimitMs: number;
   /** How long Telegram may count a connection that ended without its word. */
   readonly lingerMs: number;
-  /** Seconds after which Telegram is asked to drop a connection without pings. Nothing is sent over one that was silent for so long, either. */
+  /**
+   * Seconds after which Telegram is asked to drop a connection without pings. Nothing is sent over
+   * one that was silent for so long, either.
+   */
   readonly disconnectDelay: number;
 }
 
 const timing: GramJsTiming = {
-  ...{ connectLimitMs: 30_000, openLimitMs: 8_000, checkLimitMs: 15_000, keepAliveMs: 8_000, pingLimitMs: 12_000, requestLimitMs: 15_000 },
+  ...{
+    connectLimitMs: 30_000,
+    openLimitMs: 8_000,
+    checkLimitMs: 15_000,
+    keepAliveMs: 8_000,
+    pingLimitMs: 12_000,
+    requestLimitMs: 15_000,
+  },
   ...{ lingerMs: bundledLingerMs, disconnectDelay: disconnectDelaySeconds },
 };
 
@@ -52,22 +62,39 @@ export interface GramJsOptions {
   readonly dial?: Dial;
   readonly timing?: Partial<GramJsTiming>;
   readonly clock?: TelegramClock;
-  /** Judges Telegram's time (ms since the epoch) before the key is shown and then once a second at most; null: go on, otherwise the account is held and why. */
+  /**
+   * Judges Telegram's time (ms since the epoch) before the key is shown and then once a second at
+   * most; null: go on, otherwise the account is held and why.
+   */
   readonly judgeTime?: (telegramMs: number) => string | null;
 }
 
 /**
- * The given package `telegram` (GramJS), which is archived, behind the port. One {@link Sender} makes one connection and is thrown
- * away with it; the library's own client (reconnecting without back-off, close before connect or initConnection) is not used.
+ * The given package `telegram` (GramJS), which is archived, behind the port. One {@link Sender}
+ * makes one connection and is thrown
+ * away with it; the library's own client (reconnecting without back-off, close before connect or
+ * initConnection) is not used.
  */
-export const gramJsTelegram = (credentials: TelegramCredentials, options: GramJsOptions = {}): TelegramPort => {
+export const gramJsTelegram = (
+  credentials: TelegramCredentials,
+  options: GramJsOptions = {},
+): TelegramPort => {
   let current: GramJsLink | null = null;
   const limits = { ...timing, ...options.timing };
-  const surroundings: Surroundings = { clock: options.clock ?? new TelegramClock(), judgeTime: options.judgeTime ?? (() => null) };
+  const surroundings: Surroundings = {
+    clock: options.clock ?? new TelegramClock(),
+    judgeTime: options.judgeTime ?? (() => null),
+  };
   return {
     connect: async (signal) => {
-      if (current !== null && !current.isClosed) throw new Error('a connection of this session is still open');
-      const link = new GramJsLink(credentials, new Line(options.dial, limits.disconnectDelay * 1_000), limits, surroundings);
+      if (current !== null && !current.isClosed)
+        throw new Error('a connection of this session is still open');
+      const link = new GramJsLink(
+        credentials,
+        new Line(options.dial, limits.disconnectDelay * 1_000),
+        limits,
+        surroundings,
+      );
       current = link;
       await link.start(signal);
       return link;
@@ -97,12 +124,20 @@ class GramJsLink implements TelegramLink {
   #cause: TelegramFailure | null = null;
   #lose: (failure: TelegramFailure) => void = () => {};
 
-  constructor(credentials: TelegramCredentials, line: Line, limits: GramJsTiming, surroundings: Surroundings) {
+  constructor(
+    credentials: TelegramCredentials,
+    line: Line,
+    limits: GramJsTiming,
+    surroundings: Surroundings,
+  ) {
     this.#credentials = credentials;
     this.#surroundings = surroundings;
     this.#line = line;
     this.#timing = limits;
-    this.#chats = new GramJsChats((request, what) => this.#ask(request, limits.requestLimitMs, what), surroundings.clock.nowMs);
+    this.#chats = new GramJsChats(
+      (request, what) => this.#ask(request, limits.requestLimitMs, what),
+      surroundings.clock.nowMs,
+    );
     this.lost = new Promise((resolve) => {
       this.#lose = resolve;
     });
@@ -126,7 +161,8 @@ class GramJsLink implements TelegramLink {
     const stop = (): void => this.#fail(network('the worker was told to stop'));
     const { openLimitMs } = this.#timing;
     const opening = setTimeout(() => {
-      if (!this.#isKeyUsed) this.#fail(network(`no answer from Telegram within ${openLimitMs / 1000} s`));
+      if (!this.#isKeyUsed)
+        this.#fail(network(`no answer from Telegram within ${openLimitMs / 1000} s`));
     }, openLimitMs);
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -141,8 +177,13 @@ class GramJsLink implements TelegramLink {
       signal.removeEventListener('abort', stop);
     }
     this.#keepAlive = setInterval(() => void this.#ping(), this.#timing.keepAliveMs);
-    // Nobody waits for it: Telegram is known to tell nothing to a session that never asked, and holes show from the first update on.
-    const state = this.#ask<void, Api.updates.State>(new Api.updates.GetState(), this.#timing.requestLimitMs, 'the state of updates');
+    // Nobody waits for it: Telegram is known to tell nothing to a session that never asked, and
+    // holes show from the first update on.
+    const state = this.#ask<void, Api.updates.State>(
+      new Api.updates.GetState(),
+      this.#timing.requestLimitMs,
+      'the state of updates',
+    );
     state.then(({ pts }) => this.#chats.countFrom(pts)).catch(() => {});
   }
 
@@ -178,10 +219,15 @@ class GramJsLink implements TelegramLink {
   async close(graceMs = closeGraceMs): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#keepAlive);
-    await (graceMs > 0 ? this.#line.close('closed by us', graceMs) : this.#line.reset('closed by us'));
+    await (graceMs > 0
+      ? this.#line.close('closed by us', graceMs)
+      : this.#line.reset('closed by us'));
   }
 
-  /** A connection is satisfied before anybody is logged in: only the answer to "who am I" makes an account online. */
+  /**
+   * A connection is satisfied before anybody is logged in: only the answer to "who am I" makes an
+   * account online.
+   */
   async #introduce(): Promise<void> {
     const events: SenderEvents = {
       onUpdates: (updates) => this.#chats.receive(updates),
@@ -197,12 +243,18 @@ class GramJsLink implements TelegramLink {
       onTime: (telegramMs) => this.#takeTime(telegramMs),
       onHeard: (telegramMs) => {
         this.#surroundings.clock.advance(telegramMs);
-        if (this.#surroundings.judgeTime(telegramMs) !== null) this.#fail(network('this machine stood still'), true);
+        if (this.#surroundings.judgeTime(telegramMs) !== null)
+          this.#fail(network('this machine stood still'), true);
       },
     };
     const { clock } = this.#surroundings;
     const { disconnectDelay } = this.#timing;
-    this.#sender = await Sender.open(this.#credentials, { line: this.#line, clock, disconnectDelay, events });
+    this.#sender = await Sender.open(this.#credentials, {
+      line: this.#line,
+      clock,
+      disconnectDelay,
+      events,
+    });
     this.self = await this.#askSelf();
   }
 
@@ -220,7 +272,11 @@ class GramJsLink implements TelegramLink {
     if (!(self instanceof Api.User)) throw network('Telegram did not say who we are');
     if (self.deleted) throw new TelegramFailure({ kind: 'deleted' }, 'the account is deleted');
     this.#chats.knowSelf(self);
-    return { userId: self.id.toString(), username: self.username ?? null, latencyMs: Math.round(performance.now() - askedAt) };
+    return {
+      userId: self.id.toString(),
+      username: self.username ?? null,
+      latencyMs: Math.round(performance.now() - askedAt),
+    };
   }
 
   #ask<A, R>(request: Api.Request<A, R>, limitMs: number, what: string): Promise<R> {
@@ -228,13 +284,15 @@ class GramJsLink implements TelegramLink {
   }
 
   async #sent<A, R>(request: Api.Request<A, R>): Promise<R> {
-    if (this.#sender === null || this.#line.isOver) throw this.#cause ?? network('the connection is closed');
+    if (this.#sender === null || this.#line.isOver)
+      throw this.#cause ?? network('the connection is closed');
     try {
       return await this.#sender.ask(request);
     } catch (error) {
       const known = asFailure(error);
       // Telegram has forgotten the introduction, which only a new connection makes.
-      if (known.failure.kind === 'rpc' && known.failure.name === 'CONNECTION_NOT_INITED') this.#fail(known);
+      if (known.failure.kind === 'rpc' && known.failure.name === 'CONNECTION_NOT_INITED')
+        this.#fail(known);
       throw error;
     }
   }
@@ -243,21 +301,31 @@ class GramJsLink implements TelegramLink {
     if (this.#isPinging) return;
     this.#isPinging = true;
     try {
-      await this.#within(this.#sender?.ping() ?? Promise.resolve(), this.#timing.pingLimitMs, 'a ping');
+      await this.#within(
+        this.#sender?.ping() ?? Promise.resolve(),
+        this.#timing.pingLimitMs,
+        'a ping',
+      );
     } catch (error) {
       this.#fail(asFailure(error));
     }
     this.#isPinging = false;
   }
 
-  /** Rejects after `limitMs`, or as soon as the line has ended: the library would wait for ever in both cases. */
+  /**
+   * Rejects after `limitMs`, or as soon as the line has ended: the library would wait for ever in
+   * both cases.
+   */
   #within<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         settle();
         reject(error instanceof HeldFailure ? error : asFailure(error));
       };
-      const timer = setTimeout(() => fail(network(`no answer to ${what} within ${limitMs / 1000} s`)), limitMs);
+      const timer = setTimeout(
+        () => fail(network(`no answer to ${what} within ${limitMs / 1000} s`)),
+        limitMs,
+      );
       const settle = (): void => {
         clearTimeout(timer);
         this.#waiting.delete(fail);
@@ -270,7 +338,10 @@ class GramJsLink implements TelegramLink {
     });
   }
 
-  /** The first cause counts. Stops sending at once. Who has answered is also asked to confirm the end; who is silent is left without a word. */
+  /**
+   * The first cause counts. Stops sending at once. Who has answered is also asked to confirm the
+   * end; who is silent is left without a word.
+   */
   #fail(failure: TelegramFailure, isHeard = isAnswer(failure)): void {
     this.#cause ??= failure;
     if (isHeard) void this.#line.close(failure.message, closeGraceMs);
@@ -288,4 +359,5 @@ class GramJsLink implements TelegramLink {
 }
 
 /** Telegram has said something, so it can be asked to confirm the end of the connection. */
-const isAnswer = (error: TelegramFailure | HeldFailure): boolean => error instanceof TelegramFailure && error.failure.kind !== 'network';
+const isAnswer = (error: TelegramFailure | HeldFailure): boolean =>
+  error instanceof TelegramFailure && error.failure.kind !== 'network';

@@ -13,22 +13,30 @@ export interface Reader {
 const supergroupBase = 1_000_000_000_000n;
 
 /** What Telegram left out: the library's types say undefined, its reader says null. */
-export const isAbsent = (value: unknown): value is null | undefined => value === undefined || value === null;
+export const isAbsent = (value: unknown): value is null | undefined =>
+  value === undefined || value === null;
 
 /** An id as marked text, see protocol/chat.ts. */
 export const markedIdOf = (peer: Api.TypePeer): string => {
   if (peer instanceof Api.PeerUser) return peer.userId.toString();
-  return peer instanceof Api.PeerChat ? `-${peer.chatId.toString()}` : markedChannelId(peer.channelId);
+  return peer instanceof Api.PeerChat
+    ? `-${peer.chatId.toString()}`
+    : markedChannelId(peer.channelId);
 };
 
-export const markedChannelId = (channelId: { toString(): string }): string => `-${supergroupBase + BigInt(channelId.toString())}`;
+export const markedChannelId = (channelId: { toString(): string }): string =>
+  `-${supergroupBase + BigInt(channelId.toString())}`;
 
 /** The part of a marked id that Telegram calls by that name; null for garbage. */
-export const unmarkedId = (chatId: string): { readonly kind: 'user' | 'group' | 'supergroup'; readonly id: bigint } | null => {
+export const unmarkedId = (
+  chatId: string,
+): { readonly kind: 'user' | 'group' | 'supergroup'; readonly id: bigint } | null => {
   if (!/^-?[1-9]\d{0,17}$/.test(chatId)) return null;
   const id = BigInt(chatId);
   if (id > 0n) return { kind: 'user', id };
-  return -id > supergroupBase ? { kind: 'supergroup', id: -id - supergroupBase } : { kind: 'group', id: -id };
+  return -id > supergroupBase
+    ? { kind: 'supergroup', id: -id - supergroupBase }
+    : { kind: 'group', id: -id };
 };
 
 export const chatUserOf = (user: Api.User): ChatUser => ({
@@ -39,13 +47,25 @@ export const chatUserOf = (user: Api.User): ChatUser => ({
   language: user.langCode ?? null,
 });
 
-/** Null: nothing that anybody wants to hear of. `unknown`: somebody takes part whom Telegram has not described. */
-export const readMessage = (message: Api.TypeMessage, reader: Reader, isEdit: boolean): ChatEvent | null | 'unknown' => {
-  if (message instanceof Api.Message) return message.post ? null : readText(message, reader, isEdit);
+/**
+ * Null: nothing that anybody wants to hear of. `unknown`: somebody takes part whom Telegram has not
+ * described.
+ */
+export const readMessage = (
+  message: Api.TypeMessage,
+  reader: Reader,
+  isEdit: boolean,
+): ChatEvent | null | 'unknown' => {
+  if (message instanceof Api.Message)
+    return message.post ? null : readText(message, reader, isEdit);
   return message instanceof Api.MessageService && !isEdit ? readJoin(message, reader) : null;
 };
 
-const readText = (message: Api.Message, reader: Reader, isEdit: boolean): ChatMessage | 'unknown' => {
+const readText = (
+  message: Api.Message,
+  reader: Reader,
+  isEdit: boolean,
+): ChatMessage | 'unknown' => {
   const chatId = markedIdOf(message.peerId);
   const senderId = senderIdOf(message, reader.self);
   const sender = senderId === null ? null : reader.user(senderId);
@@ -55,10 +75,19 @@ const readText = (message: Api.Message, reader: Reader, isEdit: boolean): ChatMe
   const isMentioned = message.mentioned === true;
   return {
     kind: 'message',
-    ...{ chatId, messageId: message.id, sender, sentAtMs: message.date * 1000, text: message.message, replyTo },
-    // Telegram marks replies to us as mentions. So what is marked, replies and does not name us replies to us, even when
+    ...{
+      chatId,
+      messageId: message.id,
+      sender,
+      sentAtMs: message.date * 1000,
+      text: message.message,
+      replyTo,
+    },
+    // Telegram marks replies to us as mentions. So what is marked, replies and does not name us
+    // replies to us, even when
     // the message replied to is none that we remember.
-    isReplyToMe: replyTo !== null && (reader.isOwnMessage(chatId, replyTo) || (isMentioned && !isNamed)),
+    isReplyToMe:
+      replyTo !== null && (reader.isOwnMessage(chatId, replyTo) || (isMentioned && !isNamed)),
     isMention: isNamed || (isMentioned && replyTo === null),
     hasMedia: hasMedia(message.media),
     isOwn: message.out === true,
@@ -74,13 +103,20 @@ const readJoin = (message: Api.MessageService, reader: Reader): ChatJoin | null 
   if (known.length < users.length) return 'unknown';
   return {
     kind: 'joined',
-    ...{ chatId: markedIdOf(message.peerId), messageId: message.id, users: known, sentAtMs: message.date * 1000 },
+    ...{
+      chatId: markedIdOf(message.peerId),
+      messageId: message.id,
+      users: known,
+      sentAtMs: message.date * 1000,
+    },
   };
 };
 
 const joinedIds = ({ action, fromId }: Api.MessageService): string[] | null => {
   if (action instanceof Api.MessageActionChatAddUser) return action.users.map(String);
-  const isOwnJoin = action instanceof Api.MessageActionChatJoinedByLink || action instanceof Api.MessageActionChatJoinedByRequest;
+  const isOwnJoin =
+    action instanceof Api.MessageActionChatJoinedByLink ||
+    action instanceof Api.MessageActionChatJoinedByRequest;
   return isOwnJoin && fromId instanceof Api.PeerUser ? [fromId.userId.toString()] : null;
 };
 
@@ -91,7 +127,10 @@ const senderIdOf = ({ fromId, peerId, out }: Api.Message, self: Api.User | null)
   return out && self !== null ? self.id.toString() : peerId.userId.toString();
 };
 
-/** A message of a forum's topic names the topic there, unless it replies to something in it; other chats have their own ids. */
+/**
+ * A message of a forum's topic names the topic there, unless it replies to something in it; other
+ * chats have their own ids.
+ */
 const replyToOf = (header: Api.TypeMessageReplyHeader | undefined): number | null => {
   if (!(header instanceof Api.MessageReplyHeader) || !isAbsent(header.replyToPeerId)) return null;
   return header.forumTopic && isAbsent(header.replyToTopId) ? null : (header.replyToMsgId ?? null);
@@ -112,4 +151,6 @@ const usernamesOf = ({ username, usernames }: Api.User): string[] => [
 
 /** The preview of a link is none. */
 const hasMedia = (media: Api.TypeMessageMedia | undefined): boolean =>
-  !isAbsent(media) && !(media instanceof Api.MessageMediaEmpty) && !(media instanceof Api.MessageMediaWebPage);
+  !isAbsent(media) &&
+  !(media instanceof Api.MessageMediaEmpty) &&
+  !(media instanceof Api.MessageMediaWebPage);

@@ -26,8 +26,10 @@ interface Offset {
 const firstOffset: Offset = { offsetDate: 0, offsetId: 0, offsetPeer: new Api.InputPeerEmpty() };
 
 /**
- * The groups of an account and how to address them. The access hash of a supergroup comes from the list of dialogs, asked for when a
- * group is first needed, and from every update that carries it. Nothing is stored: a restart costs one request that way, and no hash
+ * The groups of an account and how to address them. The access hash of a supergroup comes from the
+ * list of dialogs, asked for when a
+ * group is first needed, and from every update that carries it. Nothing is stored: a restart costs
+ * one request that way, and no hash
  * can be stale.
  */
 export class GramJsGroups {
@@ -40,7 +42,11 @@ export class GramJsGroups {
   #asking: Promise<GroupList> | null = null;
 
   /** `now`: Telegram's time, ms since the epoch. */
-  constructor(ask: Ask, now: () => number, onMembership: (chatId: string, membership: Membership) => void) {
+  constructor(
+    ask: Ask,
+    now: () => number,
+    onMembership: (chatId: string, membership: Membership) => void,
+  ) {
     this.#ask = ask;
     this.#now = now;
     this.#onMembership = onMembership;
@@ -63,12 +69,16 @@ export class GramJsGroups {
     return this.#asking;
   }
 
-  /** Rejects with PEER_ID_INVALID where the account has no such group; looks for it at most once a minute. */
+  /**
+   * Rejects with PEER_ID_INVALID where the account has no such group; looks for it at most once a
+   * minute.
+   */
   async peer(chatId: string, selfId: string | null): Promise<Api.TypeInputPeer> {
     const parts = unmarkedId(chatId);
     if (parts?.kind === 'group') return new Api.InputPeerChat({ chatId: returnBigInt(parts.id) });
     if (parts?.kind === 'user' && chatId === selfId) return new Api.InputPeerSelf();
-    if (parts?.kind === 'supergroup' && this.#peers.get(chatId) === undefined && this.#isLookDue()) await this.list();
+    if (parts?.kind === 'supergroup' && this.#peers.get(chatId) === undefined && this.#isLookDue())
+      await this.list();
     const peer = this.#peers.get(chatId);
     if (peer === undefined) throw refused(400, 'PEER_ID_INVALID');
     return peer;
@@ -80,7 +90,10 @@ export class GramJsGroups {
       if (!(chat instanceof Api.Channel) || chat.min || isAbsent(chat.accessHash)) continue;
       const chatId = markedChannelId(chat.id);
       if (this.#peers.get(chatId)?.accessHash.equals(chat.accessHash)) continue;
-      this.#peers.set(chatId, new Api.InputPeerChannel({ channelId: chat.id, accessHash: chat.accessHash }));
+      this.#peers.set(
+        chatId,
+        new Api.InputPeerChannel({ channelId: chat.id, accessHash: chat.accessHash }),
+      );
     }
   }
 
@@ -102,14 +115,20 @@ export class GramJsGroups {
     let [size, dateS, backS] = [pageSize, Math.floor(this.#now() / 1000) + 1, 1];
     const seen = new Set<string>();
     let [count, isSkipped] = [Number.NaN, false];
-    for (let request = 0; request < mostRequests && found.size < mostGroups && from !== null; request += 1) {
+    for (
+      let request = 0;
+      request < mostRequests && found.size < mostGroups && from !== null;
+      request += 1
+    ) {
       const page = await this.#page(from, size);
       if (page === 'unreadable') {
-        // A newest message that is unknown here takes the page along: smaller ones find it, and it is passed by its date.
+        // A newest message that is unknown here takes the page along: smaller ones find it, and it
+        // is passed by its date.
         if (size === 1) from = { ...firstOffset, offsetDate: dateS - backS };
         isSkipped ||= size === 1;
         // Second by second at first: a longer step could pass a neighbour, too.
-        [size, backS] = size === 1 ? [1, backS < 8 ? backS + 1 : backS * 2] : [Math.floor(size / 2), backS];
+        [size, backS] =
+          size === 1 ? [1, backS < 8 ? backS + 1 : backS * 2] : [Math.floor(size / 2), backS];
         continue;
       }
       if (page === null) break;
@@ -123,9 +142,16 @@ export class GramJsGroups {
     return { groups: [...found.values()], isWhole: !isSkipped && seen.size >= count };
   }
 
-  async #page(from: Offset, limit: number): Promise<Api.messages.Dialogs | Api.messages.DialogsSlice | null | 'unreadable'> {
+  async #page(
+    from: Offset,
+    limit: number,
+  ): Promise<Api.messages.Dialogs | Api.messages.DialogsSlice | null | 'unreadable'> {
     try {
-      const request: Api.messages.GetDialogs = new Api.messages.GetDialogs({ ...from, limit, hash: returnBigInt(0) });
+      const request: Api.messages.GetDialogs = new Api.messages.GetDialogs({
+        ...from,
+        limit,
+        hash: returnBigInt(0),
+      });
       const answer: Api.messages.TypeDialogs = await this.#ask(request, 'the list of groups');
       if (answer instanceof Api.messages.DialogsNotModified) return null;
       this.know(answer.chats);
@@ -140,7 +166,9 @@ export class GramJsGroups {
   #offsetAfter({ dialogs, messages, users }: Api.messages.DialogsSlice): Offset | null {
     const last = dialogs.findLast((dialog) => dialog instanceof Api.Dialog);
     if (last === undefined) return null;
-    const top = messages.find((message) => message.id === last.topMessage && isIn(message, last.peer));
+    const top = messages.find(
+      (message) => message.id === last.topMessage && isIn(message, last.peer),
+    );
     const offsetPeer = this.#offsetPeer(last.peer, users);
     if (top === undefined || top instanceof Api.MessageEmpty || offsetPeer === null) return null;
     return { offsetDate: top.date, offsetId: top.id, offsetPeer };
@@ -159,16 +187,22 @@ export class GramJsGroups {
 const membershipIn = (chat: Api.TypeChat): readonly [string, Membership] | null => {
   if (chat instanceof Api.ChatForbidden) return [`-${chat.id}`, { is: 'out' }];
   if (chat instanceof Api.ChannelForbidden) return [markedChannelId(chat.id), { is: 'out' }];
-  if (chat instanceof Api.Channel) return chat.min ? null : [markedChannelId(chat.id), { is: chat.left ? 'out' : 'in' }];
+  if (chat instanceof Api.Channel)
+    return chat.min ? null : [markedChannelId(chat.id), { is: chat.left ? 'out' : 'in' }];
   if (!(chat instanceof Api.Chat)) return null;
   const to = chat.migratedTo;
-  if (to instanceof Api.InputChannel) return [`-${chat.id}`, { is: 'moved', to: markedChannelId(to.channelId) }];
+  if (to instanceof Api.InputChannel)
+    return [`-${chat.id}`, { is: 'moved', to: markedChannelId(to.channelId) }];
   return [`-${chat.id}`, { is: chat.left || chat.deactivated ? 'out' : 'in' }];
 };
 
-const isIn = ({ peerId }: Api.TypeMessage, peer: Api.TypePeer): boolean => !isAbsent(peerId) && markedIdOf(peerId) === markedIdOf(peer);
+const isIn = ({ peerId }: Api.TypeMessage, peer: Api.TypePeer): boolean =>
+  !isAbsent(peerId) && markedIdOf(peerId) === markedIdOf(peer);
 
-const groupsOf = ({ dialogs, chats }: Api.messages.Dialogs | Api.messages.DialogsSlice): ChatGroup[] => {
+const groupsOf = ({
+  dialogs,
+  chats,
+}: Api.messages.Dialogs | Api.messages.DialogsSlice): ChatGroup[] => {
   const titles = new Map(chats.filter(isGroup).map((chat) => [groupId(chat), chat.title]));
   return dialogs.flatMap((dialog) => {
     const title = titles.get(markedIdOf(dialog.peer));
@@ -180,7 +214,8 @@ const groupsOf = ({ dialogs, chats }: Api.messages.Dialogs | Api.messages.Dialog
 
 /** One that the account is in and that was not upgraded to a supergroup. */
 const isGroup = (chat: Api.TypeChat): chat is Api.Chat | Api.Channel =>
-  (chat instanceof Api.Chat && !chat.left && !chat.deactivated) || (chat instanceof Api.Channel && !chat.broadcast && !chat.left);
+  (chat instanceof Api.Chat && !chat.left && !chat.deactivated) ||
+  (chat instanceof Api.Channel && !chat.broadcast && !chat.left);
 
 const groupId = (chat: Api.Chat | Api.Channel): string =>
   chat instanceof Api.Channel ? markedChannelId(chat.id) : `-${chat.id.toString()}`;

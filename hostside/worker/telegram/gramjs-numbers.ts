@@ -1,4 +1,5 @@
-// Imported before everything else of the library, because its modules keep what they find here at their start.
+// Imported before everything else of the library, because its modules keep what they find here at
+// their start.
 import helpers from 'telegram/Helpers.js';
 
 type Big = ReturnType<typeof helpers.returnBigInt>;
@@ -12,7 +13,8 @@ const nativeOf = (big: Big | string | number): bigint => {
 };
 
 /**
- * The library turns each number of 64 bits into text, digits and single bytes and back: a third of the time and more than half of the garbage that a
+ * The library turns each number of 64 bits into text, digits and single bytes and back: a third of
+ * the time and more than half of the garbage that a
  * message makes. The same numbers, read and written directly; all other widths stay as they are.
  */
 Object.assign(helpers, {

@@ -27,7 +27,10 @@ export interface SenderEvents {
   readonly onFailure: (failure: TelegramFailure) => void;
   /** What the library meets outside of a request. */
   readonly onError: (error: unknown) => void;
-  /** Telegram has forgotten the session of this connection and begun another one: what it would have told in between is lost. */
+  /**
+   * Telegram has forgotten the session of this connection and begun another one: what it would have
+   * told in between is lost.
+   */
   readonly onNewSession: () => void;
   /** Telegram refuses what it is sent, again and again. */
   readonly onStorm: () => void;
@@ -46,12 +49,16 @@ export interface SenderParts {
   readonly disconnectDelay: number;
 }
 
-/** Not LogLevel.NONE: the enum is erased from a type-only import, and the library's own logger must stay silent. */
+/**
+ * Not LogLevel.NONE: the enum is erased from a type-only import, and the library's own logger must
+ * stay silent.
+ */
 const silent = new Logger('none' as LogLevel);
 const port = 80;
 
 /**
- * The library's protocol engine, without its client: that one adds loops, caches without bounds, sleeping and reconnecting. One
+ * The library's protocol engine, without its client: that one adds loops, caches without bounds,
+ * sleeping and reconnecting. One
  * connection over `line`, then it is thrown away.
  */
 export class Sender extends MTProtoSender {
@@ -64,14 +71,29 @@ export class Sender extends MTProtoSender {
   #refusedUpTo = 0n;
   #hasSession = false;
 
-  private constructor(authKey: AuthKey, dcId: number, { line, clock, events, disconnectDelay }: SenderParts) {
+  private constructor(
+    authKey: AuthKey,
+    dcId: number,
+    { line, clock, events, disconnectDelay }: SenderParts,
+  ) {
     super(authKey, {
-      ...{ logger: silent, dcId, retries: 1, reconnectRetries: 0, delay: 1, autoReconnect: false, connectTimeout: null },
+      ...{
+        logger: silent,
+        dcId,
+        retries: 1,
+        reconnectRetries: 0,
+        delay: 1,
+        autoReconnect: false,
+        connectTimeout: null,
+      },
       ...{ authKeyCallback: null, isMainSender: true, securityChecks: true },
-      client: { _errorHandler: async (error: unknown) => events.onError(error) } as unknown as TelegramClient,
+      client: {
+        _errorHandler: async (error: unknown) => events.onError(error),
+      } as unknown as TelegramClient,
       updateCallback: (_client: unknown, update: unknown) => {
         // Besides updates the library announces the state of its connection here.
-        if (typeof update === 'object' && update !== null && 'SUBCLASS_OF_ID' in update) events.onUpdates(update as Api.TypeUpdates);
+        if (typeof update === 'object' && update !== null && 'SUBCLASS_OF_ID' in update)
+          events.onUpdates(update as Api.TypeUpdates);
       },
       _exportedSenderPromises: new Map(),
     });
@@ -79,13 +101,19 @@ export class Sender extends MTProtoSender {
     this.#events = events;
     this.#clock = clock;
     this.#disconnectDelay = disconnectDelay;
-    const inside = this as unknown as { readonly _sendQueue: MessagePacker; readonly _state: MTProtoState };
+    const inside = this as unknown as {
+      readonly _sendQueue: MessagePacker;
+      readonly _state: MTProtoState;
+    };
     sendUnchained(inside._sendQueue);
     readPackets(inside._state, events);
     countByClock(inside._state, clock);
   }
 
-  /** Connects and introduces us. Rejects as the library does; limit it in time, since it may wait for ever. */
+  /**
+   * Connects and introduces us. Rejects as the library does; limit it in time, since it may wait
+   * for ever.
+   */
   static async open(credentials: TelegramCredentials, parts: SenderParts): Promise<Sender> {
     const authKey = new AuthKey();
     await authKey.setKey(credentials.authKey);
@@ -96,7 +124,12 @@ export class Sender extends MTProtoSender {
 
   /** Asks Telegram to close this connection unless another ping comes within the delay. */
   async ping(): Promise<void> {
-    await this.ask(new Api.PingDelayDisconnect({ pingId: generateRandomLong(), disconnectDelay: this.#disconnectDelay }));
+    await this.ask(
+      new Api.PingDelayDisconnect({
+        pingId: generateRandomLong(),
+        disconnectDelay: this.#disconnectDelay,
+      }),
+    );
   }
 
   /** Telegram's answer. Never retried; settles never when the connection ends before. */
@@ -104,7 +137,10 @@ export class Sender extends MTProtoSender {
     return (await this.send(request as unknown as Api.AnyRequest)) as R;
   }
 
-  /** An error is told to who asked. The library throws it as well, and all that follows in the same packet would be lost. */
+  /**
+   * An error is told to who asked. The library throws it as well, and all that follows in the same
+   * packet would be lost.
+   */
   override _handleRPCResult(message: TLMessage): void {
     try {
       super._handleRPCResult(message);
@@ -130,11 +166,13 @@ export class Sender extends MTProtoSender {
   }
 
   /**
-   * What Telegram refuses is sent again, but not as fast as it can be refused, and not for ever. What else it says is heard meanwhile. Messages that were on their way when
+   * What Telegram refuses is sent again, but not as fast as it can be refused, and not for ever.
+   * What else it says is heard meanwhile. Messages that were on their way when
    * another one was refused are part of the same refusal.
    */
   async #answer({ obj }: TLMessage, act: () => Promise<void>): Promise<void> {
-    if (obj.errorCode !== idTooHigh && BigInt(obj.badMsgId.toString()) <= this.#refusedUpTo) return act();
+    if (obj.errorCode !== idTooHigh && BigInt(obj.badMsgId.toString()) <= this.#refusedUpTo)
+      return act();
     this.#refusedUpTo = messageIdAt(this.#clock.nowMs());
     const pauseMs = this.#refusals.pauseMs(performance.now());
     if (pauseMs === null) return this.#events.onStorm();
@@ -168,16 +206,28 @@ export class Sender extends MTProtoSender {
     if (!isConnected) throw new Error('no connection');
     const { deviceModel, systemVersion, appVersion, langCode } = self;
     const query = new Api.InitConnection({
-      ...{ apiId, deviceModel, systemVersion, appVersion, langCode, langPack: '', systemLangCode: langCode },
+      ...{
+        apiId,
+        deviceModel,
+        systemVersion,
+        appVersion,
+        langCode,
+        langPack: '',
+        systemLangCode: langCode,
+      },
       query: new Api.help.GetConfig(),
     });
-    // Both leave in one packet, the first that shows the key: from then on Telegram knows how long to keep a connection that falls silent.
+    // Both leave in one packet, the first that shows the key: from then on Telegram knows how long
+    // to keep a connection that falls silent.
     this.ping().catch(() => {});
     await this.ask(new Api.InvokeWithLayer({ layer: LAYER, query }));
   }
 }
 
-/** The library makes every send wait for the one before (`invokeAfterMsg`), so that one that fails takes the others along. */
+/**
+ * The library makes every send wait for the one before (`invokeAfterMsg`), so that one that fails
+ * takes the others along.
+ */
 const sendUnchained = (queue: MessagePacker): void => {
   const append = queue.append.bind(queue);
   queue.append = (state?: RequestState, ...rest) => {
@@ -235,7 +285,8 @@ const countByClock = (state: MTProtoState, clock: TelegramClock): void => {
 };
 
 /**
- * A 4-byte packet is a transport error, after which the library waits for ever. Before anything that shows the key, Telegram is asked for its time without
+ * A 4-byte packet is a transport error, after which the library waits for ever. Before anything
+ * that shows the key, Telegram is asked for its time without
  * the key (`req_pq_multi`, the first question of a key exchange that is never finished).
  */
 const connectionOver = ({ onFailure, onTime }: SenderEvents): typeof ConnectionTCPFull =>
@@ -270,7 +321,10 @@ export const plainConnection = (line: Line, address: string, dcId: number): Conn
     socket: socketOver(line) as unknown as typeof PromisedNetSockets,
   });
 
-/** The class that the library takes for a socket; every instance is the same line, and the line opens once. */
+/**
+ * The class that the library takes for a socket; every instance is the same line, and the line
+ * opens once.
+ */
 const socketOver = (line: Line) =>
   class {
     readonly connect = (to: number, address: string): Promise<void> => line.open(address, to);

@@ -1,20 +1,27 @@
 import { connect, type Socket } from 'node:net';
 
-/** Opens a TCP connection. The default is the plain one; a test dials its own data centre instead. */
+/**
+ * Opens a TCP connection. The default is the plain one; a test dials its own data centre instead.
+ */
 export type Dial = (address: string, port: number) => Socket;
 
 /** Why a line ended: what the socket or its owner said. */
 export interface LineEnd {
   readonly reason: string;
-  /** Telegram's own FIN has come: it counts this connection no more. Anything else (a reset, silence) may come from somebody in between. */
+  /**
+   * Telegram's own FIN has come: it counts this connection no more. Anything else (a reset,
+   * silence) may come from somebody in between.
+   */
   readonly isConfirmed: boolean;
 }
 
 const dialDirectly: Dial = (address, port) => connect({ host: address, port });
 
 /**
- * One TCP connection, opened at most once and then never again, whose end is known for certain: `ended` resolves when the socket's
- * descriptor is closed. What a client library is given in place of a socket, so that it cannot reconnect behind our back.
+ * One TCP connection, opened at most once and then never again, whose end is known for certain:
+ * `ended` resolves when the socket's
+ * descriptor is closed. What a client library is given in place of a socket, so that it cannot
+ * reconnect behind our back.
  */
 export class Line {
   /** Resolves once, when nothing can be sent or received any more. */
@@ -34,7 +41,10 @@ export class Line {
   #pendingBytes = 0;
   #wakeReader: (() => void) | null = null;
 
-  /** `staleAfterMs`: nothing is written when no byte has come for so long; the line is reset instead. Default: never. */
+  /**
+   * `staleAfterMs`: nothing is written when no byte has come for so long; the line is reset
+   * instead. Default: never.
+   */
   constructor(dial: Dial = dialDirectly, staleAfterMs = Number.POSITIVE_INFINITY) {
     this.#dial = dial;
     this.#staleAfterMs = staleAfterMs;
@@ -54,7 +64,8 @@ export class Line {
 
   /** Rejects when the connection cannot be made, or was opened or closed before. */
   async open(address: string, port: number): Promise<void> {
-    if (this.#socket !== null || this.#isOver) throw new Error('this connection was opened or closed before');
+    if (this.#socket !== null || this.#isOver)
+      throw new Error('this connection was opened or closed before');
     const socket = this.#dial(address, port);
     this.#socket = socket;
     socket.setNoDelay(true);
@@ -82,14 +93,16 @@ export class Line {
         this.#wakeReader = resolve;
       });
     }
-    const all = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+    const all =
+      this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
     this.#pendingBytes -= length;
     this.#chunks = this.#pendingBytes > 0 ? [all.subarray(length)] : [];
     return all.subarray(0, length);
   }
 
   write(data: Uint8Array): void {
-    if (this.#isOver || this.#isEnding || this.#socket === null) throw new Error('the connection is closed');
+    if (this.#isOver || this.#isEnding || this.#socket === null)
+      throw new Error('the connection is closed');
     if (this.#isStale()) {
       void this.reset('the connection was silent for too long');
       throw new Error('the connection is closed');
@@ -98,17 +111,26 @@ export class Line {
   }
 
   #isStale(): boolean {
-    return Math.max(performance.now() - this.#heardAtMs, Date.now() - this.#heardAtWallMs) > this.#staleAfterMs;
+    return (
+      Math.max(performance.now() - this.#heardAtMs, Date.now() - this.#heardAtWallMs) >
+      this.#staleAfterMs
+    );
   }
 
-  /** Ends at once with a reset: the kernel drops what it had queued. Resolves when closed. Safe to repeat. */
+  /**
+   * Ends at once with a reset: the kernel drops what it had queued. Resolves when closed. Safe to
+   * repeat.
+   */
   async reset(reason: string): Promise<void> {
     this.#blame(reason);
     this.#kill();
     await this.ended;
   }
 
-  /** Sends what is queued and a FIN, waits for the peer's, and resets after `graceMs`. Resolves when closed. Safe to repeat. */
+  /**
+   * Sends what is queued and a FIN, waits for the peer's, and resets after `graceMs`. Resolves when
+   * closed. Safe to repeat.
+   */
   async close(reason: string, graceMs: number): Promise<void> {
     this.#blame(reason);
     if (this.#socket === null || this.#socket.connecting) return this.reset(reason);
@@ -122,7 +144,8 @@ export class Line {
   #kill(): void {
     const socket = this.#socket;
     if (socket === null) this.#over();
-    // A socket whose FIN is on its way into the kernel cannot be reset: libuv refuses and Node then never tells of the close.
+    // A socket whose FIN is on its way into the kernel cannot be reset: libuv refuses and Node then
+    // never tells of the close.
     else if (socket.writableEnded && !socket.writableFinished) socket.destroy();
     else socket.resetAndDestroy();
   }

@@ -1,7 +1,10 @@
 import { isUnreadableAnswer } from './gramjs-failure.ts';
 import type { MissedLimits } from './telegram-port.ts';
 
-/** Where a page of a history begins: `addOffset` messages behind `offsetId` (0: the newest), backwards. */
+/**
+ * Where a page of a history begins: `addOffset` messages behind `offsetId` (0: the newest),
+ * backwards.
+ */
 export interface HistoryPlace {
   readonly offsetId: number;
   readonly addOffset: number;
@@ -26,7 +29,8 @@ const pageSize = 100;
 const mostUnreadable = 20;
 
 /**
- * Reads a history page by page, newest first. A page that cannot be read is asked for in halves until the one message is found that is to blame, and that one
+ * Reads a history page by page, newest first. A page that cannot be read is asked for in halves
+ * until the one message is found that is to blame, and that one
  * is passed over. Rejects as `ask` does.
  */
 export const readHistory = async <M extends Dated>(
@@ -34,7 +38,8 @@ export const readHistory = async <M extends Dated>(
   ask: (offsetId: number, addOffset: number, limit: number) => Promise<readonly M[]>,
 ): Promise<History<M>> => {
   const messages: M[] = [];
-  const limit = (): number => ((messages.at(-1)?.date ?? Number.POSITIVE_INFINITY) * 1_000 >= sinceMs ? most : least);
+  const limit = (): number =>
+    (messages.at(-1)?.date ?? Number.POSITIVE_INFINITY) * 1_000 >= sinceMs ? most : least;
   let [unreadable, skipped, size] = [0, 0, pageSize];
   while (messages.length < limit()) {
     const asked = Math.min(limit() - messages.length, size);

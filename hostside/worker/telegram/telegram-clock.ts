@@ -1,5 +1,6 @@
 /**
- * Telegram's time, once it has told it; this machine's wall clock before. Goes on by the clock that nobody sets (`performance.now()`), so
+ * Telegram's time, once it has told it; this machine's wall clock before. Goes on by the clock that
+ * nobody sets (`performance.now()`), so
  * that a wall clock that is wrong by any amount, or is set meanwhile, changes nothing.
  */
 export class TelegramClock {
@@ -7,9 +8,13 @@ export class TelegramClock {
   #originMs: number | null = null;
 
   /** Whole ms since the epoch: it goes into files whose readers take whole numbers only. */
-  readonly nowMs = (): number => (this.#originMs === null ? Date.now() : Math.floor(this.#originMs + performance.now()));
+  readonly nowMs = (): number =>
+    this.#originMs === null ? Date.now() : Math.floor(this.#originMs + performance.now());
 
-  /** How far this machine's wall clock is ahead of Telegram's, ms; null: Telegram has not told its time yet. */
+  /**
+   * How far this machine's wall clock is ahead of Telegram's, ms; null: Telegram has not told its
+   * time yet.
+   */
   get skewMs(): number | null {
     return this.#originMs === null ? null : Date.now() - this.nowMs();
   }

@@ -1,9 +1,14 @@
 /**
- * Telegram's errors by what they mean: all that its documentation lists for the methods that the worker calls, in every use of these methods (a test compares
- * the list with the public data). The number of an error says little: a 406 is most often about one chat.
+ * Telegram's errors by what they mean: all that its documentation lists for the methods that the
+ * worker calls, in every use of these methods (a test compares
+ * the list with the public data). The number of an error says little: a 406 is most often about one
+ * chat.
  */
 
-/** What an error is about, and so what it may end. Whatever is not listed is about the message, for 403 about the chat; it ends no account. */
+/**
+ * What an error is about, and so what it may end. Whatever is not listed is about the message, for
+ * 403 about the chat; it ends no account.
+ */
 export type ErrorMeaning =
   /** The key was seen on two connections: Telegram has destroyed it. */
   | 'duplicated'
@@ -41,7 +46,10 @@ const rows: readonly (readonly [ErrorMeaning, readonly string[]])[] = [
       'USER_MIGRATE_X',
     ],
   ],
-  ['banned', ['USER_DEACTIVATED', 'USER_DEACTIVATED_BAN', 'INPUT_USER_DEACTIVATED', 'PHONE_NUMBER_BANNED']],
+  [
+    'banned',
+    ['USER_DEACTIVATED', 'USER_DEACTIVATED_BAN', 'INPUT_USER_DEACTIVATED', 'PHONE_NUMBER_BANNED'],
+  ],
   [
     'misconfigured',
     [
@@ -172,7 +180,14 @@ const rows: readonly (readonly [ErrorMeaning, readonly string[]])[] = [
   ],
   [
     'passing',
-    ['CONNECTION_NOT_INITED', 'CDN_METHOD_INVALID', 'MSG_WAIT_FAILED', 'NEED_DOC_INVALID', 'VOLUME_MOVE_INVALID', 'RANDOM_ID_DUPLICATE'],
+    [
+      'CONNECTION_NOT_INITED',
+      'CDN_METHOD_INVALID',
+      'MSG_WAIT_FAILED',
+      'NEED_DOC_INVALID',
+      'VOLUME_MOVE_INVALID',
+      'RANDOM_ID_DUPLICATE',
+    ],
   ],
 ];
 
@@ -181,14 +196,21 @@ export const listedErrors: ReadonlyMap<string, ErrorMeaning> = new Map(
   rows.flatMap(([meaning, names]) => names.map((name) => [name, meaning] as const)),
 );
 
-/** Names with a number of their own (`USER_MIGRATE_5`, `ALLOW_PAYMENT_REQUIRED_100`) are listed with an X. */
-const listed = (name: string): ErrorMeaning | undefined => listedErrors.get(name) ?? listedErrors.get(name.replace(/_\d{1,9}$/, '_X'));
+/**
+ * Names with a number of their own (`USER_MIGRATE_5`, `ALLOW_PAYMENT_REQUIRED_100`) are listed with
+ * an X.
+ */
+const listed = (name: string): ErrorMeaning | undefined =>
+  listedErrors.get(name) ?? listedErrors.get(name.replace(/_\d{1,9}$/, '_X'));
 
 /** Groups of names whose members Telegram adds to. */
 const families: readonly (readonly [RegExp, ErrorMeaning])[] = [
   [/^FROZEN_/, 'frozen'],
   [/^CHAT_(?:\w+_)?FORBIDDEN$/, 'chat'],
-  [/^(?:CHAT|CHANNEL|PEER|TOPIC|USER)_(?:ID_)?(?:INVALID|PRIVATE|FORBIDDEN|RESTRICTED|CLOSED|DELETED)$/, 'chat'],
+  [
+    /^(?:CHAT|CHANNEL|PEER|TOPIC|USER)_(?:ID_)?(?:INVALID|PRIVATE|FORBIDDEN|RESTRICTED|CLOSED|DELETED)$/,
+    'chat',
+  ],
 ];
 
 /** What an RPC error means; null: it is not known. */

@@ -1,4 +1,7 @@
-/** How long a hole may last before it counts, ms: Telegram may tell things in another order (core.telegram.org/api/updates). */
+/**
+ * How long a hole may last before it counts, ms: Telegram may tell things in another order
+ * (core.telegram.org/api/updates).
+ */
 const patienceMs = 500;
 /** A wider hole is none that closes by itself. */
 const widestHole = 100;
@@ -13,7 +16,8 @@ interface Box {
 }
 
 /**
- * Watches Telegram's counters (`pts`) for updates that were never told. The first number of a row is taken as it is. `onHole` is called once for
+ * Watches Telegram's counters (`pts`) for updates that were never told. The first number of a row
+ * is taken as it is. `onHole` is called once for
  * a hole that stays, with the marked id of a supergroup or null for all other chats.
  */
 export class UpdateCounters {
@@ -28,12 +32,14 @@ export class UpdateCounters {
   note(chatId: string | null, pts: number, count: number): void {
     const box = this.#boxes.get(chatId);
     if (box === undefined) {
-      if (this.#boxes.size < mostBoxes) this.#boxes.set(chatId, { last: pts, holes: new Set(), timer: null });
+      if (this.#boxes.size < mostBoxes)
+        this.#boxes.set(chatId, { last: pts, holes: new Set(), timer: null });
       return;
     }
     const first = pts - count + 1;
     if (first > box.last + 1) this.#open(chatId, box, first);
-    if (box.holes.size > 0) for (let step = first; step <= Math.min(pts, box.last); step += 1) box.holes.delete(step);
+    if (box.holes.size > 0)
+      for (let step = first; step <= Math.min(pts, box.last); step += 1) box.holes.delete(step);
     box.last = Math.max(box.last, pts);
   }
 

@@ -8,13 +8,18 @@ const described = new WeakMap<Command, Verb>();
 export const describedAs = (command: Command): Verb | null => described.get(command) ?? null;
 
 /** Exit codes with their meanings here. */
-export function exitCodesOf({ exits, kind }: Pick<Verb, 'exits' | 'kind'>): readonly (readonly [string, string])[] {
+export function exitCodesOf({
+  exits,
+  kind,
+}: Pick<Verb, 'exits' | 'kind'>): readonly (readonly [string, string])[] {
   return [
     ['0', 'done, or nothing to do'],
     ['2', 'a mistake in the command, the inventory or a secret; nothing was done'],
     ['3', exits?.[3] ?? 'it failed, or failed for some hosts or accounts'],
     ...(exits?.[4] === undefined ? [] : ([['4', exits[4]]] as const)),
-    ...(kind === 'change' ? ([['5', 'another fleet command holds the ledger; see --wait']] as const) : []),
+    ...(kind === 'change'
+      ? ([['5', 'another fleet command holds the ledger; see --wait']] as const)
+      : []),
     ['130', 'interrupted by Ctrl-C; unfinished work is listed'],
   ];
 }
@@ -36,7 +41,9 @@ function notesOf(about: Verb): string {
     '',
     'Exit codes:',
     columns(exitCodesOf(about)),
-    ...(about.files.length === 0 ? [] : ['', 'Files:', columns(about.files.map((file) => verbFiles[file]))]),
+    ...(about.files.length === 0
+      ? []
+      : ['', 'Files:', columns(about.files.map((file) => verbFiles[file]))]),
     '',
     'Options of every command, such as --json, --limit and --yes: fleet --help',
   ].join('\n');
@@ -51,4 +58,5 @@ export function describe(command: Command, about: Verb): void {
   command.addHelpText('after', () => notesOf(about));
 }
 
-const topOf = (command: Command): Command => (command.parent?.parent ? topOf(command.parent) : command);
+const topOf = (command: Command): Command =>
+  command.parent?.parent ? topOf(command.parent) : command;

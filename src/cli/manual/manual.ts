@@ -4,14 +4,26 @@ import { type CommandPage, commandPages, optionRows } from './pages.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 
-const table = (head: readonly [string, string], rows: readonly (readonly [string, string])[]): string =>
+const table = (
+  head: readonly [string, string],
+  rows: readonly (readonly [string, string])[],
+): string =>
   [
     `| ${head[0]} | ${head[1]} |`,
     '| --- | --- |',
     ...rows.map(([first, second]) => `| \`${first.replaceAll('|', '\\|')}\` | ${cell(second)} |`),
   ].join('\n');
 
-const markdownOf = ({ name, aliases, usage, summary, options, examples, exits, files }: CommandPage): string =>
+const markdownOf = ({
+  name,
+  aliases,
+  usage,
+  summary,
+  options,
+  examples,
+  exits,
+  files,
+}: CommandPage): string =>
   [
     `### ${name}`,
     `${cell(summary)}.${aliases.length === 0 ? '' : ` Also: \`${aliases.join('`, `')}\`.`}`,
@@ -28,7 +40,8 @@ export function commandsMarkdown(program: Command): string {
   const groups = Map.groupBy(commandPages(program), ({ group }) => group);
   return `${[
     '# Commands',
-    'Made from the commands themselves by `node scripts/generate-commands.ts`; `fleet COMMAND --help` and `man fleet` say the same.',
+    'Made from the commands themselves by `node scripts/generate-commands.ts`; `fleet ' +
+      'COMMAND --help` and `man fleet` say the same.',
     '## Options of every command',
     table(
       ['option', 'meaning'],
@@ -68,7 +81,9 @@ export function manualPage(program: Command, version: string): string {
     '.SH SYNOPSIS\n.B fleet\n[\\fIoptions\\fR] \\fIcommand\\fR [\\fIargument\\fR ...]',
     `.SH DESCRIPTION\n${roff(program.description())}`,
     `.SH OPTIONS\n${tagged(optionRows(program))}`,
-    ...[...groups].map(([group, pages]) => `.SH ${group.toUpperCase()}\n${pages.map(roffOf).join('\n')}`),
+    ...[...groups].map(
+      ([group, pages]) => `.SH ${group.toUpperCase()}\n${pages.map(roffOf).join('\n')}`,
+    ),
     '.SH ENVIRONMENT',
     tagged([
       ['FLEET_INVENTORY', 'the inventory, where --inventory does not name one'],

@@ -18,7 +18,8 @@ export interface CommandPage {
   readonly files: readonly Pair[];
 }
 
-const nameOf = (command: Command): string => (command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`);
+const nameOf = (command: Command): string =>
+  command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 
 const all = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(all)];
 
@@ -40,7 +41,9 @@ const pageOf = (command: Command, about: Verb): CommandPage => {
 /** The options that help shows, with their explanations. */
 export function optionRows(command: Command): readonly Pair[] {
   const help = command.createHelp();
-  return help.visibleOptions(command).map((option: Option) => [help.optionTerm(option), help.optionDescription(option)] as const);
+  return help
+    .visibleOptions(command)
+    .map((option: Option) => [help.optionTerm(option), help.optionDescription(option)] as const);
 }
 
 /** In the order of help: by group, then as they were declared. */

@@ -7,7 +7,10 @@ export interface FoldingLog {
   readonly fold: (title: string, lines: readonly string[]) => void;
 }
 
-/** One fold per host, written when the host is done: hosts work side by side, folds cannot overlap. What failed stays unfolded. */
+/**
+ * One fold per host, written when the host is done: hosts work side by side, folds cannot overlap.
+ * What failed stays unfolded.
+ */
 export function githubProgress(line: (event: FleetEvent) => string, log: FoldingLog): Progress {
   const open = new Map<string, string[]>();
   const close = (host: string, title: string, isFolded: boolean): void => {

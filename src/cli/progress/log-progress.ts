@@ -10,16 +10,22 @@ const sizes = (event: Extract<FleetEvent, { kind: 'host' }>): string => {
   const { count, bytes } = event;
   const parts = [
     ...(count === undefined ? [] : [`${count.done} of ${count.of} steps`]),
-    ...(bytes === undefined ? [] : [`${(bytes.sent / 1e6).toFixed(1)} of ${(bytes.of / 1e6).toFixed(1)} MB`]),
+    ...(bytes === undefined
+      ? []
+      : [`${(bytes.sent / 1e6).toFixed(1)} of ${(bytes.of / 1e6).toFixed(1)} MB`]),
   ];
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
 };
 
 function bodyOf(event: FleetEvent): string {
   if (event.kind === 'phase') return event.text;
-  if (event.kind === 'host') return `${event.status === 'failed' ? '✗ ' : ''}${event.host}: ${event.text}`;
+  if (event.kind === 'host')
+    return `${event.status === 'failed' ? '✗ ' : ''}${event.host}: ${event.text}`;
   if (event.kind === 'expected') return `${event.accounts.length} accounts to bring online`;
-  return `${event.account}: ${event.state} on ${event.host}${event.reason === '' ? '' : `: ${event.reason}`}`;
+  return (
+    `${event.account}: ${event.state} on ` +
+    `${event.host}${event.reason === '' ? '' : `: ${event.reason}`}`
+  );
 }
 
 /** The event as one line of a log, with the time (UTC). */
@@ -27,8 +33,10 @@ export const logLine = (event: FleetEvent, nowMs: number): string =>
   `${new Date(nowMs).toISOString().slice(11, 19)} ${visibleLine(bodyOf(event))}`;
 
 /**
- * For logs: one line per event, and one every half minute for each host that is still at the same thing, so that nobody takes a slow
- * package server for a hang. `now` in ms; `every` calls back again and again and returns how to stop that. `hasBrief`: what goes by fast, too.
+ * For logs: one line per event, and one every half minute for each host that is still at the same
+ * thing, so that nobody takes a slow
+ * package server for a hang. `now` in ms; `every` calls back again and again and returns how to
+ * stop that. `hasBrief`: what goes by fast, too.
  */
 export function logProgress(
   print: (line: string) => void,
@@ -36,13 +44,24 @@ export function logProgress(
   every: (ms: number, act: () => void) => () => void,
   hasBrief = false,
 ): Progress {
-  const last = new Map<string, { event: Extract<FleetEvent, { kind: 'host' }>; readonly sinceMs: number; saidMs: number }>();
+  const last = new Map<
+    string,
+    { event: Extract<FleetEvent, { kind: 'host' }>; readonly sinceMs: number; saidMs: number }
+  >();
   const look = (): void => {
     for (const its of last.values()) {
       if (now() - its.saidMs < quietMs) continue;
       its.saidMs = now();
       const { event } = its;
-      print(logLine({ ...event, text: `still at ${event.text}${sizes(event)}, ${formatAge(now() - its.sinceMs)} so far` }, now()));
+      print(
+        logLine(
+          {
+            ...event,
+            text: `still at ${event.text}${sizes(event)}, ${formatAge(now() - its.sinceMs)} so far`,
+          },
+          now(),
+        ),
+      );
     }
   };
   let stop: (() => void) | null = null;
@@ -55,7 +74,11 @@ export function logProgress(
         if (event.status !== 'working') last.delete(event.host);
         else {
           const sinceMs = before?.event.text === event.text ? before.sinceMs : now();
-          last.set(event.host, { event, sinceMs, saidMs: isBrief ? (before?.saidMs ?? now()) : now() });
+          last.set(event.host, {
+            event,
+            sinceMs,
+            saidMs: isBrief ? (before?.saidMs ?? now()) : now(),
+          });
         }
       }
       if (hasBrief || !('isBrief' in event) || event.isBrief !== true) print(logLine(event, now()));

@@ -18,12 +18,17 @@ const marks: Readonly<Record<Status, string>> = { working: '·', done: '✔', fa
 const order: Readonly<Record<Status, number>> = { failed: 0, working: 1, done: 2 };
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 
-/** What a command is doing, as lines for a screen of a given size. Has no clock and draws nothing. */
+/**
+ * What a command is doing, as lines for a screen of a given size. Has no clock and draws nothing.
+ */
 export interface ProgressBoard {
   take(event: FleetEvent, nowMs: number): void;
   /** Whatever is still under way has not come to its end. */
   end(nowMs: number): void;
-  /** At most `height` lines (3 or more) of at most `width` columns: the phase with time and totals, then hosts and accounts, those that need a look first. */
+  /**
+   * At most `height` lines (3 or more) of at most `width` columns: the phase with time and totals,
+   * then hosts and accounts, those that need a look first.
+   */
   lines(nowMs: number, width: number, height: number): string[];
 }
 
@@ -63,15 +68,29 @@ export function createBoard(startMs: number): ProgressBoard {
     row.untilMs = status === 'working' ? null : (row.untilMs ?? nowMs);
     return row;
   };
-  const takeAccount = ({ account, host, state, reason }: Extract<FleetEvent, { kind: 'account' }>, nowMs: number): void => {
+  const takeAccount = (
+    { account, host, state, reason }: Extract<FleetEvent, { kind: 'account' }>,
+    nowMs: number,
+  ): void => {
     const its = expected.get(account);
     const status = state === 'online' ? 'done' : 'working';
     const text = `${state}${reason === '' ? '' : `: ${reason}`}`;
-    if (its === undefined) return void put(account, nowMs, `${state} on ${host}${reason === '' ? '' : `: ${reason}`}`, status);
+    if (its === undefined)
+      return void put(
+        account,
+        nowMs,
+        `${state} on ${host}${reason === '' ? '' : `: ${reason}`}`,
+        status,
+      );
     its.isOver ||= status === 'done';
     const here = [...expected.values()].filter((each) => each.host === its.host);
     const done = here.filter(({ isOver }) => isOver).length;
-    const row = put(its.host, nowMs, done === here.length ? 'online' : `${account} ${text}`, done === here.length ? 'done' : 'working');
+    const row = put(
+      its.host,
+      nowMs,
+      done === here.length ? 'online' : `${account} ${text}`,
+      done === here.length ? 'done' : 'working',
+    );
     row.count = { done, of: here.length };
   };
   return {
@@ -84,7 +103,8 @@ export function createBoard(startMs: number): ProgressBoard {
         row.bytes = event.bytes;
       }
       if (event.kind === 'expected') {
-        for (const { account, host } of event.accounts) expected.set(account, { host, isOver: false });
+        for (const { account, host } of event.accounts)
+          expected.set(account, { host, isOver: false });
         for (const [host, here] of Map.groupBy(event.accounts, ({ host }) => host))
           put(host, nowMs, 'waiting', 'working').count = { done: 0, of: here.length };
       }
@@ -97,15 +117,21 @@ export function createBoard(startMs: number): ProgressBoard {
       }
     },
     lines(nowMs, width, height) {
-      const sorted = [...rows].sort(([a, one], [b, other]) => order[one.status] - order[other.status] || a.localeCompare(b));
+      const sorted = [...rows].sort(
+        ([a, one], [b, other]) => order[one.status] - order[other.status] || a.localeCompare(b),
+      );
       const room = Math.max(1, height - 2);
       const shown = sorted.length <= room + 1 ? sorted : sorted.slice(0, room);
       const names = Math.max(0, ...shown.map(([subject]) => columnsOf(subject)));
       const rest = sorted.slice(shown.length);
       return [
         `${phase}${totals([...rows.values()])}  ${formatAge(nowMs - startMs)}`,
-        ...shown.map(([subject, row]) => rowLine(subject + ' '.repeat(names - columnsOf(subject)), row, nowMs)),
-        ...(rest.length === 0 ? [] : [`  and ${rest.length} more${totals(rest.map(([, row]) => row))}`]),
+        ...shown.map(([subject, row]) =>
+          rowLine(subject + ' '.repeat(names - columnsOf(subject)), row, nowMs),
+        ),
+        ...(rest.length === 0
+          ? []
+          : [`  and ${rest.length} more${totals(rest.map(([, row]) => row))}`]),
       ].map((line) => cut(visibleLine(line), width));
     },
   };
@@ -115,10 +141,17 @@ export function createBoard(startMs: number): ProgressBoard {
 function totals(rows: readonly Row[]): string {
   if (rows.length < 2) return '';
   const count = (status: Status): number => rows.filter((row) => row.status === status).length;
-  return `: ${count('done')} of ${rows.length} done${count('failed') === 0 ? '' : `, ${count('failed')} failed`}`;
+  return (
+    `: ${count('done')} of ${rows.length} ` +
+    `done${count('failed') === 0 ? '' : `, ${count('failed')} failed`}`
+  );
 }
 
-function rowLine(subject: string, { text, status, sinceMs, untilMs, count, bytes }: Row, nowMs: number): string {
+function rowLine(
+  subject: string,
+  { text, status, sinceMs, untilMs, count, bytes }: Row,
+  nowMs: number,
+): string {
   const parts = [
     `${marks[status]} ${subject}`,
     ...(count === undefined || status === 'done' ? [] : [`${count.done} of ${count.of}`]),

@@ -7,7 +7,11 @@ import { githubProgress } from './github-progress.ts';
 import { logLine, logProgress } from './log-progress.ts';
 import type { ProgressBoard } from './progress-board.ts';
 
-const silent: Progress = { report: () => undefined, hold: async () => undefined, stop: async () => undefined };
+const silent: Progress = {
+  report: () => undefined,
+  hold: async () => undefined,
+  stop: async () => undefined,
+};
 
 /** Calls back again and again, without keeping the process alive. */
 function every(ms: number, act: () => void): () => void {
@@ -21,7 +25,10 @@ interface Display {
   end(): Promise<void>;
 }
 
-/** What the command as a whole is doing, and below it a line per host or account. All are one task of listr2. */
+/**
+ * What the command as a whole is doing, and below it a line per host or account. All are one task
+ * of listr2.
+ */
 function openDisplay(listr: typeof Listr, board: ProgressBoard): Display {
   let shown: { title: string } | undefined;
   const notes: string[] = [];
@@ -49,7 +56,11 @@ function openDisplay(listr: typeof Listr, board: ProgressBoard): Display {
         },
       },
     ],
-    { fallbackRendererCondition: false, registerSignalListeners: false, rendererOptions: { formatOutput: 'truncate' } },
+    {
+      fallbackRendererCondition: false,
+      registerSignalListeners: false,
+      rendererOptions: { formatOutput: 'truncate' },
+    },
   ).run();
   const stopClock = every(1000, draw);
   return {
@@ -68,9 +79,15 @@ function openDisplay(listr: typeof Listr, board: ProgressBoard): Display {
   };
 }
 
-/** With a terminal. Nothing is drawn before the first event, nor between a question and the next one. */
+/**
+ * With a terminal. Nothing is drawn before the first event, nor between a question and the next
+ * one.
+ */
 async function liveProgress(): Promise<Progress> {
-  const [{ Listr }, { createBoard }] = await Promise.all([import('listr2'), import('./progress-board.ts')]);
+  const [{ Listr }, { createBoard }] = await Promise.all([
+    import('listr2'),
+    import('./progress-board.ts'),
+  ]);
   let display: Display | null = null;
   let isOver = false;
   const close = async (): Promise<void> => {
@@ -92,17 +109,23 @@ async function liveProgress(): Promise<Progress> {
   };
 }
 
-/** Version of the lines of {@link jsonLines}; raised when a field changes its meaning or goes away. */
+/**
+ * Version of the lines of {@link jsonLines}; raised when a field changes its meaning or goes away.
+ */
 const eventsVersion = 1;
 
 /** One JSON document per event and line: `version`, `at` (UTC), and the fields of the event. */
 const jsonLines: Progress = {
-  report: (event) => printJson({ version: eventsVersion, at: new Date().toISOString(), ...event }, 'err'),
+  report: (event) =>
+    printJson({ version: eventsVersion, at: new Date().toISOString(), ...event }, 'err'),
   hold: async () => undefined,
   stop: async () => undefined,
 };
 
-/** As JSON lines where they are asked for; otherwise live on a terminal, lines elsewhere (folded by host in GitHub's pipelines), nothing with `--json`. */
+/**
+ * As JSON lines where they are asked for; otherwise live on a terminal, lines elsewhere (folded by
+ * host in GitHub's pipelines), nothing with `--json`.
+ */
 export async function startProgress({
   json,
   events,
@@ -113,7 +136,10 @@ export async function startProgress({
   if (json || quiet) return silent;
   if (verbose) return logProgress(printErr, () => Date.now(), every, true);
   if (process.env.GITHUB_ACTIONS === 'true') {
-    return githubProgress((event) => logLine(event, Date.now()), { line: printErr, fold: printFold });
+    return githubProgress((event) => logLine(event, Date.now()), {
+      line: printErr,
+      fold: printFold,
+    });
   }
   return process.stderr.isTTY ? liveProgress() : logProgress(printErr, () => Date.now(), every);
 }

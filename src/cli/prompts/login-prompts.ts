@@ -24,7 +24,9 @@ class InputLines {
     const { value, done } = await this.#lines.next();
     if (done !== true) return String(value).trim();
     throw new FleetError('usage', `standard input has no line for the ${what}`, {
-      hint: 'without a terminal each answer is one line of standard input: number, code, password, unless an option gives it',
+      hint:
+        'without a terminal each answer is one line of standard input: number, code, ' +
+        'password, unless an option gives it',
     });
   }
 
@@ -35,9 +37,17 @@ class InputLines {
   }
 }
 
-const names = { phone: 'telephone number', code: 'code', password: 'two-step password', token: 'bot token' } as const;
+const names = {
+  phone: 'telephone number',
+  code: 'code',
+  password: 'two-step password',
+  token: 'bot token',
+} as const;
 
-/** Asks on the terminal, else takes lines of standard input. Codes, passwords and tokens are never shown. */
+/**
+ * Asks on the terminal, else takes lines of standard input. Codes, passwords and tokens are never
+ * shown.
+ */
 export function loginPrompts(
   given: GivenAnswers,
   options: Options,
@@ -50,7 +60,9 @@ export function loginPrompts(
     over: AbortSignal,
   ): Promise<string> => {
     const ends = AbortSignal.any([options.signal, over]);
-    return lines === null ? ask(loginQuestion(question), ends, question.ask !== 'phone') : lines.next(names[question.ask], ends);
+    return lines === null
+      ? ask(loginQuestion(question), ends, question.ask !== 'phone')
+      : lines.next(names[question.ask], ends);
   };
   const once = async (kind: keyof GivenAnswers): Promise<string | null> => {
     const value = left[kind];

@@ -13,14 +13,17 @@ export const newQuestions = (signal: AbortSignal): NewQuestions => ({
   name: (fallback) =>
     askFor('Name of the fleet (hosts remember it)', signal, {
       fallback,
-      mistakeIn: (text) => (fleetNameFrom(text) === text ? null : 'at most 32 lower-case letters, digits and "-"'),
+      mistakeIn: (text) =>
+        fleetNameFrom(text) === text ? null : 'at most 32 lower-case letters, digits and "-"',
     }),
 
   async servers(known) {
     const some = known.length > 3 ? `${known.slice(0, 3).join(', ')} ...` : known.join(', ');
     const kind = await choose('Where are the servers listed?', signal, [
       { value: 'addresses' as const, name: 'I type their addresses' },
-      ...(known.length === 0 ? [] : [{ value: 'ssh-config' as const, name: `in my ssh config (${some})` }]),
+      ...(known.length === 0
+        ? []
+        : [{ value: 'ssh-config' as const, name: `in my ssh config (${some})` }]),
       { value: 'ansible' as const, name: 'in an Ansible inventory' },
       { value: 'master-config' as const, name: 'in a master_config.json' },
     ]);
@@ -28,14 +31,19 @@ export const newQuestions = (signal: AbortSignal): NewQuestions => ({
       const answer = await askFor('Servers, parted by blanks ([USER@]ADDRESS[:PORT])', signal, {
         fallback: '',
         mistakeIn: (text) =>
-          text === '' ? 'at least one, for example root@192.0.2.11' : (draftFromAddresses(text.split(/\s+/)).problems?.[0] ?? null),
+          text === ''
+            ? 'at least one, for example root@192.0.2.11'
+            : (draftFromAddresses(text.split(/\s+/)).problems?.[0] ?? null),
       });
       return { kind, words: answer.split(/\s+/) };
     }
     if (kind === 'ssh-config')
       return {
         kind,
-        pattern: await askFor('Which of them (web-*, or * for all)', signal, { fallback: '*', mistakeIn: wanted('a pattern') }),
+        pattern: await askFor('Which of them (web-*, or * for all)', signal, {
+          fallback: '*',
+          mistakeIn: wanted('a pattern'),
+        }),
       };
     const file = await askFor('Path of the file', signal, {
       fallback: kind === 'ansible' ? 'hosts.ini' : 'master_config.json',

@@ -6,24 +6,33 @@ import { fitColumns, wrapCell } from './wrap-cell.ts';
 
 /** A column is made no narrower than that for the sake of a terminal's width. */
 const narrowest = 9;
-/** Where less is left for the last column, which is the longest text, its cells go below their rows. */
+/**
+ * Where less is left for the last column, which is the longest text, its cells go below their rows.
+ */
 const roomForLast = 24;
 const indent = '    ';
 
 type Row = readonly string[];
 
 const naturalWidths = (cells: readonly Row[]): number[] =>
-  (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => columnsOf(row[column] ?? ''))));
+  (cells[0] ?? []).map((_, column) =>
+    Math.max(...cells.map((row) => columnsOf(row[column] ?? ''))),
+  );
 
 const smallestWidths = (head: Row, natural: readonly number[]): number[] =>
-  head.map((title, column) => Math.min(natural[column] ?? 1, Math.max(narrowest, columnsOf(title))));
+  head.map((title, column) =>
+    Math.min(natural[column] ?? 1, Math.max(narrowest, columnsOf(title))),
+  );
 
-/** Lines of the rows, each column as wide as `total` allows; too long cells are broken into lines. */
+/**
+ * Lines of the rows, each column as wide as `total` allows; too long cells are broken into lines.
+ */
 function layOut(head: Row, rows: readonly Row[], total: number): string[][] {
   const cells = [head, ...rows];
   const natural = naturalWidths(cells);
   const widths = fitColumns(natural, smallestWidths(head, natural), total);
-  const pad = (text: string, column: number): string => text + ' '.repeat(Math.max(0, (widths[column] ?? 0) - columnsOf(text)));
+  const pad = (text: string, column: number): string =>
+    text + ' '.repeat(Math.max(0, (widths[column] ?? 0) - columnsOf(text)));
   return cells.map((row) => {
     const wrapped = row.map((cell, column) => {
       const width = widths[column] ?? 1;
@@ -39,42 +48,68 @@ function layOut(head: Row, rows: readonly Row[], total: number): string[][] {
   });
 }
 
-/** How many columns, from the left and at most `most`, fit side by side when they are as narrow as they may be; at least one. */
+/**
+ * How many columns, from the left and at most `most`, fit side by side when they are as narrow as
+ * they may be; at least one.
+ */
 function columnsThatFit(head: Row, rows: readonly Row[], total: number, most: number): number {
   const smallest = smallestWidths(head, naturalWidths([head, ...rows]));
   let count = most;
-  const needed = (): number => smallest.slice(0, count).reduce((all, width) => all + width, 2 * (count - 1));
+  const needed = (): number =>
+    smallest.slice(0, count).reduce((all, width) => all + width, 2 * (count - 1));
   while (count > 1 && needed() > total) count -= 1;
   return count;
 }
 
-/** The first columns side by side; the others below each row, the last one as a text of its own and those before it with their titles. */
+/**
+ * The first columns side by side; the others below each row, the last one as a text of its own and
+ * those before it with their titles.
+ */
 function fold(head: Row, rows: readonly Row[], total: number): string[][] {
   const last = head.length - 1;
   const kept = columnsThatFit(head, rows, total, last);
-  const below = (text: string): string[] => wrapCell(text, total - indent.length).map((line) => indent + line);
+  const below = (text: string): string[] =>
+    wrapCell(text, total - indent.length).map((line) => indent + line);
   const start = (row: Row): Row => row.slice(0, kept);
   return layOut(start(head), rows.map(start), total).map((lines, index) => {
     const row = rows[index - 1];
     if (row === undefined) return lines;
-    const titled = row.slice(kept, last).flatMap((cell, at) => (cell === '' ? [] : [`${head[kept + at] ?? ''} ${cell}`]));
+    const titled = row
+      .slice(kept, last)
+      .flatMap((cell, at) => (cell === '' ? [] : [`${head[kept + at] ?? ''} ${cell}`]));
     const text = row[last] ?? '';
-    return [...lines, ...(titled.length === 0 ? [] : below(titled.join('  '))), ...(text === '' ? [] : below(text))];
+    return [
+      ...lines,
+      ...(titled.length === 0 ? [] : below(titled.join('  '))),
+      ...(text === '' ? [] : below(text)),
+    ];
   });
 }
 
 /**
- * A borderless table; columns are as wide as their widest cell. On a terminal that is too narrow the widest cells are broken into lines; the last column goes
- * below its row where little room is left for it, and so do others that do not fit (`--wide` leaves all of them whole). Under `ACCOUNT` stands what people
+ * A borderless table; columns are as wide as their widest cell. On a terminal that is too narrow
+ * the widest cells are broken into lines; the last column goes
+ * below its row where little room is left for it, and so do others that do not fit (`--wide` leaves
+ * all of them whole). Under `ACCOUNT` stands what people
  * call the account, too. Without rows: `empty`.
  */
-export function formatTable(head: Row, rows: readonly Row[], empty: string, total: number = tableWidth()): string {
+export function formatTable(
+  head: Row,
+  rows: readonly Row[],
+  empty: string,
+  total: number = tableWidth(),
+): string {
   if (rows.length === 0) return chalk.dim(empty);
   const accounts = head.indexOf('ACCOUNT');
-  const shown = rows.map((row) => row.map((cell, column) => (column === accounts ? called(cell) : cell)));
-  const oneLine = shown.map((row) => row.map((cell) => cell.replaceAll('\n', '\\n').replaceAll('\t', ' ')));
+  const shown = rows.map((row) =>
+    row.map((cell, column) => (column === accounts ? called(cell) : cell)),
+  );
+  const oneLine = shown.map((row) =>
+    row.map((cell) => cell.replaceAll('\n', '\\n').replaceAll('\t', ' ')),
+  );
   const titles = head.map((title) => chalk.dim(title));
-  const fits = (lines: readonly (readonly string[])[]): boolean => lines.every((row) => row.every((line) => columnsOf(line) <= total));
+  const fits = (lines: readonly (readonly string[])[]): boolean =>
+    lines.every((row) => row.every((line) => columnsOf(line) <= total));
   const whole = layOut(titles, oneLine, Number.POSITIVE_INFINITY);
   if (fits(whole)) return whole.flat().join('\n');
   const short = naturalWidths([titles, ...oneLine]).slice(0, -1);

@@ -1,13 +1,25 @@
 import type { listAlerts, showAlert, testAlerts, whyAlert } from '../../verbs/alerts/alerts.ts';
 import type { silenceAlerts, unsilenceAlerts } from '../../verbs/alerts/silence.ts';
-import { formatAlerts, formatSilence, formatStory, formatTrials, formatVerdict } from '../render/looks/alerts.ts';
+import {
+  formatAlerts,
+  formatSilence,
+  formatStory,
+  formatTrials,
+  formatVerdict,
+} from '../render/looks/alerts.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
-const ofList: TextOf<typeof listAlerts> = { result: (view, { nowMs }) => formatAlerts(view, nowMs) };
+const ofList: TextOf<typeof listAlerts> = {
+  result: (view, { nowMs }) => formatAlerts(view, nowMs),
+};
 
-const ofShow: TextOf<typeof showAlert> = { result: (story, { nowMs }) => formatStory(story, nowMs) };
+const ofShow: TextOf<typeof showAlert> = {
+  result: (story, { nowMs }) => formatStory(story, nowMs),
+};
 
-const ofWhy: TextOf<typeof whyAlert> = { result: (verdict, { nowMs }) => formatVerdict(verdict, nowMs) };
+const ofWhy: TextOf<typeof whyAlert> = {
+  result: (verdict, { nowMs }) => formatVerdict(verdict, nowMs),
+};
 
 const ofTest: TextOf<typeof testAlerts> = { result: (trials) => formatTrials(trials) };
 

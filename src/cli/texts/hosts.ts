@@ -17,7 +17,8 @@ import { formatStrays } from '../render/looks/status.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const ofAdd: TextOf<typeof addHost> = {
-  result: ({ name, path, after, next }, { input: { dryRun } }) => (dryRun ? after.trimEnd() : `${name} added to ${path}.\nNext: ${next}`),
+  result: ({ name, path, after, next }, { input: { dryRun } }) =>
+    dryRun ? after.trimEnd() : `${name} added to ${path}.\nNext: ${next}`,
 };
 
 const ofTrust: TextOf<typeof trustHosts> = {
@@ -31,13 +32,18 @@ const ofTrust: TextOf<typeof trustHosts> = {
         : remembered === 0
           ? `${keys.length} known already, nothing to remember.`
           : `${remembered} remembered in ${knownHosts}.`,
-      ...stillTrusted.map((place) => `The former key is still trusted by ${place}: take it out there.`),
+      ...stillTrusted.map(
+        (place) => `The former key is still trusted by ${place}: take it out there.`,
+      ),
     ].join('\n'),
 };
 
 const ofList: TextOf<typeof listHosts> = {
   result: ({ hosts, rows, strays, total }, { nowMs }) =>
-    [formatHosts(hosts, rows, total, nowMs), ...(strays.length > 0 ? [formatStrays(strays)] : [])].join('\n\n'),
+    [
+      formatHosts(hosts, rows, total, nowMs),
+      ...(strays.length > 0 ? [formatStrays(strays)] : []),
+    ].join('\n\n'),
 };
 
 const ofShow: TextOf<typeof showHost> = { result: (shown, { nowMs }) => formatHost(shown, nowMs) };
@@ -46,7 +52,8 @@ const ofCordon: TextOf<typeof cordon> = { done: (hosts) => `${hosts.join(', ')} 
 
 const ofUncordon: TextOf<typeof uncordon> = {
   done: ({ uncordoned, cordonedInInventory: still }) =>
-    `${uncordoned.join(', ')} uncordoned${still.length === 0 ? '' : `; still cordoned in the inventory: ${still.join(', ')}`}`,
+    `${uncordoned.join(', ')} ` +
+    `uncordoned${still.length === 0 ? '' : `; still cordoned in the inventory: ${still.join(', ')}`}`,
 };
 
 const ofRename: TextOf<typeof renameHost> = {
@@ -60,7 +67,8 @@ const ofRename: TextOf<typeof renameHost> = {
 
 const ofForget: TextOf<typeof forgetHost> = {
   done: ({ isInInventory, inventory }, _, { input: { host } }) =>
-    `${host} is forgotten.${isInInventory ? ` Take it out of ${inventory}: as long as it is there, the next command knows it again.` : ''}`,
+    `${host} is ` +
+    `forgotten.${isInInventory ? ` Take it out of ${inventory}: as long as it is there, the next command knows it again.` : ''}`,
 };
 
 const ofTakeOver: TextOf<typeof takeOver> = {
@@ -72,13 +80,16 @@ const ofTakeOver: TextOf<typeof takeOver> = {
 
 type RestartReport = Extract<Parameters<(typeof init)['toJson']>[0], { kind: 'hosts' }>['restarts'];
 
-const restartText = ({ text, trial }: RestartReport): string => (trial === undefined ? text : formatTrialEnd(trial));
+const restartText = ({ text, trial }: RestartReport): string =>
+  trial === undefined ? text : formatTrialEnd(trial);
 
 const ofInit: TextOf<typeof init> = {
   result(end) {
     if (end.kind === 'steps') return formatSteps(end.steps);
     if (end.kind === 'put back') return restartText(end.report);
-    return [formatInit(end.outcomes), restartText(end.restarts)].filter((part) => part !== '').join('\n\n');
+    return [formatInit(end.outcomes), restartText(end.restarts)]
+      .filter((part) => part !== '')
+      .join('\n\n');
   },
 };
 
@@ -87,7 +98,10 @@ const ofUninstall: TextOf<typeof uninstall> = {
   done: (outcomes) => formatInit(outcomes),
 };
 
-const ofExec: TextOf<typeof exec> = { result: (results) => formatExec(results), isRaw: ({ raw }) => raw };
+const ofExec: TextOf<typeof exec> = {
+  result: (results) => formatExec(results),
+  isRaw: ({ raw }) => raw,
+};
 
 const ofSsh: TextOf<typeof ssh> = { result: () => '' };
 

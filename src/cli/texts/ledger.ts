@@ -15,9 +15,19 @@ const ofBackup: TextOf<typeof backup> = { result: (made) => formatBackup(made) }
 
 const ofRestore: TextOf<typeof restore> = {
   proposal: (plan) => formatRestore(plan),
-  result: (plan, { input }) => (input.dryRun ? formatRestore(plan) : 'Restored. The ledger is read-only until you run: fleet adopt'),
+  result: (plan, { input }) =>
+    input.dryRun
+      ? formatRestore(plan)
+      : 'Restored. The ledger is read-only until you run: fleet adopt',
 };
 
-const ofList: TextOf<typeof listBackups> = { result: ({ folder, backups }) => formatBackups(folder, backups) };
+const ofList: TextOf<typeof listBackups> = {
+  result: ({ folder, backups }) => formatBackups(folder, backups),
+};
 
-export const texts: Readonly<Record<string, VerbText>> = { adopt: ofAdopt, backup: ofBackup, 'backup list': ofList, restore: ofRestore };
+export const texts: Readonly<Record<string, VerbText>> = {
+  adopt: ofAdopt,
+  backup: ofBackup,
+  'backup list': ofList,
+  restore: ofRestore,
+};

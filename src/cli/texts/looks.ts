@@ -9,25 +9,36 @@ import type { why, whyNot } from '../../verbs/looks/why.ts';
 import { called } from '../render/account-names.ts';
 import { formatHistory } from '../render/accounts/accounts.ts';
 import { formatRankings } from '../render/hosts/hosts.ts';
-import { formatDecision, formatEvents, formatMoves, formatReplay } from '../render/looks/decision.ts';
+import {
+  formatDecision,
+  formatEvents,
+  formatMoves,
+  formatReplay,
+} from '../render/looks/decision.ts';
 import { formatStatus } from '../render/looks/status.ts';
 import { formatMoment } from '../render/looks/top.ts';
 import { formatAdvice } from '../render/moves/scaling.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
-const ofStatus: TextOf<typeof status> = { result: (found, { nowMs }) => formatStatus(found, nowMs) };
+const ofStatus: TextOf<typeof status> = {
+  result: (found, { nowMs }) => formatStatus(found, nowMs),
+};
 
 const ofRankings: TextOf<typeof rankings> = {
-  result: ({ hosts, advice }) => [formatRankings(hosts), formatAdvice(advice)].filter((part) => part !== '').join('\n\n'),
+  result: ({ hosts, advice }) =>
+    [formatRankings(hosts), formatAdvice(advice)].filter((part) => part !== '').join('\n\n'),
 };
 
 const ofWhy: TextOf<typeof why> = {
   result: ({ entry, decision, replayed }) =>
-    [formatDecision(entry, decision), ...(replayed === null ? [] : [formatReplay(replayed)])].join('\n\n'),
+    [formatDecision(entry, decision), ...(replayed === null ? [] : [formatReplay(replayed)])].join(
+      '\n\n',
+    ),
 };
 
 const ofWhyNot: TextOf<typeof whyNot> = {
-  result: ({ message }, { input: { account, host } }) => `${called(account)} on ${host}: ${message}`,
+  result: ({ message }, { input: { account, host } }) =>
+    `${called(account)} on ${host}: ${message}`,
 };
 
 const ofHistory: TextOf<typeof history> = {
@@ -53,7 +64,8 @@ const ofReport: TextOf<typeof report> = {
     if (output === '-') return page.trimEnd();
     const path = await writeReport(output, page);
     const size = `${Math.max(1, Math.round(Buffer.byteLength(page) / 1024))} KB`;
-    return `wrote ${path} (${size}): ${found.hosts.length} hosts, ${found.accounts.length} accounts`;
+    const { hosts, accounts } = found;
+    return `wrote ${path} (${size}): ${hosts.length} hosts, ${accounts.length} accounts`;
   },
 };
 

@@ -22,7 +22,9 @@ const ofMove: TextOf<typeof move> = {
 const ofRebalance: TextOf<typeof rebalance> = {
   done: (outcomes, _, { isInterrupted }) => formatMoveOutcomes(outcomes, !isInterrupted),
   plan: (plan, { input: { save } }) =>
-    save === undefined ? formatMovePlan(plan) : `${formatMovePlan(plan)}\nSaved. Carry it out with: fleet apply ${save}`,
+    save === undefined
+      ? formatMovePlan(plan)
+      : `${formatMovePlan(plan)}\nSaved. Carry it out with: fleet apply ${save}`,
 };
 
 const ofResume: TextOf<typeof resume> = {

@@ -10,7 +10,9 @@ import { formatPush, formatSilence } from '../render/talk/silence.ts';
 import type { TextOf, VerbText } from '../verb-text.ts';
 
 const noteOf = (errors: readonly unknown[]): string =>
-  errors.length === 0 ? '' : ' in the ledger; the hosts below are told by the next: fleet scripts push';
+  errors.length === 0
+    ? ''
+    : ' in the ledger; the hosts below are told by the next: fleet scripts push';
 
 const ofPause: TextOf<typeof pauseAccounts> = {
   done: (errors, _, { input: { accounts } }) => `${accounts.join(', ')} paused${noteOf(errors)}`,
@@ -21,11 +23,13 @@ const ofResume: TextOf<typeof resumeAccounts> = {
 };
 
 const ofSetScript: TextOf<typeof setScript> = {
-  done: (_errors, _plan, { input: { account, script } }) => `${account} answers by ${scriptWords(script)}`,
+  done: (_errors, _plan, { input: { account, script } }) =>
+    `${account} answers by ${scriptWords(script)}`,
 };
 
 const ofSendTest: TextOf<typeof sendTest> = {
-  done: ({ isSent, account }, _, { input: { chat } }) => (isSent ? `${account} sent the message to ${chat}` : ''),
+  done: ({ isSent, account }, _, { input: { chat } }) =>
+    isSent ? `${account} sent the message to ${chat}` : '',
 };
 
 const ofWhySilent: TextOf<typeof whySilent> = { result: (report) => formatSilence(report) };
@@ -38,8 +42,11 @@ const ofScriptTest: TextOf<typeof testScript> = { result: (result) => formatScri
 
 const ofPush: TextOf<typeof pushScripts> = {
   plan: ({ push, changes, trial }) =>
-    [formatPush(changes, push.changes.length), formatTrial(trial)].filter((part) => part !== '').join('\n\n'),
-  proposal: (plan, about) => (about.isAgreed && plan.trial.kind === 'none' ? '' : (ofPush.plan?.(plan, about) ?? '')),
+    [formatPush(changes, push.changes.length), formatTrial(trial)]
+      .filter((part) => part !== '')
+      .join('\n\n'),
+  proposal: (plan, about) =>
+    about.isAgreed && plan.trial.kind === 'none' ? '' : (ofPush.plan?.(plan, about) ?? ''),
   done({ tried }, { push, changes }, { isAgreed }) {
     if (tried !== null) return formatTrialEnd(tried);
     return isAgreed ? formatPush(changes, push.changes.length) : 'Pushed.';

@@ -15,7 +15,8 @@ import {
   writtenDuration,
 } from './setting.ts';
 
-const hourly = (limit: number | null | undefined): SettingValue => (limit === null ? 'off' : (limit ?? "fleet's own"));
+const hourly = (limit: number | null | undefined): SettingValue =>
+  limit === null ? 'off' : (limit ?? "fleet's own");
 
 /** Everything of an account but labels, limits and telegram. */
 export const accountRows: readonly Row<AccountSpec>[] = [
@@ -26,11 +27,16 @@ export const accountRows: readonly Row<AccountSpec>[] = [
   { path: ['allowed_zones'], value: ({ allowedZones }) => allowedZones },
   { path: ['pinned_to'], value: ({ pinnedTo }) => pinnedTo },
   { path: ['strategy'], value: ({ strategy }) => strategy },
-  { path: ['chats'], value: ({ chats }) => chats.map(({ id, name }) => (name === null ? id : `${name} (${id})`)) },
+  {
+    path: ['chats'],
+    value: ({ chats }) => chats.map(({ id, name }) => (name === null ? id : `${name} (${id})`)),
+  },
   {
     path: ['worker'],
     value: ({ worker }) =>
-      worker === null ? 'bundled' : [...worker.command, worker.sessionFormat, `linger ${writtenDuration(worker.lingerMs)}`],
+      worker === null
+        ? 'bundled'
+        : [...worker.command, worker.sessionFormat, `linger ${writtenDuration(worker.lingerMs)}`],
   },
   { path: ['log_level'], value: ({ logLevel }) => logLevel },
 ];
@@ -43,7 +49,10 @@ export const answerRows: readonly Row<AnswerLimitsSpec>[] = [
 ];
 
 export const telegramRows: readonly Row<AccountSpec['telegram']>[] = [
-  { path: ['telegram', 'api_id'], value: ({ apiId }) => (typeof apiId === 'number' ? apiId : formatSecretReference(apiId)) },
+  {
+    path: ['telegram', 'api_id'],
+    value: ({ apiId }) => (typeof apiId === 'number' ? apiId : formatSecretReference(apiId)),
+  },
   { path: ['telegram', 'api_hash'], value: ({ apiHash }) => formatSecretReference(apiHash) },
   { path: ['telegram', 'device_model'], value: ({ deviceModel }) => deviceModel },
   { path: ['telegram', 'system_version'], value: ({ systemVersion }) => systemVersion },
@@ -58,7 +67,11 @@ export interface AccountChoice {
 }
 
 /** What is in effect for an account, and who says it. */
-export function explainAccount(spec: AccountSpec, choice: AccountChoice, written: Written): readonly Setting[] {
+export function explainAccount(
+  spec: AccountSpec,
+  choice: AccountChoice,
+  written: Written,
+): readonly Setting[] {
   const layers: readonly Layer[] = [
     { text: 'account_defaults', path: ['account_defaults'] },
     { text: 'account', path: ['accounts', spec.name] },
@@ -73,7 +86,8 @@ export function explainAccount(spec: AccountSpec, choice: AccountChoice, written
     place: null,
   });
   const rows = explainRows(accountRows, spec, written, layers).map((setting): Setting => {
-    if (setting.key === 'script' && choice.script !== null) return { ...setting, value: choice.script, from: chosen('script') };
+    if (setting.key === 'script' && choice.script !== null)
+      return { ...setting, value: choice.script, from: chosen('script') };
     if (setting.key === 'pinned_to' && spec.pinnedTo === null && choice.pinnedTo !== null)
       return { ...setting, value: choice.pinnedTo, from: chosen('pinned_to') };
     return setting;

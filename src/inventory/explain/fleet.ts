@@ -16,11 +16,15 @@ export const fleetRows: readonly Row<Inventory>[] = [
   { path: ['runtime_mirror'], value: ({ runtimeMirror }) => runtimeMirror },
   { path: ['answer_slot'], value: ({ answerSlotMs }) => writtenDuration(answerSlotMs) },
   { path: ['egress', 'allow'], value: ({ egress }) => egress },
-  { path: ['alerts', 'channels'], value: ({ alerts }) => (alerts === null ? null : Object.keys(alerts.channels)) },
+  {
+    path: ['alerts', 'channels'],
+    value: ({ alerts }) => (alerts === null ? null : Object.keys(alerts.channels)),
+  },
   { path: ['placement', 'strategy'], value: ({ placement }) => placement.strategy },
   {
     path: ['placement', 'strategy_by_label'],
-    value: ({ placement }) => placement.strategyByLabel.map(({ label, strategy }) => `${label}: ${strategy}`),
+    value: ({ placement }) =>
+      placement.strategyByLabel.map(({ label, strategy }) => `${label}: ${strategy}`),
   },
   { path: ['placement', 'weights', 'cpu'], value: ({ placement }) => placement.weights.cpu },
   { path: ['placement', 'weights', 'memory'], value: ({ placement }) => placement.weights.memory },
@@ -28,16 +32,34 @@ export const fleetRows: readonly Row<Inventory>[] = [
   { path: ['placement', 'weights', 'disk'], value: ({ placement }) => placement.weights.disk },
   { path: ['placement', 'threshold'], value: ({ placement }) => placement.threshold },
   { path: ['placement', 'max_migrations'], value: ({ placement }) => placement.maxMigrations },
-  { path: ['placement', 'memory_limit_percent'], value: ({ placement }) => percent(placement.memoryLimitRatio) },
-  { path: ['placement', 'sample_max_age'], value: ({ placement }) => writtenDuration(placement.sampleMaxAgeMs) },
-  { path: ['placement', 'cooldown'], value: ({ placement }) => writtenDuration(placement.cooldownMs) },
+  {
+    path: ['placement', 'memory_limit_percent'],
+    value: ({ placement }) => percent(placement.memoryLimitRatio),
+  },
+  {
+    path: ['placement', 'sample_max_age'],
+    value: ({ placement }) => writtenDuration(placement.sampleMaxAgeMs),
+  },
+  {
+    path: ['placement', 'cooldown'],
+    value: ({ placement }) => writtenDuration(placement.cooldownMs),
+  },
   { path: ['failover', 'max_hosts'], value: ({ failover }) => failover.maxHosts },
   { path: ['failover', 'settle'], value: ({ failover }) => writtenDuration(failover.settleMs) },
   { path: ['rebalance', 'patience'], value: ({ rebalance }) => rebalance.patience },
   { path: ['rebalance', 'rest'], value: ({ rebalance }) => writtenDuration(rebalance.restMs) },
-  { path: ['rebalance', 'half_life'], value: ({ rebalance }) => writtenDuration(rebalance.halfLifeMs) },
-  { path: ['rebalance', 'measured_for'], value: ({ rebalance }) => writtenDuration(rebalance.measuredForMs) },
-  { path: ['rebalance', 'address_changes_per_week'], value: ({ rebalance }) => rebalance.addressChangesPerWeek },
+  {
+    path: ['rebalance', 'half_life'],
+    value: ({ rebalance }) => writtenDuration(rebalance.halfLifeMs),
+  },
+  {
+    path: ['rebalance', 'measured_for'],
+    value: ({ rebalance }) => writtenDuration(rebalance.measuredForMs),
+  },
+  {
+    path: ['rebalance', 'address_changes_per_week'],
+    value: ({ rebalance }) => rebalance.addressChangesPerWeek,
+  },
   { path: ['rebalance', 'cross_country'], value: ({ rebalance }) => rebalance.crossCountry },
   { path: ['hold', 'after'], value: ({ hold }) => writtenDuration(hold.holdAfterMs) },
   { path: ['hold', 'require_clock_sync'], value: ({ hold }) => hold.requireClockSync },
@@ -51,7 +73,10 @@ export const fleetRows: readonly Row<Inventory>[] = [
 export const modelRows: readonly Row<ModelSpec>[] = [
   { path: ['model', 'base_url'], value: ({ baseUrl }) => baseUrl },
   { path: ['model', 'model'], value: ({ model }) => model },
-  { path: ['model', 'api_key'], value: ({ apiKey }) => (apiKey === null ? null : formatSecretReference(apiKey)) },
+  {
+    path: ['model', 'api_key'],
+    value: ({ apiKey }) => (apiKey === null ? null : formatSecretReference(apiKey)),
+  },
   { path: ['model', 'timeout'], value: ({ timeoutMs }) => writtenDuration(timeoutMs) },
   { path: ['model', 'retries'], value: ({ retries }) => retries },
   { path: ['model', 'concurrency'], value: ({ concurrency }) => concurrency },
@@ -67,8 +92,13 @@ export const modelRows: readonly Row<ModelSpec>[] = [
   { path: ['model', 'moderation'], value: ({ isModerated }) => isModerated },
 ];
 
-/** What is in effect for the whole fleet. A value that would be unsafe as written is shown as what counts instead. */
+/**
+ * What is in effect for the whole fleet. A value that would be unsafe as written is shown as what
+ * counts instead.
+ */
 export const explainFleet = (inventory: Inventory, written: Written): readonly Setting[] => [
   ...explainRows(fleetRows, inventory, written, [{ text: 'inventory', path: [] }]),
-  ...(inventory.model === null ? [] : explainRows(modelRows, inventory.model, written, [{ text: 'inventory', path: [] }])),
+  ...(inventory.model === null
+    ? []
+    : explainRows(modelRows, inventory.model, written, [{ text: 'inventory', path: [] }])),
 ];

@@ -16,21 +16,33 @@ import {
 } from './setting.ts';
 
 export const writtenPlace = (place: Location | null): string | null =>
-  place === null ? null : `${place.name}${place.country === null ? '' : `, ${place.country}`} (${place.latitude}, ${place.longitude})`;
+  place === null
+    ? null
+    : `${place.name}${place.country === null ? '' : `, ${place.country}`} ` +
+      `(${place.latitude}, ${place.longitude})`;
 
 /** Limits of accounts, as a host or an account says them. */
 export const limitRows: readonly Row<Partial<AccountLimits>>[] = [
-  { path: ['limits', 'memory_max'], value: ({ memoryMaxBytes: size }) => (size === undefined ? null : writtenSize(size)) },
+  {
+    path: ['limits', 'memory_max'],
+    value: ({ memoryMaxBytes: size }) => (size === undefined ? null : writtenSize(size)),
+  },
   {
     path: ['limits', 'memory_high'],
     others: [['limits', 'memory_max']],
     value: ({ memoryHighBytes: size }) => (size === undefined ? null : writtenSize(size)),
   },
-  { path: ['limits', 'memory_reserve'], value: ({ memoryReserveBytes: size }) => (size === undefined ? null : writtenSize(size)) },
+  {
+    path: ['limits', 'memory_reserve'],
+    value: ({ memoryReserveBytes: size }) => (size === undefined ? null : writtenSize(size)),
+  },
   { path: ['limits', 'cpu_max'], value: ({ cpuMaxCores }) => cpuMaxCores ?? null },
   { path: ['limits', 'cpu_reserve'], value: ({ cpuReserveCores }) => cpuReserveCores ?? null },
   { path: ['limits', 'tasks_max'], value: ({ tasksMax }) => tasksMax ?? null },
-  { path: ['limits', 'disk_max'], value: ({ diskMaxBytes: size }) => (size === undefined ? null : writtenSize(size)) },
+  {
+    path: ['limits', 'disk_max'],
+    value: ({ diskMaxBytes: size }) => (size === undefined ? null : writtenSize(size)),
+  },
   { path: ['limits', 'files_max'], value: ({ filesMax }) => filesMax ?? null },
   { path: ['limits', 'log_max'], value: ({ logMax }) => logMax ?? null },
 ];
@@ -48,7 +60,8 @@ export const hostRows: readonly Row<HostSpec>[] = [
   { path: ['allow_unsupported_os'], value: ({ allowUnsupportedOs }) => allowUnsupportedOs },
 ];
 
-const reference = (secret: SshSettings['password']): string | null => (secret === null ? null : formatSecretReference(secret));
+const reference = (secret: SshSettings['password']): string | null =>
+  secret === null ? null : formatSecretReference(secret);
 
 /** The keys of ssh that no ssh config says. */
 export const sshRows: readonly Row<SshSettings>[] = [
@@ -61,7 +74,10 @@ export const sshRows: readonly Row<SshSettings>[] = [
   { path: ['command_timeout'], value: ({ commandTimeoutMs }) => writtenDuration(commandTimeoutMs) },
 ];
 
-/** How a host is reached once the ssh config has its say; `sources`: keyword of that config, in lower case, to `FILE:LINE`. */
+/**
+ * How a host is reached once the ssh config has its say; `sources`: keyword of that config, in
+ * lower case, to `FILE:LINE`.
+ */
 export interface ReachedBy {
   readonly address: string;
   readonly port: number;
@@ -76,13 +92,22 @@ export interface ReachedBy {
 }
 
 /** Groups of a host, as they apply. */
-const layersOf = ({ name, groups }: HostSpec, general: Layer, below: readonly string[]): readonly Layer[] => [
+const layersOf = (
+  { name, groups }: HostSpec,
+  general: Layer,
+  below: readonly string[],
+): readonly Layer[] => [
   general,
   ...groups.map((group): Layer => ({ text: `group ${group}`, path: ['groups', group, ...below] })),
   { text: 'host', path: ['hosts', name, ...below] },
 ];
 
-function reachSettings(spec: HostSpec, reached: ReachedBy, written: Written, layers: readonly Layer[]): readonly Setting[] {
+function reachSettings(
+  spec: HostSpec,
+  reached: ReachedBy,
+  written: Written,
+  layers: readonly Layer[],
+): readonly Setting[] {
   const config = (keyword: string): Origin | null => {
     const place = reached.sources.get(keyword);
     return place === undefined ? null : { kind: 'ssh-config', text: 'ssh config', place };
@@ -91,23 +116,42 @@ function reachSettings(spec: HostSpec, reached: ReachedBy, written: Written, lay
   const host: readonly Layer[] = [{ text: 'host', path: ['hosts', spec.name] }];
   const environment = (text: string): Origin => ({ kind: 'environment', text, place: null });
   const rows: readonly (readonly [string, SettingValue, Origin])[] = [
-    ['address', reached.address, config('hostname') ?? originIn(written, host, ['address']) ?? byDefault("the host's name")],
+    [
+      'address',
+      reached.address,
+      config('hostname') ?? originIn(written, host, ['address']) ?? byDefault("the host's name"),
+    ],
     ['ssh.user', reached.user, own('user') ?? config('user') ?? environment('whoever runs fleet')],
     ['ssh.port', reached.port, own('port') ?? config('port') ?? byDefault("OpenSSH's default")],
-    ['ssh.identity_files', reached.identityFiles, own('identity_files') ?? config('identityfile') ?? byDefault("OpenSSH's defaults")],
+    [
+      'ssh.identity_files',
+      reached.identityFiles,
+      own('identity_files') ?? config('identityfile') ?? byDefault("OpenSSH's defaults"),
+    ],
     ['ssh-agent', reached.agentSocket, config('identityagent') ?? environment('SSH_AUTH_SOCK')],
     ['ProxyJump', reached.jumps, config('proxyjump') ?? byDefault()],
-    ['name in known_hosts', reached.keyName, config('hostkeyalias') ?? byDefault('address and port')],
+    [
+      'name in known_hosts',
+      reached.keyName,
+      config('hostkeyalias') ?? byDefault('address and port'),
+    ],
     ['host_keys', spec.ssh.hostKeys, originIn(written, host, ['host_keys']) ?? byDefault()],
   ];
   return rows.map(([key, value, from]) => ({ key, value, from }));
 }
 
 /** What is in effect for a host, and who says it. `reached` null: the ssh config refuses it. */
-export function explainHost(spec: HostSpec, reached: ReachedBy | null, written: Written): readonly Setting[] {
+export function explainHost(
+  spec: HostSpec,
+  reached: ReachedBy | null,
+  written: Written,
+): readonly Setting[] {
   const layers = layersOf(spec, { text: 'defaults', path: ['defaults'] }, []);
   const ssh = layersOf(spec, { text: 'ssh', path: ['ssh'] }, ['ssh']);
-  const sshSettings = explainRows(sshRows, spec.ssh, written, ssh).map((setting) => ({ ...setting, key: `ssh.${setting.key}` }));
+  const sshSettings = explainRows(sshRows, spec.ssh, written, ssh).map((setting) => ({
+    ...setting,
+    key: `ssh.${setting.key}`,
+  }));
   return [
     ...(reached === null ? [] : reachSettings(spec, reached, written, ssh)),
     ...sshSettings,

@@ -12,7 +12,10 @@ export interface Origin {
 
 export type SettingValue = string | number | boolean | null | readonly string[];
 
-/** A setting that is in effect. `key`: as the inventory writes it. Secrets are shown as their references. */
+/**
+ * A setting that is in effect. `key`: as the inventory writes it. Secrets are shown as their
+ * references.
+ */
 export interface Setting {
   readonly key: string;
   readonly value: SettingValue;
@@ -44,7 +47,10 @@ export interface Written {
   readonly path: string;
 }
 
-/** Who says the value at `path` in the strongest of `layers` that says it; null: nobody. `others`: keys that decide it as well. */
+/**
+ * Who says the value at `path` in the strongest of `layers` that says it; null: nobody. `others`:
+ * keys that decide it as well.
+ */
 export function originIn(
   { document, path: file }: Written,
   layers: readonly Layer[],
@@ -55,7 +61,11 @@ export function originIn(
     const found = [path, ...others].find((each) => has(document.value, [...layer.path, ...each]));
     if (found === undefined) continue;
     const place = `${file}:${document.locate([...layer.path, ...found], 'key').line}`;
-    return { kind: 'inventory', text: found === path ? layer.text : `${layer.text}, by ${formatKeyPath(found)}`, place };
+    return {
+      kind: 'inventory',
+      text: found === path ? layer.text : `${layer.text}, by ${formatKeyPath(found)}`,
+      place,
+    };
   }
   return null;
 }
@@ -81,7 +91,10 @@ export const explainRows = <Subject>(
     from: originIn(written, layers, path, others) ?? byDefault(),
   }));
 
-/** The keys of a mapping that is joined key by key: each with its value, said by the strongest layer that has it. */
+/**
+ * The keys of a mapping that is joined key by key: each with its value, said by the strongest layer
+ * that has it.
+ */
 export const explainKeys = (
   key: string,
   values: Readonly<Record<string, string>>,

@@ -15,9 +15,15 @@ export interface AnsibleGroup {
   readonly variables: AnsibleVariables;
 }
 
-/** An inventory of Ansible as one file says it, before group_vars and host_vars. Every host and group that is named has an entry; `all` too. */
+/**
+ * An inventory of Ansible as one file says it, before group_vars and host_vars. Every host and
+ * group that is named has an entry; `all` too.
+ */
 export interface AnsibleInventory {
-  readonly hosts: Map<string, { readonly source: string; readonly variables: AnsibleVariables; readonly port: string | null }>;
+  readonly hosts: Map<
+    string,
+    { readonly source: string; readonly variables: AnsibleVariables; readonly port: string | null }
+  >;
   readonly groups: Map<string, AnsibleGroup>;
 }
 
@@ -40,8 +46,16 @@ export function groupOf({ groups }: AnsibleInventory, name: string): AnsibleGrou
   return group;
 }
 
-/** Adds the host where it is new, and gives its variables. `port`: as it was written behind the name. */
-export function hostOf({ hosts }: AnsibleInventory, name: string, source: string, port: string | null = null): AnsibleVariables {
+/**
+ * Adds the host where it is new, and gives its variables. `port`: as it was written behind the
+ * name.
+ */
+export function hostOf(
+  { hosts }: AnsibleInventory,
+  name: string,
+  source: string,
+  port: string | null = null,
+): AnsibleVariables {
   const known = hosts.get(name);
   if (known !== undefined) return known.variables;
   const variables: AnsibleVariables = new Map();
@@ -49,7 +63,10 @@ export function hostOf({ hosts }: AnsibleInventory, name: string, source: string
   return variables;
 }
 
-/** Hosts and groups at most; fleet is made for far fewer, and the rest of the reading takes time and stack in proportion. */
+/**
+ * Hosts and groups at most; fleet is made for far fewer, and the rest of the reading takes time and
+ * stack in proportion.
+ */
 const mostHosts = 10_000;
 const mostGroups = 2_000;
 
@@ -70,7 +87,10 @@ export const isVaultText = (text: string): boolean => /^\s*\$ANSIBLE_VAULT;/.tes
 
 /** `name:port` as Ansible reads it: an IPv6 address needs brackets for a port. */
 export function splitPort(text: string): { readonly name: string; readonly port: string | null } {
-  const found = /^(?:\[([0-9A-Fa-f.%]*:[0-9A-Fa-f.%]*:[0-9A-Fa-f:.%]*)\]|((?:[^:[\]]|\[[^\]]*\])+)):(\d{1,5})$/.exec(text);
+  const found =
+    /^(?:\[([0-9A-Fa-f.%]*:[0-9A-Fa-f.%]*:[0-9A-Fa-f:.%]*)\]|((?:[^:[\]]|\[[^\]]*\])+)):(\d{1,5})$/.exec(
+      text,
+    );
   return found === null
     ? { name: text.replace(/^\[([0-9A-Fa-f:.%]+)\]$/, '$1'), port: null }
     : { name: found[1] ?? found[2] ?? '', port: found[3] ?? null };

@@ -23,7 +23,10 @@ const taken = {
 } as const;
 type Taken = keyof typeof taken;
 
-/** Variables that fleet answers by itself: it needs no Python on hosts, and uses sudo where the user is not root. */
+/**
+ * Variables that fleet answers by itself: it needs no Python on hosts, and uses sudo where the user
+ * is not root.
+ */
 const needless = [
   'ansible_become',
   'ansible_python_interpreter',
@@ -43,7 +46,10 @@ const notReadBecause = {
 
 type SecretKind = 'password' | 'passphrase' | 'sudoPassword';
 
-/** Reads hosts one by one, and keeps what is wrong, what is not read, and which hosts share a secret. */
+/**
+ * Reads hosts one by one, and keeps what is wrong, what is not read, and which hosts share a
+ * secret.
+ */
 export class AnsibleHostReader {
   readonly problems: AnsibleProblem[] = [];
   /** Host (as fleet calls it) to what tells its secret apart from others. */
@@ -65,7 +71,10 @@ export class AnsibleHostReader {
   read(host: AnsibleHost): DraftHost | null {
     const name = hostNameFrom(host.name);
     if (name === null) {
-      this.problems.push({ source: host.source, text: `"${host.name.slice(0, 60)}" cannot be the name of a host` });
+      this.problems.push({
+        source: host.source,
+        text: `"${host.name.slice(0, 60)}" cannot be the name of a host`,
+      });
       return null;
     }
     const connection = this.#plain(host, 'ansible_connection');
@@ -74,11 +83,15 @@ export class AnsibleHostReader {
       return null;
     }
     this.#noteOthers(host);
-    const address = this.#checked(host, 'address', isAddress, 'is no host name or IP address')?.text ?? host.name;
-    const port = this.#checked(host, 'port', (text) => portFrom(text) !== null, 'is no port from 1 to 65535')?.text ?? host.port;
+    const address =
+      this.#checked(host, 'address', isAddress, 'is no host name or IP address')?.text ?? host.name;
+    const port =
+      this.#checked(host, 'port', (text) => portFrom(text) !== null, 'is no port from 1 to 65535')
+        ?.text ?? host.port;
     const user = this.#checked(host, 'user', isUserName, 'is no user name')?.text;
     const key = this.#checked(host, 'identityFile', (text) => text !== '', 'is no path')?.text;
-    for (const kind of ['password', 'passphrase', 'sudoPassword'] as const) this.#secret(host, name, kind);
+    for (const kind of ['password', 'passphrase', 'sudoPassword'] as const)
+      this.#secret(host, name, kind);
     return {
       ...emptyHost(name, host.source),
       address: address === name ? null : address,
@@ -100,20 +113,33 @@ export class AnsibleHostReader {
     this.#notes.set(text, (this.#notes.get(text) ?? new Set()).add(source));
   }
 
-  #find({ name, variables }: AnsibleHost, names: readonly string[]): (AnsibleText & { readonly variable: string }) | null {
+  #find(
+    { name, variables }: AnsibleHost,
+    names: readonly string[],
+  ): (AnsibleText & { readonly variable: string }) | null {
     const variable = names.find((each) => variables.has(each));
     const value = variable === undefined ? undefined : variables.get(variable);
-    return variable === undefined || value === undefined ? null : { ...textOf(name, variables, value), variable };
+    return variable === undefined || value === undefined
+      ? null
+      : { ...textOf(name, variables, value), variable };
   }
 
-  #plain(host: AnsibleHost, ...names: readonly string[]): { readonly text: string; readonly source: string } | null {
+  #plain(
+    host: AnsibleHost,
+    ...names: readonly string[]
+  ): { readonly text: string; readonly source: string } | null {
     const found = this.#find(host, names);
     if (found === null || found.kind === 'text') return found;
     this.#note(`${found.variable} ${notReadBecause[found.kind]}`, found.source);
     return null;
   }
 
-  #checked(host: AnsibleHost, key: Taken, isRight: (text: string) => boolean, what: string): { readonly text: string } | null {
+  #checked(
+    host: AnsibleHost,
+    key: Taken,
+    isRight: (text: string) => boolean,
+    what: string,
+  ): { readonly text: string } | null {
     const found = this.#plain(host, ...taken[key]);
     if (found === null || isRight(found.text)) return found;
     this.problems.push({ source: found.source, text: `${taken[key][0]} ${what}` });
@@ -138,7 +164,8 @@ export class AnsibleHostReader {
 
   #noteOthers(host: AnsibleHost): void {
     const becomes = this.#plain(host, 'ansible_become_user');
-    if (becomes !== null && becomes.text !== 'root') this.#note('ansible_become_user: fleet becomes root', becomes.source);
+    if (becomes !== null && becomes.text !== 'root')
+      this.#note('ansible_become_user: fleet becomes root', becomes.source);
     const method = this.#plain(host, 'ansible_become_method');
     if (method !== null && !/(?:^|\.)sudo$/.test(method.text))
       this.#note('ansible_become_method: fleet becomes root by sudo alone', method.source);

@@ -12,7 +12,10 @@ import {
 } from './ansible-data.ts';
 import { expandRanges } from './ranges.ts';
 
-/** The words of a line of hosts: quotes join, `#` at the start of a word ends it. Null where a quote has no end. */
+/**
+ * The words of a line of hosts: quotes join, `#` at the start of a word ends it. Null where a quote
+ * has no end.
+ */
 function words(line: string): readonly string[] | null {
   const found: string[] = [];
   let word: string | null = null;
@@ -21,7 +24,8 @@ function words(line: string): readonly string[] | null {
     const letter = line[at] ?? '';
     if (quote !== '') {
       if (letter === quote) quote = '';
-      else if (letter === '\\' && quote === '"' && /["\\]/.test(line[at + 1] ?? '')) word += line[++at] ?? '';
+      else if (letter === '\\' && quote === '"' && /["\\]/.test(line[at + 1] ?? ''))
+        word += line[++at] ?? '';
       else word += letter;
     } else if (letter === '"' || letter === "'") {
       quote = letter;
@@ -36,7 +40,10 @@ function words(line: string): readonly string[] | null {
   return quote === '' ? found : null;
 }
 
-/** What stands behind `=` in a section of variables: to the end of the line, without the quotes around it. */
+/**
+ * What stands behind `=` in a section of variables: to the end of the line, without the quotes
+ * around it.
+ */
 const literal = (text: string): string => {
   const quoted = /^(["'])(.*)\1(?:\s+#.*)?$/.exec(text);
   return quoted === null ? text : (quoted[2] ?? '');
@@ -58,7 +65,8 @@ class IniReader {
   #kind: Kind = 'hosts';
 
   read(line: string, source: string): void {
-    if (line.startsWith('[') && !/^\[[0-9A-Fa-f.%]*:[0-9A-Fa-f:.%]*\](?::\d+)?(?:\s|$)/.test(line)) this.#section(line, source);
+    if (line.startsWith('[') && !/^\[[0-9A-Fa-f.%]*:[0-9A-Fa-f:.%]*\](?::\d+)?(?:\s|$)/.test(line))
+      this.#section(line, source);
     else if (this.#kind === 'vars') this.#variable(line, source);
     else if (this.#kind === 'children') this.#child(line, source);
     else this.#hosts(line, source);
@@ -66,7 +74,8 @@ class IniReader {
 
   end(): AnsibleFile {
     for (const { source, name } of this.#children)
-      if (!this.#named.has(name)) this.problems.push({ source, text: `no group is called "${name.slice(0, 60)}"` });
+      if (!this.#named.has(name))
+        this.problems.push({ source, text: `no group is called "${name.slice(0, 60)}"` });
     return { inventory: this.inventory, problems: this.problems };
   }
 
@@ -91,17 +100,26 @@ class IniReader {
   #variable(line: string, source: string): void {
     const equals = line.indexOf('=');
     if (equals < 1) {
-      this.#problem(source, `no variable: a line of [${this.#group.slice(0, 60)}:vars] is name=value`);
+      this.#problem(
+        source,
+        `no variable: a line of [${this.#group.slice(0, 60)}:vars] is name=value`,
+      );
       return;
     }
     const value = plainOrVaulted(literal(line.slice(equals + 1).trim()));
-    groupOf(this.inventory, this.#group).variables.set(line.slice(0, equals).trim(), { value, source });
+    groupOf(this.inventory, this.#group).variables.set(line.slice(0, equals).trim(), {
+      value,
+      source,
+    });
   }
 
   #child(line: string, source: string): void {
     const [name = '', ...more] = words(line) ?? [];
     if (name === '' || more.length > 0) {
-      this.#problem(source, `a line of [${this.#group.slice(0, 60)}:children] is the name of one group`);
+      this.#problem(
+        source,
+        `a line of [${this.#group.slice(0, 60)}:children] is the name of one group`,
+      );
       return;
     }
     groupOf(this.inventory, this.#group).children.add(name);
@@ -125,8 +143,16 @@ class IniReader {
     for (const word of assigned) {
       const equals = word.indexOf('=');
       // Never repeated: it may be a part of a password.
-      if (equals < 1) this.#problem(source, 'a word behind a host is not name=value; a value with blanks needs quotes');
-      else variables.set(word.slice(0, equals), { value: plainOrVaulted(word.slice(equals + 1)), source });
+      if (equals < 1)
+        this.#problem(
+          source,
+          'a word behind a host is not name=value; a value with blanks needs quotes',
+        );
+      else
+        variables.set(word.slice(0, equals), {
+          value: plainOrVaulted(word.slice(equals + 1)),
+          source,
+        });
     }
     for (const each of names ?? []) {
       const own = hostOf(this.inventory, each, source, port);
@@ -141,7 +167,8 @@ export function parseAnsibleIni(text: string, path: string): AnsibleFile {
   const reader = new IniReader();
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const line = raw.trim();
-    if (line !== '' && !line.startsWith('#') && !line.startsWith(';')) reader.read(line, `${path}:${index + 1}`);
+    if (line !== '' && !line.startsWith('#') && !line.startsWith(';'))
+      reader.read(line, `${path}:${index + 1}`);
     if (reader.problems.length >= mostProblems) break;
   }
   return reader.end();

@@ -17,30 +17,52 @@ import { expandRanges } from './ranges.ts';
 type Path = readonly string[];
 type Raw = Readonly<Record<string, unknown>>;
 
-const isRaw = (value: unknown): value is Raw => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isRaw = (value: unknown): value is Raw =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Tags that Ansible gives to texts: one that its vault has encrypted, and one that is no template. */
-const tags = { '!vault': () => vaulted, '!vault-encrypted': () => vaulted, '!unsafe': (text: string) => text };
+/**
+ * Tags that Ansible gives to texts: one that its vault has encrypted, and one that is no template.
+ */
+const tags = {
+  '!vault': () => vaulted,
+  '!vault-encrypted': () => vaulted,
+  '!unsafe': (text: string) => text,
+};
 
 const openDocument = (text: string): YamlDocument => parseYamlDocument(text, tags);
 
-const sourceOf = (document: YamlDocument, path: string, at: Path): string => `${path}:${document.locate(at, 'key').line}`;
+const sourceOf = (document: YamlDocument, path: string, at: Path): string =>
+  `${path}:${document.locate(at, 'key').line}`;
 
 const syntaxProblems = (document: YamlDocument, path: string): readonly AnsibleProblem[] =>
   document.problems.map(({ position, text }) => ({ source: `${path}:${position.line}`, text }));
 
-const plainOrVaulted = (value: unknown): unknown => (typeof value === 'string' && isVaultText(value) ? vaulted : value);
+const plainOrVaulted = (value: unknown): unknown =>
+  typeof value === 'string' && isVaultText(value) ? vaulted : value;
 
-function addVariables(into: AnsibleVariables, raw: Raw, document: YamlDocument, path: string, above: Path): void {
+function addVariables(
+  into: AnsibleVariables,
+  raw: Raw,
+  document: YamlDocument,
+  path: string,
+  above: Path,
+): void {
   for (const [name, value] of Object.entries(raw))
-    into.set(name, { value: plainOrVaulted(value), source: sourceOf(document, path, [...above, name]) });
+    into.set(name, {
+      value: plainOrVaulted(value),
+      source: sourceOf(document, path, [...above, name]),
+    });
 }
 
 /** Variables of a file in group_vars or host_vars. */
 export function parseAnsibleVariables(
   text: string,
   path: string,
-): { readonly variables: AnsibleVariables; readonly problems: readonly AnsibleProblem[]; readonly isVaulted: boolean } {
+): {
+  readonly variables: AnsibleVariables;
+  readonly problems: readonly AnsibleProblem[];
+  readonly isVaulted: boolean;
+} {
   const variables: AnsibleVariables = new Map();
   if (isVaultText(text)) return { variables, problems: [], isVaulted: true };
   const document = openDocument(text);
@@ -67,11 +89,17 @@ class YamlReader {
     if (raw === null) return;
     const known = ['hosts', 'vars', 'children'];
     for (const key of isRaw(raw) ? Object.keys(raw) : [])
-      if (!known.includes(key)) this.#problem([...at, key], `a group has hosts, vars and children, not "${key.slice(0, 60)}"`);
+      if (!known.includes(key))
+        this.#problem(
+          [...at, key],
+          `a group has hosts, vars and children, not "${key.slice(0, 60)}"`,
+        );
     if (!isRaw(raw)) this.#problem(at, 'a group is a mapping of hosts, vars and children');
-    const part = (key: string): Raw => this.#mapping(isRaw(raw) ? raw[key] : undefined, [...at, key]);
+    const part = (key: string): Raw =>
+      this.#mapping(isRaw(raw) ? raw[key] : undefined, [...at, key]);
     for (const [pattern, variables] of Object.entries(part('hosts'))) {
-      for (const host of this.#hosts(pattern, variables, [...at, 'hosts', pattern])) group.hosts.add(host);
+      for (const host of this.#hosts(pattern, variables, [...at, 'hosts', pattern]))
+        group.hosts.add(host);
     }
     addVariables(group.variables, part('vars'), this.#document, this.#path, [...at, 'vars']);
     for (const [child, inner] of Object.entries(part('children'))) {
@@ -112,8 +140,12 @@ export function parseAnsibleYaml(text: string, path: string): AnsibleFile {
   const document = openDocument(text);
   const reader = new YamlReader(document, path);
   reader.problems.push(...syntaxProblems(document, path));
-  if (isRaw(document.value)) for (const [name, raw] of Object.entries(document.value)) reader.group(name, raw, [name]);
+  if (isRaw(document.value))
+    for (const [name, raw] of Object.entries(document.value)) reader.group(name, raw, [name]);
   else if (document.problems.length === 0)
-    reader.problems.push({ source: `${path}:1`, text: 'an inventory is a mapping of groups, such as all:' });
+    reader.problems.push({
+      source: `${path}:1`,
+      text: 'an inventory is a mapping of groups, such as all:',
+    });
   return { inventory: reader.inventory, problems: reader.problems };
 }

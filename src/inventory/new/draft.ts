@@ -1,6 +1,9 @@
 import type { Strategy } from '../../model/inventory.ts';
 
-/** How a draft says a login; absent keys are not said, and come from the ssh config or OpenSSH's defaults. */
+/**
+ * How a draft says a login; absent keys are not said, and come from the ssh config or OpenSSH's
+ * defaults.
+ */
 export interface DraftLogin {
   readonly user?: string;
   /** 1-65535. */
@@ -42,12 +45,17 @@ export interface Draft {
   readonly groups: readonly DraftGroup[];
   /** Null: the default. */
   readonly strategy: Strategy | null;
-  /** What the source says and the inventory does not, one sentence each with its place; never a secret. */
+  /**
+   * What the source says and the inventory does not, one sentence each with its place; never a
+   * secret.
+   */
   readonly notRead: readonly string[];
 }
 
 /** A draft, or every mistake of its source at once, as `PLACE: what is wrong`. */
-export type DraftOutcome = { readonly draft: Draft; readonly problems?: undefined } | { readonly problems: readonly string[] };
+export type DraftOutcome =
+  | { readonly draft: Draft; readonly problems?: undefined }
+  | { readonly problems: readonly string[] };
 
 /** What the operator answered, besides the servers. */
 export interface NewFleet {
@@ -62,5 +70,14 @@ export interface NewFleet {
 }
 
 export const emptyHost = (name: string, source: string): DraftHost => ({
-  ...{ name, source, address: null, groups: [], labels: {}, maxAccounts: null, location: null, cordoned: null },
+  ...{
+    name,
+    source,
+    address: null,
+    groups: [],
+    labels: {},
+    maxAccounts: null,
+    location: null,
+    cordoned: null,
+  },
 });

@@ -28,30 +28,43 @@ function parts(text: string): Word | null {
 function mistakeIn(word: Word | null): string | null {
   if (word === null) return `is no server: write ${addressForm}, for example root@192.0.2.11`;
   if (!isAddress(word.address)) return 'has no host name or IP address';
-  if (/^[\d.]+$/.test(word.address) && isIP(word.address) === 0) return 'has an IP address that does not exist';
+  if (/^[\d.]+$/.test(word.address) && isIP(word.address) === 0)
+    return 'has an IP address that does not exist';
   if (word.user !== null && !isUserName(word.user)) return 'has a user name that no system takes';
-  if (word.port !== null && portFrom(word.port) === null) return 'has a port that is not between 1 and 65535';
+  if (word.port !== null && portFrom(word.port) === null)
+    return 'has a port that is not between 1 and 65535';
   if (word.name !== null && hostNameFrom(word.name) !== word.name)
     return 'has a name with other characters than lower-case letters, digits, "-" and "."';
   return null;
 }
 
-/** How hosts are called whose words have no name: a machine by the first part of its name, where no other has the same; an IP address by its number in the list. */
+/**
+ * How hosts are called whose words have no name: a machine by the first part of its name, where no
+ * other has the same; an IP address by its number in the list.
+ */
 function nameOf(word: Word, index: number, all: readonly Word[]): string {
   if (word.name !== null) return word.name;
   const { address } = word;
   if (isIP(address) !== 0 || address.includes(':')) return `h${index + 1}`;
   const label = (each: Word): string => each.address.split('.')[0] ?? each.address;
-  const isAlone = all.filter((each) => each.name === null && label(each) === label(word)).length === 1;
+  const isAlone =
+    all.filter((each) => each.name === null && label(each) === label(word)).length === 1;
   return hostNameFrom(isAlone ? label(word) : address) ?? `h${index + 1}`;
 }
 
-/** Servers as an operator lists them: `[NAME=][USER@]ADDRESS[:PORT]`, with ranges such as `web[01:10].example.com`. */
+/**
+ * Servers as an operator lists them: `[NAME=][USER@]ADDRESS[:PORT]`, with ranges such as
+ * `web[01:10].example.com`.
+ */
 export function draftFromAddresses(words: readonly string[]): DraftOutcome {
   const expanded = words.map((text) => ({ text, names: expandRanges(text) }));
-  const read = expanded.flatMap(({ text, names }) => (names ?? []).map((name) => ({ text, word: parts(name) })));
+  const read = expanded.flatMap(({ text, names }) =>
+    (names ?? []).map((name) => ({ text, word: parts(name) })),
+  );
   const problems = [
-    ...expanded.filter(({ names }) => names === null).map(({ text }) => `${text}: has a range that is none: write web[01:10] or db-[a:f]`),
+    ...expanded
+      .filter(({ names }) => names === null)
+      .map(({ text }) => `${text}: has a range that is none: write web[01:10] or db-[a:f]`),
     ...read.flatMap(({ text, word }) => {
       const mistake = mistakeIn(word);
       return mistake === null ? [] : [`${text}: ${mistake}`];

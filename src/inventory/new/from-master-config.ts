@@ -26,7 +26,9 @@ const server = z.looseObject(
     user: text('a user name').refine(isUserName, { error: 'a user name' }).optional(),
     password: text('text').nullable().optional(),
     key_file: text('the path of a private key').nullable().optional(),
-    node_id: z.union([z.int(), text('text or a whole number')], { error: 'text or a whole number' }).optional(),
+    node_id: z
+      .union([z.int(), text('text or a whole number')], { error: 'text or a whole number' })
+      .optional(),
     max_accounts: count(1_000).optional(),
     location: text('the name of a place').nullable().optional(),
     status: text('text such as active or maintenance').nullable().optional(),
@@ -41,25 +43,48 @@ const configSchema = z.looseObject({
 
 type Server = z.output<typeof server>;
 
-const taken = new Set(['host', 'port', 'user', 'password', 'key_file', 'node_id', 'max_accounts', 'location', 'status']);
+const taken = new Set([
+  'host',
+  'port',
+  'user',
+  'password',
+  'key_file',
+  'node_id',
+  'max_accounts',
+  'location',
+  'status',
+]);
 const strategies: Readonly<Record<string, Strategy>> = {
-  ...{ load: 'load', load_balance: 'load', even: 'even', location: 'location', affinity: 'affinity', isolation: 'isolation' },
+  ...{
+    load: 'load',
+    load_balance: 'load',
+    even: 'even',
+    location: 'location',
+    affinity: 'affinity',
+    isolation: 'isolation',
+  },
 };
 /** States of a server that takes accounts. Every other one cordons it. */
 const inUse = new Set(['', 'active', 'online', 'enabled', 'running', 'ready', 'up', 'ok']);
 
 const isLabel = (value: string): boolean => /^[A-Za-z0-9._:/@-]{1,63}$/.test(value);
 
-/** Servers of a `master_config.json`. Passwords become secret references; what has no counterpart is named as not read. */
+/**
+ * Servers of a `master_config.json`. Passwords become secret references; what has no counterpart is
+ * named as not read.
+ */
 export function draftFromMasterConfig({ path, text: json }: SourceFile): DraftOutcome {
   const document = parseYamlDocument(json);
   const parsed = configSchema.safeParse(document.value);
   const shape = [
     ...document.problems,
-    ...(document.value === undefined ? [] : problemsOfIssues(parsed.error?.issues ?? [], document, configSchema)),
+    ...(document.value === undefined
+      ? []
+      : problemsOfIssues(parsed.error?.issues ?? [], document, configSchema)),
   ].map(
     ({ position, path: at, text: what }) =>
-      `${path}:${position.line}:${position.column} ${at.length === 0 ? '' : `${at.join('.').slice(0, 200)}: `}${what}`,
+      `${path}:${position.line}:${position.column} ` +
+      `${at.length === 0 ? '' : `${at.join('.').slice(0, 200)}: `}${what}`,
   );
   const placeOf: PlaceOf = (...at) => `${path}:${document.locate(at, 'key').line}`;
   const problems = [...shape, ...wordProblems(document.value, placeOf)];
@@ -68,16 +93,27 @@ export function draftFromMasterConfig({ path, text: json }: SourceFile): DraftOu
 
 type PlaceOf = (...at: readonly string[]) => string;
 
-const keysOf = (value: unknown): readonly string[] => (typeof value === 'object' && value !== null ? Object.keys(value) : []);
+const keysOf = (value: unknown): readonly string[] =>
+  typeof value === 'object' && value !== null ? Object.keys(value) : [];
 
-/** Names of servers and of a strategy that fleet cannot use, also beside mistakes of other kinds. */
+/**
+ * Names of servers and of a strategy that fleet cannot use, also beside mistakes of other kinds.
+ */
 function wordProblems(value: unknown, placeOf: PlaceOf): readonly string[] {
-  const { servers, strategy } = { ...(value as { readonly servers?: unknown; readonly strategy?: unknown } | undefined) };
-  const names = Array.isArray(servers) ? [] : keysOf(servers).filter((name) => hostNameFrom(name) === null);
+  const { servers, strategy } = {
+    ...(value as { readonly servers?: unknown; readonly strategy?: unknown } | undefined),
+  };
+  const names = Array.isArray(servers)
+    ? []
+    : keysOf(servers).filter((name) => hostNameFrom(name) === null);
   const isStrange = typeof strategy === 'string' && !Object.hasOwn(strategies, strategy);
   return [
-    ...names.map((name) => `${placeOf('servers', name)}: "${name.slice(0, 60)}" cannot be the name of a host`),
-    ...(isStrange ? [`${placeOf('strategy')}: the strategy is one of ${Object.keys(strategies).join(', ')}`] : []),
+    ...names.map(
+      (name) => `${placeOf('servers', name)}: "${name.slice(0, 60)}" cannot be the name of a host`,
+    ),
+    ...(isStrange
+      ? [`${placeOf('strategy')}: the strategy is one of ${Object.keys(strategies).join(', ')}`]
+      : []),
   ];
 }
 
@@ -88,7 +124,8 @@ function draftOf(config: z.output<typeof configSchema>, placeOf: PlaceOf): Draft
     const source = placeOf('servers', name);
     const host = hostNameFrom(name);
     if (host === null) return [];
-    if (typeof settings.password === 'string' && settings.password !== '') passwords.set(host, `text ${settings.password}`);
+    if (typeof settings.password === 'string' && settings.password !== '')
+      passwords.set(host, `text ${settings.password}`);
     return [hostFrom(host, source, settings)];
   });
   const strategy = config.strategy === undefined ? undefined : strategies[config.strategy];
@@ -97,7 +134,14 @@ function draftOf(config: z.output<typeof configSchema>, placeOf: PlaceOf): Draft
     const password = references.get(host.name);
     return password === undefined ? host : { ...host, password };
   });
-  return { draft: { hosts: withSecrets, groups: [], strategy: strategy ?? null, notRead: notesOf(config, placeOf) } };
+  return {
+    draft: {
+      hosts: withSecrets,
+      groups: [],
+      strategy: strategy ?? null,
+      notRead: notesOf(config, placeOf),
+    },
+  };
 }
 
 function hostFrom(name: string, source: string, settings: Server): DraftHost {
@@ -111,7 +155,10 @@ function hostFrom(name: string, source: string, settings: Server): DraftHost {
     ...(user === undefined ? {} : { user }),
     ...(port === undefined ? {} : { port }),
     ...(key_file ? { identityFile: key_file } : {}),
-    labels: { ...(isLabel(node) ? { node_id: node } : {}), ...(!isPlace && isLabel(place) ? { location: place } : {}) },
+    labels: {
+      ...(isLabel(node) ? { node_id: node } : {}),
+      ...(!isPlace && isLabel(place) ? { location: place } : {}),
+    },
     maxAccounts: max_accounts ?? null,
     location: isPlace ? place : null,
     cordoned: isUsed ? null : `status was ${JSON.stringify(status).slice(0, 40)}`,
@@ -119,7 +166,10 @@ function hostFrom(name: string, source: string, settings: Server): DraftHost {
 }
 
 /** What stands in the file and not in the draft; a key that many servers have is named once. */
-function notesOf(config: z.output<typeof configSchema>, placeOf: (...at: readonly string[]) => string): readonly string[] {
+function notesOf(
+  config: z.output<typeof configSchema>,
+  placeOf: (...at: readonly string[]) => string,
+): readonly string[] {
   const notes = new Map<string, { readonly place: string; count: number }>();
   const note = (what: string, place: string): void => {
     const known = notes.get(what);
@@ -127,14 +177,20 @@ function notesOf(config: z.output<typeof configSchema>, placeOf: (...at: readonl
     else known.count += 1;
   };
   for (const key of Object.keys(config))
-    if (key !== 'servers' && key !== 'strategy') note(`${key.slice(0, 60)} has no counterpart`, placeOf(key));
+    if (key !== 'servers' && key !== 'strategy')
+      note(`${key.slice(0, 60)} has no counterpart`, placeOf(key));
   for (const [name, settings] of Object.entries(config.servers)) {
     for (const key of Object.keys(settings))
       if (key === 'deploy_dir')
-        note('deploy_dir: fleet keeps its files below /opt/fleet and /var/lib/fleet', placeOf('servers', name, key));
-      else if (!taken.has(key)) note(`${key.slice(0, 60)} has no counterpart`, placeOf('servers', name, key));
+        note(
+          'deploy_dir: fleet keeps its files below /opt/fleet and /var/lib/fleet',
+          placeOf('servers', name, key),
+        );
+      else if (!taken.has(key))
+        note(`${key.slice(0, 60)} has no counterpart`, placeOf('servers', name, key));
     const [node, place] = [String(settings.node_id ?? ''), settings.location ?? ''];
-    if (node !== '' && !isLabel(node)) note('node_id has characters that no label takes', placeOf('servers', name, 'node_id'));
+    if (node !== '' && !isLabel(node))
+      note('node_id has characters that no label takes', placeOf('servers', name, 'node_id'));
     if (place !== '' && findPlace(place) === null)
       note(
         isLabel(place)
@@ -143,5 +199,8 @@ function notesOf(config: z.output<typeof configSchema>, placeOf: (...at: readonl
         placeOf('servers', name, 'location'),
       );
   }
-  return [...notes].map(([what, { place, count }]) => `${place}: ${what}${count === 1 ? '' : ` (and ${count - 1} more)`}`);
+  return [...notes].map(
+    ([what, { place, count }]) =>
+      `${place}: ${what}${count === 1 ? '' : ` (and ${count - 1} more)`}`,
+  );
 }

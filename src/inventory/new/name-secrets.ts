@@ -1,11 +1,16 @@
 import { variableFor } from './names.ts';
 
 /**
- * For each host that has a secret, the reference that takes its place: one environment variable for each different secret, called after the first host that has
- * it; without a host's name where all `secrets` are one. `secrets`: host to what tells secrets apart, which may be the secret and is not kept; what begins with
+ * For each host that has a secret, the reference that takes its place: one environment variable for
+ * each different secret, called after the first host that has
+ * it; without a host's name where all `secrets` are one. `secrets`: host to what tells secrets
+ * apart, which may be the secret and is not kept; what begins with
  * `env:` is a reference already.
  */
-export function nameSecrets(what: string, secrets: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+export function nameSecrets(
+  what: string,
+  secrets: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
   const isShared = new Set(secrets.values()).size === 1;
   const owners = new Map<string, string>();
   const taken = new Set<string>();

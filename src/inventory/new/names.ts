@@ -1,6 +1,9 @@
 import { hostPattern } from '../../model/names.ts';
 
-/** `text` as the inventory can call a host: lower case, `-` for every other character. Null where nothing is left. */
+/**
+ * `text` as the inventory can call a host: lower case, `-` for every other character. Null where
+ * nothing is left.
+ */
 export function hostNameFrom(text: string): string | null {
   const name = text
     .toLowerCase()
@@ -10,7 +13,10 @@ export function hostNameFrom(text: string): string | null {
   return hostPattern.test(name) ? name : null;
 }
 
-/** `text` as the inventory can call a group. Null where nothing is left, and for `all`, which is every host. */
+/**
+ * `text` as the inventory can call a group. Null where nothing is left, and for `all`, which is
+ * every host.
+ */
 export function groupNameFrom(text: string): string | null {
   const name = text
     .toLowerCase()
@@ -31,7 +37,8 @@ export function fleetNameFrom(text: string): string | null {
 }
 
 /** What an address may look like in the inventory. */
-export const isAddress = (text: string): boolean => /^[A-Za-z0-9_][A-Za-z0-9._:%-]{0,252}$|^::[A-Fa-f0-9:.]*$/.test(text);
+export const isAddress = (text: string): boolean =>
+  /^[A-Za-z0-9_][A-Za-z0-9._:%-]{0,252}$|^::[A-Fa-f0-9:.]*$/.test(text);
 
 export const isUserName = (text: string): boolean => /^[^\s@:-][^\s@:]{0,31}$/.test(text);
 
@@ -41,6 +48,9 @@ export function portFrom(text: string): number | null {
   return port >= 1 && port <= 65_535 ? port : null;
 }
 
-/** Name of an environment variable for a secret of `owner`; the variable is shared where `owner` is null. */
+/**
+ * Name of an environment variable for a secret of `owner`; the variable is shared where `owner` is
+ * null.
+ */
 export const variableFor = (what: string, owner: string | null): string =>
   `FLEET_${what}${owner === null ? '' : `_${owner.toUpperCase().replace(/[^A-Z0-9]+/g, '_')}`}`;

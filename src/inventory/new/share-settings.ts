@@ -29,11 +29,17 @@ function membersOf({ hosts, groups }: Draft): ReadonlyMap<string, readonly Draft
     return found;
   };
   const of = hosts.map((host) => ({ host, groups: all(host.groups, new Set()) }));
-  return new Map(groups.map(({ name }) => [name, of.filter((each) => each.groups.has(name)).map(({ host }) => host)]));
+  return new Map(
+    groups.map(({ name }) => [
+      name,
+      of.filter((each) => each.groups.has(name)).map(({ host }) => host),
+    ]),
+  );
 }
 
 /**
- * Says each setting as high as it is true for everybody below: a value for all hosts only where every host has one, a value of a group only where all its hosts
+ * Says each setting as high as it is true for everybody below: a value for all hosts only where
+ * every host has one, a value of a group only where all its hosts
  * want that value. So no order of groups can change what a host gets.
  */
 export function shareSettings(draft: Draft): SharedDraft {
@@ -41,16 +47,26 @@ export function shareSettings(draft: Draft): SharedDraft {
   const groups = new Map<string, Record<string, unknown>>();
   const hosts = new Map<string, Record<string, unknown>>();
   const members = membersOf(draft);
-  const shared = (of: readonly DraftHost[], key: Key): boolean => of.length > 1 && new Set(of.map((host) => host[key])).size === 1;
+  const shared = (of: readonly DraftHost[], key: Key): boolean =>
+    of.length > 1 && new Set(of.map((host) => host[key])).size === 1;
   for (const key of keys) {
-    const common = draft.hosts.every((host) => host[key] !== undefined) ? mostCommon(draft.hosts.map((host) => host[key])) : null;
-    const general = common !== null && (common.count > 1 || draft.hosts.length === 1) ? common.value : undefined;
+    const common = draft.hosts.every((host) => host[key] !== undefined)
+      ? mostCommon(draft.hosts.map((host) => host[key]))
+      : null;
+    const general =
+      common !== null && (common.count > 1 || draft.hosts.length === 1) ? common.value : undefined;
     if (general !== undefined) all[key] = general;
     const served = new Set<string>();
     for (const { name } of draft.groups) {
       const of = members.get(name) ?? [];
       const value = of[0]?.[key];
-      if (value === undefined || value === general || !shared(of, key) || of.every((host) => served.has(host.name))) continue;
+      if (
+        value === undefined ||
+        value === general ||
+        !shared(of, key) ||
+        of.every((host) => served.has(host.name))
+      )
+        continue;
       groups.set(name, { ...groups.get(name), [key]: value });
       for (const host of of) served.add(host.name);
     }

@@ -7,14 +7,17 @@ import type { KeyPath, Target } from './yaml-document.ts';
 type Raw = Readonly<Record<string, unknown>>;
 type Found = { readonly path: KeyPath; readonly text: string; readonly target?: Target };
 
-const isRaw = (value: unknown): value is Raw => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isRaw = (value: unknown): value is Raw =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const rawAt = (value: unknown, key: string): Raw => {
   const inner = isRaw(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   return isRaw(inner) ? inner : {};
 };
 
 /** What each kind of channel must and may say. */
-const keysOfKind: Readonly<Record<string, { readonly must: readonly string[]; readonly may: readonly string[] }>> = {
+const keysOfKind: Readonly<
+  Record<string, { readonly must: readonly string[]; readonly may: readonly string[] }>
+> = {
   webhook: { must: ['url'], may: ['body', 'authorization', 'sign_key'] },
   telegram: { must: ['token', 'chat'], may: ['server'] },
   mail: { must: ['server', 'from', 'to'], may: ['user', 'password'] },
@@ -29,14 +32,18 @@ function channelMistakes(name: string, channel: Raw): readonly Found[] {
   if (keys === undefined) return [];
   const missing = keys.must
     .filter((key) => channel[key] === undefined)
-    .map((key): Found => ({ path, target: 'key', text: `a channel of kind ${kind} needs ${key}:` }));
+    .map(
+      (key): Found => ({ path, target: 'key', text: `a channel of kind ${kind} needs ${key}:` }),
+    );
   const unknown = Object.keys(channel)
     .filter((key) => key !== 'kind' && !keys.must.includes(key) && !keys.may.includes(key))
     .map(
       (key): Found => ({
         path: [...path, key],
         target: 'key',
-        text: `a channel of kind ${kind} has no ${key}: (it has ${[...keys.must, ...keys.may].join(', ')})`,
+        text:
+          `a channel of kind ${kind} has no ${key}: (it has ` +
+          `${[...keys.must, ...keys.may].join(', ')})`,
       }),
     );
   return [...missing, ...unknown, ...serverMistakes(path, kind, channel)];
@@ -49,7 +56,9 @@ function serverMistakes(path: KeyPath, kind: string, channel: Raw): readonly Fou
     return [
       {
         path: [...path, 'server'],
-        text: `must begin with ${kind === 'mail' ? 'smtp:// or smtps://' : 'https://'} for a channel of kind ${kind}`,
+        text:
+          `must begin with ${kind === 'mail' ? 'smtp:// or smtps://' : 'https://'} for a ` +
+          `channel of kind ${kind}`,
       },
     ];
   if (kind === 'mail' && channel.password !== undefined && channel.user === undefined)
@@ -78,13 +87,21 @@ function ruleMistakes(name: string, rule: Raw): readonly Found[] {
     return [
       {
         path: [...path, 'measure'],
-        text: `there is no measure "${measure.slice(0, 40)}"${didYouMean(nearest(measure, Object.keys(measures)))}; measures are ${Object.keys(measures).join(', ')}`,
+        text:
+          'there is no measure ' +
+          `"${measure.slice(0, 40)}"${didYouMean(nearest(measure, Object.keys(measures)))}; ` +
+          `measures are ${Object.keys(measures).join(', ')}`,
       },
     ];
   if (measure !== undefined && warning === undefined && critical === undefined)
     return [{ path, target: 'key', text: 'it can never be true: give it warning: or critical:' }];
   if (typeof warning === 'number' && typeof critical === 'number' && critical < warning)
-    return [{ path: [...path, 'critical'], text: `is below warning (${warning}), so there would never be a warning` }];
+    return [
+      {
+        path: [...path, 'critical'],
+        text: `is below warning (${warning}), so there would never be a warning`,
+      },
+    ];
   return impossible(path, typeof measure === 'string' ? measure : (shipped?.measure ?? ''), rule);
 }
 
@@ -95,7 +112,14 @@ function impossible(path: KeyPath, measure: string, rule: Raw): readonly Found[]
   return ['warning', 'critical'].flatMap((key): readonly Found[] => {
     const limit = rule[key];
     if (typeof limit !== 'number' || limit < highest) return [];
-    return [{ path: [...path, key], text: `it can never be true: ${measure} is never above ${highest}${unit === '%' ? ' %' : ''}` }];
+    return [
+      {
+        path: [...path, key],
+        text:
+          `it can never be true: ${measure} is never above ` +
+          `${highest}${unit === '%' ? ' %' : ''}`,
+      },
+    ];
   });
 }
 
@@ -103,7 +127,9 @@ function impossible(path: KeyPath, measure: string, rule: Raw): readonly Found[]
 export function alertRules(raw: unknown): readonly Found[] {
   const alerts = rawAt(raw, 'alerts');
   const channels = rawAt(alerts, 'channels');
-  const ofChannels = Object.entries(channels).flatMap(([name, channel]) => (isRaw(channel) ? channelMistakes(name, channel) : []));
+  const ofChannels = Object.entries(channels).flatMap(([name, channel]) =>
+    isRaw(channel) ? channelMistakes(name, channel) : [],
+  );
   const ofRules = Object.entries(rawAt(alerts, 'rules')).flatMap(([name, rule]) =>
     isRaw(rule) || rule === 'off' ? ruleMistakes(name, isRaw(rule) ? rule : {}) : [],
   );
@@ -120,6 +146,13 @@ function sendMistakes(send: unknown, channels: readonly string[]): readonly Foun
   return named.flatMap(([path, name]): readonly Found[] =>
     typeof name !== 'string' || channels.includes(name)
       ? []
-      : [{ path, text: `no channel is called "${name.slice(0, 40)}"${didYouMean(nearest(name, channels))}` }],
+      : [
+          {
+            path,
+            text:
+              'no channel is called ' +
+              `"${name.slice(0, 40)}"${didYouMean(nearest(name, channels))}`,
+          },
+        ],
   );
 }

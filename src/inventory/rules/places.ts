@@ -1,8 +1,17 @@
 import type { Location } from '../../model/inventory.ts';
 import { nearest } from './nearest.ts';
 
-/** Cities where servers are commonly rented: name, codes by which data centres call them, country, latitude and longitude of the city centre. */
-const rows: readonly (readonly [name: string, codes: string, country: string, latitude: number, longitude: number])[] = [
+/**
+ * Cities where servers are commonly rented: name, codes by which data centres call them, country,
+ * latitude and longitude of the city centre.
+ */
+const rows: readonly (readonly [
+  name: string,
+  codes: string,
+  country: string,
+  latitude: number,
+  longitude: number,
+])[] = [
   ['amsterdam', 'ams', 'NL', 52.37, 4.9],
   ['ashburn', 'iad ash', 'US', 39.04, -77.49],
   ['athens', 'ath', 'GR', 37.98, 23.73],
@@ -84,11 +93,17 @@ const rows: readonly (readonly [name: string, codes: string, country: string, la
 
 const places: ReadonlyMap<string, Location> = new Map(
   rows.flatMap(([name, codes, country, latitude, longitude]) =>
-    [name, ...codes.split(' ')].map((word): [string, Location] => [word, { name, latitude, longitude, country }]),
+    [name, ...codes.split(' ')].map((word): [string, Location] => [
+      word,
+      { name, latitude, longitude, country },
+    ]),
   ),
 );
 
-/** The place called `text`: an English city name or the code of an airport or data centre (`fra`, `nyc`). Case, spaces, and a number after a code (`fra1`) do not matter. */
+/**
+ * The place called `text`: an English city name or the code of an airport or data centre (`fra`,
+ * `nyc`). Case, spaces, and a number after a code (`fra1`) do not matter.
+ */
 export const findPlace = (text: string): Location | null => {
   const word = text.trim().toLowerCase().replace(/[ _]+/g, '-');
   return places.get(word) ?? places.get(word.replace(/-?\d{1,2}$/, '')) ?? null;

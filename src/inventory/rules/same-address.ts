@@ -1,7 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { HostSpec } from '../../model/inventory.ts';
 
-/** One spelling for each address: names in lower case without the last dot, IPv6 in its short form, IPv4 inside IPv6 as IPv4. Pure. */
+/**
+ * One spelling for each address: names in lower case without the last dot, IPv6 in its short form,
+ * IPv4 inside IPv6 as IPv4. Pure.
+ */
 export function plainAddress(text: string): string {
   const name = text.toLowerCase().replace(/\.$/, '');
   if (!isIPv6(name) || name.includes('%')) return name;
@@ -16,9 +19,13 @@ export function plainAddress(text: string): string {
 }
 
 /** What `ssh` would be told: the ssh config resolves the same words to the same machine. */
-const destinationOf = ({ name, ssh }: Pick<HostSpec, 'name' | 'ssh'>): string => `${plainAddress(ssh.address ?? name)} ${ssh.port ?? ''}`;
+const destinationOf = ({ name, ssh }: Pick<HostSpec, 'name' | 'ssh'>): string =>
+  `${plainAddress(ssh.address ?? name)} ${ssh.port ?? ''}`;
 
-/** Hosts that lead to the same address and port as one above them, with the name of that one. In the order of `hosts`. */
+/**
+ * Hosts that lead to the same address and port as one above them, with the name of that one. In the
+ * order of `hosts`.
+ */
 export function sameAddresses<H extends Pick<HostSpec, 'name' | 'ssh'>>(
   hosts: readonly H[],
 ): readonly { readonly host: H; readonly first: H }[] {

@@ -1,12 +1,22 @@
 import * as z from 'zod';
 import type { NewsName } from '../../model/alert-policy.ts';
-import { decimal, duration, listOf, mapping, matching, named, oneOf, secret } from './schema-leaves.ts';
+import {
+  decimal,
+  duration,
+  listOf,
+  mapping,
+  matching,
+  named,
+  oneOf,
+  secret,
+} from './schema-leaves.ts';
 
 const newsSeverity = () => oneOf(['off', 'info', 'warning', 'critical']).optional();
 
 const addressForm = 'an http or https address, or a secret reference that holds one';
 /** Most webhooks are secrets by their address alone. */
-const address = () => z.union([matching(/^https?:\/\/[^\s]{1,2000}$/, addressForm), secret()], { error: addressForm });
+const address = () =>
+  z.union([matching(/^https?:\/\/[^\s]{1,2000}$/, addressForm), secret()], { error: addressForm });
 
 const channelNames = () => matching(/^[a-z][a-z0-9_-]{0,31}$/, 'the name of a channel');
 const oneAddress = /^[^\s<>,"]{1,64}@[^\s<>,"]{1,250}$/;
@@ -16,15 +26,23 @@ const channel = () =>
   mapping({
     kind: oneOf(['webhook', 'telegram', 'mail', 'command', 'alertmanager']),
     url: address().optional(),
-    body: matching(/^[a-z][a-z0-9-]{0,62}$/, 'fleet, alertmanager, or the name of a template').optional(),
+    body: matching(
+      /^[a-z][a-z0-9-]{0,62}$/,
+      'fleet, alertmanager, or the name of a template',
+    ).optional(),
     authorization: secret().optional(),
     sign_key: secret().optional(),
     token: secret().optional(),
     chat: z
-      .union([z.int(), z.string().regex(/^(?:-?\d{1,20}|@\w{4,32})$/)], { error: 'the id of a chat, or @name of a public one' })
+      .union([z.int(), z.string().regex(/^(?:-?\d{1,20}|@\w{4,32})$/)], {
+        error: 'the id of a chat, or @name of a public one',
+      })
       .transform(String)
       .optional(),
-    server: matching(/^(?:https?|smtps?):\/\/[A-Za-z0-9._:[\]-]{1,255}$/, 'an address such as smtps://mail.example.com:465').optional(),
+    server: matching(
+      /^(?:https?|smtps?):\/\/[A-Za-z0-9._:[\]-]{1,255}$/,
+      'an address such as smtps://mail.example.com:465',
+    ).optional(),
     user: matching(/^[^\s]{1,250}$/, 'a user name').optional(),
     password: secret().optional(),
     from: matching(oneAddress, 'an address such as fleet@example.com').optional(),
@@ -56,17 +74,30 @@ export const alertsSchema = mapping({
   repeat: duration('10m', '7d').optional(),
   heartbeat: address().optional(),
   channels: z
-    .record(named(/^[a-z][a-z0-9_-]{0,31}$/, 'a channel has at most 32 lower-case letters, digits, "-" and "_"'), channel(), {
-      error: 'a mapping of channels',
-    })
+    .record(
+      named(
+        /^[a-z][a-z0-9_-]{0,31}$/,
+        'a channel has at most 32 lower-case letters, digits, "-" and "_"',
+      ),
+      channel(),
+      {
+        error: 'a mapping of channels',
+      },
+    )
     .optional(),
   send: listOf(
-    z.union([channelNames(), listOf(channelNames()).min(1)], { error: 'a channel, or a list of channels that are tried in order' }),
+    z.union([channelNames(), listOf(channelNames()).min(1)], {
+      error: 'a channel, or a list of channels that are tried in order',
+    }),
   ).optional(),
   rules: z
-    .record(named(/^[a-z][a-z0-9-]{0,62}$/, 'the name of a rule has lower-case letters, digits and "-"'), rule(), {
-      error: 'a mapping of rules',
-    })
+    .record(
+      named(/^[a-z][a-z0-9-]{0,62}$/, 'the name of a rule has lower-case letters, digits and "-"'),
+      rule(),
+      {
+        error: 'a mapping of rules',
+      },
+    )
     .optional(),
   news: mapping({
     'allocation-failed': newsSeverity(),

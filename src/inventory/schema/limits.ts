@@ -34,12 +34,21 @@ export const standardLimits: AccountLimits = {
 };
 
 /** The key, where it is written down. */
-export const given = <Value>(key: string, value: Value | undefined): Readonly<Record<string, Value>> =>
-  value === undefined ? {} : { [key]: value };
+export const given = <Value>(
+  key: string,
+  value: Value | undefined,
+): Readonly<Record<string, Value>> => (value === undefined ? {} : { [key]: value });
 
-/** The limits that are written down. `memory_high` follows a written `memory_max` at nine tenths, so that the kernel slows a worker down before it kills it. */
+/**
+ * The limits that are written down. `memory_high` follows a written `memory_max` at nine tenths, so
+ * that the kernel slows a worker down before it kills it.
+ */
 export const partialLimits = (yaml: LimitsYaml): Partial<AccountLimits> => {
-  const high = yaml.memory_high ?? (yaml.memory_max === undefined ? undefined : Math.floor((yaml.memory_max * 0.9) / mebibyte) * mebibyte);
+  const high =
+    yaml.memory_high ??
+    (yaml.memory_max === undefined
+      ? undefined
+      : Math.floor((yaml.memory_max * 0.9) / mebibyte) * mebibyte);
   return {
     ...given('memoryMaxBytes', yaml.memory_max),
     ...given('memoryHighBytes', high),

@@ -2,23 +2,30 @@ import * as z from 'zod';
 import { parseSecretReference, secretReferenceForm } from './secret-reference.ts';
 import { parseDuration, parseSize, unitPatterns } from './units.ts';
 
-// A command validates each document once: compiling validators first (half of the time that `fleet status` took) never pays.
+// A command validates each document once: compiling validators first (half of the time that `fleet
+// status` took) never pays.
 z.config({ jitless: true });
 
-/** Keys whose values are never repeated in a message: somebody may have written the secret itself. */
+/**
+ * Keys whose values are never repeated in a message: somebody may have written the secret itself.
+ */
 export const secretKeys: ReadonlySet<string> = new Set([
   ...['key', 'api_id', 'api_hash', 'api_key', 'password', 'passphrase', 'sudo_password'],
   ...['url', 'heartbeat', 'authorization', 'sign_key', 'token'],
 ]);
 
-// What the schema of the inventory is made of. Every leaf carries in `error` what is allowed, as the end of the sentence "must be ...": the words that the operator reads.
+// What the schema of the inventory is made of. Every leaf carries in `error` what is allowed, as
+// the end of the sentence "must be ...": the words that the operator reads.
 
-export const mapping = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.strictObject(shape, { error: 'a mapping of keys' });
+export const mapping = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  z.strictObject(shape, { error: 'a mapping of keys' });
 
 /** A mapping that may be left empty (`web-1:` with nothing after it). */
-export const emptyable = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => mapping(shape).nullable();
+export const emptyable = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  mapping(shape).nullable();
 
-export const matching = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
+export const matching = (pattern: RegExp, error: string) =>
+  z.string({ error }).regex(pattern, { error });
 
 export const named = (pattern: RegExp, error: string) => z.string().regex(pattern, { error });
 
@@ -32,7 +39,13 @@ export const decimal = (least: number, most: number, unit = '') => {
   return z.number({ error }).min(least, { error }).max(most, { error });
 };
 
-const quantity = (pattern: RegExp, parse: (text: string) => number | null, least: string, most: string, kind: string) => {
+const quantity = (
+  pattern: RegExp,
+  parse: (text: string) => number | null,
+  least: string,
+  most: string,
+  kind: string,
+) => {
   const error = `${kind}, from ${least} to ${most}`;
   const [lowest, highest] = [parse(least) ?? 0, parse(most) ?? 0];
   const within = (text: string): boolean => {
@@ -46,12 +59,17 @@ const quantity = (pattern: RegExp, parse: (text: string) => number | null, least
 
 export const duration = (least: string, most: string) =>
   quantity(unitPatterns.duration, parseDuration, least, most, 'a duration such as 30s, 10m or 6h');
-export const size = (least: string, most: string) => quantity(unitPatterns.size, parseSize, least, most, 'a size such as 200M or 1.5G');
+export const size = (least: string, most: string) =>
+  quantity(unitPatterns.size, parseSize, least, most, 'a size such as 200M or 1.5G');
 export const flag = () => z.boolean({ error: 'true or false' });
-export const oneOf = <const Values extends readonly string[]>(values: Values) => z.enum(values, { error: `one of ${values.join(', ')}` });
-export const listOf = <Item extends z.ZodType>(item: Item) => z.array(item, { error: 'a list, for example [a, b]' });
+export const oneOf = <const Values extends readonly string[]>(values: Values) =>
+  z.enum(values, { error: `one of ${values.join(', ')}` });
+export const listOf = <Item extends z.ZodType>(item: Item) =>
+  z.array(item, { error: 'a list, for example [a, b]' });
 
-const secretForm = `a secret reference (${secretReferenceForm}); the secret itself is never written into the inventory`;
+const secretForm =
+  `a secret reference (${secretReferenceForm}); the secret itself is never written into the ` +
+  'inventory';
 
 /** `env:NAME`, `file:PATH` or `exec:COMMAND`. */
 export const secret = () =>
@@ -59,13 +77,22 @@ export const secret = () =>
     .refine((text) => parseSecretReference(text) !== null, { error: secretForm })
     .transform((text) => parseSecretReference(text) ?? z.NEVER);
 
-export const path = () => matching(/^[^\0]+$/, 'a path; a relative one starts at the folder of the inventory, ~ is your home');
+export const path = () =>
+  matching(
+    /^[^\0]+$/,
+    'a path; a relative one starts at the folder of the inventory, ~ is your home',
+  );
 export const word = (what: string) =>
-  matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, `${what}: letters, digits, "-", "_" and ".", at most 63`);
+  matching(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    `${what}: letters, digits, "-", "_" and ".", at most 63`,
+  );
 
 const unwrapped = (schema: z.core.$ZodType): z.core.$ZodType => {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return unwrapped(schema.unwrap());
-  if (schema instanceof z.ZodUnion) return schema.options.find((option) => option instanceof z.ZodObject) ?? schema;
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable)
+    return unwrapped(schema.unwrap());
+  if (schema instanceof z.ZodUnion)
+    return schema.options.find((option) => option instanceof z.ZodObject) ?? schema;
   return schema;
 };
 
@@ -75,10 +102,17 @@ const below = (schema: z.core.$ZodType, segment: string | number): z.core.$ZodTy
   return schema instanceof z.ZodArray ? schema.element : undefined;
 };
 
-/** Keys that `root` allows in the mapping at `path`, each with the keys of its own mapping, if it has one. */
-export const keysAt = (root: z.core.$ZodType, path: readonly (string | number)[]): ReadonlyMap<string, readonly string[]> => {
+/**
+ * Keys that `root` allows in the mapping at `path`, each with the keys of its own mapping, if it
+ * has one.
+ */
+export const keysAt = (
+  root: z.core.$ZodType,
+  path: readonly (string | number)[],
+): ReadonlyMap<string, readonly string[]> => {
   let schema: z.core.$ZodType | undefined = root;
-  for (const segment of path) schema = schema === undefined ? undefined : below(unwrapped(schema), segment);
+  for (const segment of path)
+    schema = schema === undefined ? undefined : below(unwrapped(schema), segment);
   const object = schema === undefined ? undefined : unwrapped(schema);
   if (!(object instanceof z.ZodObject)) return new Map();
   const inner = (each: z.core.$ZodType): readonly string[] => {

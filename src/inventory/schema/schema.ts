@@ -3,22 +3,50 @@ import { accountPattern, hostPattern } from '../../model/names.ts';
 import { alertsSchema } from './alert-schema.ts';
 import { isEgressWord, modelWord, telegramWord } from './egress.ts';
 import { limits } from './limits.ts';
-import { decimal, duration, emptyable, flag, listOf, mapping, matching, named, oneOf, path, secret, whole, word } from './schema-leaves.ts';
+import {
+  decimal,
+  duration,
+  emptyable,
+  flag,
+  listOf,
+  mapping,
+  matching,
+  named,
+  oneOf,
+  path,
+  secret,
+  whole,
+  word,
+} from './schema-leaves.ts';
 import { secretReferenceForm } from './secret-reference.ts';
 
 const labelKey = /^[A-Za-z][A-Za-z0-9._/-]{0,62}$/;
-const labelForm = 'text of letters, digits and "._:/@-", at most 63 characters, or a whole number, true or false';
+const labelForm =
+  'text of letters, digits and "._:/@-", at most 63 characters, or a whole number, true or false';
 const labels = () =>
   z.record(
-    named(labelKey, 'a label key starts with a letter and has letters, digits, ".", "_", "/" and "-" after it'),
-    z.union([z.string().regex(/^[A-Za-z0-9._:/@-]{1,63}$/), z.int(), z.boolean()], { error: labelForm }).transform(String),
+    named(
+      labelKey,
+      'a label key starts with a letter and has letters, digits, ".", "_", "/" and "-" after it',
+    ),
+    z
+      .union([z.string().regex(/^[A-Za-z0-9._:/@-]{1,63}$/), z.int(), z.boolean()], {
+        error: labelForm,
+      })
+      .transform(String),
     { error: 'a mapping of labels, for example { tier: small }' },
   );
 
 const groupPattern = /^[a-z][a-z0-9_-]{0,62}$/;
-const groupForm = 'a group name starts with a lower-case letter and has lower-case letters, digits, "-" and "_" after it';
-const hostForm = 'a host name has 1 to 63 lower-case letters, digits, "-" and ".", and begins and ends with a letter or digit';
-const accountForm = 'an account name has 1 to 63 lower-case letters, digits, "-", "_" and ".", and begins and ends with a letter or digit';
+const groupForm =
+  'a group name starts with a lower-case letter and has lower-case letters, digits, "-" ' +
+  'and "_" after it';
+const hostForm =
+  'a host name has 1 to 63 lower-case letters, digits, "-" and ".", and begins and ends ' +
+  'with a letter or digit';
+const accountForm =
+  'an account name has 1 to 63 lower-case letters, digits, "-", "_" and ".", and begins ' +
+  'and ends with a letter or digit';
 
 const location = () =>
   z.union(
@@ -34,7 +62,10 @@ const location = () =>
     { error: 'the name of a place such as frankfurt or fra, or { lat: 50.11, lon: 8.68 }' },
   );
 
-/** What OpenSSH takes on its command line: a name may become a part of a command of the operator's own ssh config (%r), or of a rule for sudo. */
+/**
+ * What OpenSSH takes on its command line: a name may become a part of a command of the operator's
+ * own ssh config (%r), or of a rule for sudo.
+ */
 const userName = () =>
   matching(
     /^(?!-)[\w.!#%*+,/=?[\]^~\\\u00c0-\u024f\u3040-\u9fff-]{0,31}[\w.!#%*+,/=?[\]^~$\u00c0-\u024f\u3040-\u9fff-]$/,
@@ -54,7 +85,13 @@ const sshShape = {
   command_timeout: duration('1s', '1d').optional(),
 };
 
-const command = () => listOf(matching(/^[^\0]{1,1000}$/, 'a program or one of its arguments; {host} and {address} are replaced'));
+const command = () =>
+  listOf(
+    matching(
+      /^[^\0]{1,1000}$/,
+      'a program or one of its arguments; {host} and {address} are replaced',
+    ),
+  );
 
 const fence = () =>
   mapping({
@@ -68,11 +105,17 @@ const hostShape = {
   labels: labels().optional(),
   zone: word('a zone').optional(),
   location: location().optional(),
-  profile: matching(/^[a-z0-9][a-z0-9-]{0,62}$/, 'the name of a profile: lower-case letters, digits and "-"').optional(),
+  profile: matching(
+    /^[a-z0-9][a-z0-9-]{0,62}$/,
+    'the name of a profile: lower-case letters, digits and "-"',
+  ).optional(),
   max_accounts: whole(0, 1_000).optional(),
   cordoned: flag().optional(),
   limits: limits().optional(),
-  time_zone: matching(/^[A-Za-z0-9_+/-]{1,64}$/, 'a time zone such as Etc/UTC or Europe/Berlin').optional(),
+  time_zone: matching(
+    /^[A-Za-z0-9_+/-]{1,64}$/,
+    'a time zone such as Etc/UTC or Europe/Berlin',
+  ).optional(),
   allow_unsupported_os: flag().optional(),
 };
 
@@ -82,25 +125,40 @@ const telegramShape = {
   device_model: matching(/^.{1,64}$/, 'text of at most 64 characters').optional(),
   system_version: matching(/^.{1,64}$/, 'text of at most 64 characters').optional(),
   app_version: matching(/^.{1,64}$/, 'text of at most 64 characters').optional(),
-  lang_code: matching(/^[a-z]{2,3}(?:-[a-zA-Z]{2,8})?$/, 'a language code such as en or pt-br').optional(),
+  lang_code: matching(
+    /^[a-z]{2,3}(?:-[a-zA-Z]{2,8})?$/,
+    'a language code such as en or pt-br',
+  ).optional(),
 };
 
 const apiId = () =>
-  z.union([z.int().min(1).max(2_147_483_647), secret()], { error: `a whole number, or a secret reference (${secretReferenceForm})` });
+  z.union([z.int().min(1).max(2_147_483_647), secret()], {
+    error: `a whole number, or a secret reference (${secretReferenceForm})`,
+  });
 
 /** What stands for fleet's own worker where `account_defaults` name another one. */
 export const bundledWorker = 'bundled';
 
 const workerShape = mapping({
   command: listOf(
-    matching(/^[A-Za-z0-9._/=:,@+-]{1,250}$/, 'a word of letters, digits and "._/=:,@+-": the path of a program or one of its arguments'),
+    matching(
+      /^[A-Za-z0-9._/=:,@+-]{1,250}$/,
+      'a word of letters, digits and "._/=:,@+-": the path of a program or one of its arguments',
+    ),
   )
     .min(1, { error: 'a list that begins with the absolute path of a program' })
     .refine((words) => words[0] === undefined || /^\/[A-Za-z0-9._/+-]+$/.test(words[0]), {
       error: 'a list that begins with the absolute path of a program',
     })
-    .refine((words) => words.join(' ').length <= 1000, { error: 'a list of at most 1000 characters' }),
-  session_format: oneOf(['gramjs-string', 'telethon-string', 'pyrogram-string', 'mtcute-string']).optional(),
+    .refine((words) => words.join(' ').length <= 1000, {
+      error: 'a list of at most 1000 characters',
+    }),
+  session_format: oneOf([
+    'gramjs-string',
+    'telethon-string',
+    'pyrogram-string',
+    'mtcute-string',
+  ]).optional(),
   linger: duration('5s', '1h').optional(),
 });
 
@@ -109,26 +167,45 @@ const worker = () =>
     error: `{ command: [/path/on/the/host] } for a program of your own, or ${bundledWorker}`,
   });
 
-const chatForm = 'the id of a group in the marked form: -100 and the number of a supergroup, - and the number of a basic group';
+const chatForm =
+  'the id of a group in the marked form: -100 and the number of a supergroup, - and the ' +
+  'number of a basic group';
 /** Marked ids of groups. A whole number, or the same as text. */
 const chatId = () =>
   z
-    .union([z.int({ error: chatForm }).max(-1, { error: chatForm }), z.string().regex(/^-[1-9]\d{0,15}$/, { error: chatForm })], {
-      error: chatForm,
-    })
+    .union(
+      [
+        z.int({ error: chatForm }).max(-1, { error: chatForm }),
+        z.string().regex(/^-[1-9]\d{0,15}$/, { error: chatForm }),
+      ],
+      {
+        error: chatForm,
+      },
+    )
     .transform(String);
 
 const chats = () =>
   z.union(
     [
-      z.record(named(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$/, 'the name of a group: letters, digits, spaces, "-", "_" and "."'), chatId()),
+      z.record(
+        named(
+          /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$/,
+          'the name of a group: letters, digits, spaces, "-", "_" and "."',
+        ),
+        chatId(),
+      ),
       z.array(chatId()).max(50),
     ],
-    { error: 'a mapping of names to ids such as { garden: -1001234567890 }, or a list of at most 50 ids' },
+    {
+      error:
+        'a mapping of names to ids such as { garden: -1001234567890 }, or a list of at most 50 ids',
+    },
   );
 
 const hourly = () =>
-  z.union([z.literal('off'), z.int().min(0).max(100_000)], { error: 'a whole number from 0 to 100000 (answers in an hour), or off' });
+  z.union([z.literal('off'), z.int().min(0).max(100_000)], {
+    error: 'a whole number from 0 to 100000 (answers in an hour), or off',
+  });
 
 const answerLimits = () =>
   mapping({
@@ -184,7 +261,10 @@ const placement = () =>
     strategy: oneOf(strategies).optional(),
     strategy_by_label: z
       .record(
-        named(/^[A-Za-z][A-Za-z0-9._/-]{0,62}(?:=[A-Za-z0-9._:/@-]{1,63})?$/, 'a label is written as key=value, or as key for any value'),
+        named(
+          /^[A-Za-z][A-Za-z0-9._/-]{0,62}(?:=[A-Za-z0-9._:/@-]{1,63})?$/,
+          'a label is written as key=value, or as key for any value',
+        ),
         oneOf(strategies),
         {
           error: 'a mapping such as { tier=vip: isolation }',
@@ -204,17 +284,29 @@ const placement = () =>
     cooldown: duration('0s', '30d').optional(),
   });
 
-const egressForm = `${telegramWord}, ${modelWord}, an address, a range such as 203.0.113.0/24, or the name of a machine`;
-const egress = () => listOf(matching(/^[^\0]{1,253}$/, egressForm).refine(isEgressWord, { error: egressForm }));
+const egressForm =
+  `${telegramWord}, ${modelWord}, an address, a range such as 203.0.113.0/24, or the name of ` +
+  'a machine';
+const egress = () =>
+  listOf(matching(/^[^\0]{1,253}$/, egressForm).refine(isEgressWord, { error: egressForm }));
 
-/** The inventory as it is written in YAML: the source of the validation, of the types and of the JSON Schema for editors. */
+/**
+ * The inventory as it is written in YAML: the source of the validation, of the types and of the
+ * JSON Schema for editors.
+ */
 export const inventorySchema = mapping({
   version: z.literal(1, { error: '1, the only version of this format' }),
-  fleet: matching(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name of at most 32 lower-case letters, digits and "-"'),
+  fleet: matching(
+    /^[a-z0-9][a-z0-9-]{0,31}$/,
+    'a name of at most 32 lower-case letters, digits and "-"',
+  ),
   vault: mapping({ path: path().optional(), key: secret() }),
   ledger: path().optional(),
   concurrency: whole(1, 512).optional(),
-  runtime_mirror: matching(/^https?:\/\/[^\s]+$/, 'the address of a registry such as https://mirror.example').optional(),
+  runtime_mirror: matching(
+    /^https?:\/\/[^\s]+$/,
+    'the address of a registry such as https://mirror.example',
+  ).optional(),
   scripts: path().optional(),
   model: model().optional(),
   answer_slot: duration('5s', '10m').optional(),
@@ -222,7 +314,10 @@ export const inventorySchema = mapping({
   ssh: mapping({ ...sshShape, known_hosts: path().optional() }).optional(),
   telegram: mapping({ api_id: apiId(), api_hash: secret(), ...telegramShape }),
   placement: placement().optional(),
-  failover: mapping({ max_hosts: whole(1, 10_000).optional(), settle: duration('5s', '1h').optional() }).optional(),
+  failover: mapping({
+    max_hosts: whole(1, 10_000).optional(),
+    settle: duration('5s', '1h').optional(),
+  }).optional(),
   rebalance: mapping({
     patience: whole(1, 100).optional(),
     rest: duration('0s', '7d').optional(),
@@ -244,9 +339,13 @@ export const inventorySchema = mapping({
   alerts: alertsSchema.optional(),
   defaults: mapping(hostShape).optional(),
   groups: z
-    .record(named(groupPattern, groupForm), emptyable({ groups: memberOf(), ...hostShape, ssh: mapping(sshShape).optional() }), {
-      error: 'a mapping of group names to settings',
-    })
+    .record(
+      named(groupPattern, groupForm),
+      emptyable({ groups: memberOf(), ...hostShape, ssh: mapping(sshShape).optional() }),
+      {
+        error: 'a mapping of group names to settings',
+      },
+    )
     .optional(),
   hosts: z.record(
     named(hostPattern, hostForm),
@@ -257,7 +356,10 @@ export const inventorySchema = mapping({
       ).optional(),
       groups: memberOf(),
       host_keys: listOf(
-        matching(/^SHA256:[A-Za-z0-9+/]{43}=?$/, 'a fingerprint such as SHA256: and 43 characters (ssh-keygen -lf shows it)'),
+        matching(
+          /^SHA256:[A-Za-z0-9+/]{43}=?$/,
+          'a fingerprint such as SHA256: and 43 characters (ssh-keygen -lf shows it)',
+        ),
       ).optional(),
       ...hostShape,
       ssh: mapping(sshShape).optional(),
@@ -270,14 +372,21 @@ export const inventorySchema = mapping({
       named(accountPattern, accountForm),
       emptyable({
         ...accountShape,
-        telegram: mapping({ api_id: apiId().optional(), api_hash: secret().optional(), ...telegramShape }).optional(),
+        telegram: mapping({
+          api_id: apiId().optional(),
+          api_hash: secret().optional(),
+          ...telegramShape,
+        }).optional(),
       }),
       { error: 'a mapping of account names to settings' },
     )
     .optional(),
 });
 
-/** The inventory after zod: durations in ms, sizes in bytes, secrets as references; absent keys are absent. */
+/**
+ * The inventory after zod: durations in ms, sizes in bytes, secrets as references; absent keys are
+ * absent.
+ */
 export type InventoryYaml = z.output<typeof inventorySchema>;
 export type HostYaml = NonNullable<InventoryYaml['hosts'][string]>;
 export type GroupYaml = NonNullable<NonNullable<InventoryYaml['groups']>[string]>;

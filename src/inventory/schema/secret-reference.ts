@@ -6,7 +6,10 @@ const environmentName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** What a reference looks like, in words for an operator. */
 export const secretReferenceForm = 'env:NAME, file:PATH or exec:COMMAND';
 
-/** Parses `env:NAME`, `file:PATH` or `exec:COMMAND`. Null when `text` is none of them, for example because it is the secret itself. */
+/**
+ * Parses `env:NAME`, `file:PATH` or `exec:COMMAND`. Null when `text` is none of them, for example
+ * because it is the secret itself.
+ */
 export const parseSecretReference = (text: string): SecretReference | null => {
   const colon = text.indexOf(':');
   const kind = kinds.find((each) => each === text.slice(0, colon));
@@ -16,5 +19,9 @@ export const parseSecretReference = (text: string): SecretReference | null => {
   return { kind, target };
 };
 
-/** The reference as the operator wrote it. Safe to print: it says where the secret is, not what it is. */
-export const formatSecretReference = (reference: SecretReference): string => `${reference.kind}:${reference.target}`;
+/**
+ * The reference as the operator wrote it. Safe to print: it says where the secret is, not what it
+ * is.
+ */
+export const formatSecretReference = (reference: SecretReference): string =>
+  `${reference.kind}:${reference.target}`;

@@ -40,7 +40,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('wanted', 'integer', (c) => c.notNull().defaultTo(1))
     .execute();
   await schema.createIndex('accounts_user').on('accounts').column('user_id').execute();
-  // Epochs outlive their accounts: a key that comes back must never start again at 1 (docs/exclusivity.md, row 21).
+  // Epochs outlive their accounts: a key that comes back must never start again at 1
+  // (docs/exclusivity.md, row 21).
   await schema
     .createTable('epochs')
     .addColumn('key_id', 'text', (c) => c.primaryKey())
@@ -76,7 +77,11 @@ async function createMoves({ schema }: Kysely<unknown>): Promise<void> {
     .addColumn('updated_at', 'integer', (c) => c.notNull())
     .execute();
   await schema.createIndex('moves_phase').on('moves').column('phase').execute();
-  await schema.createIndex('moves_account').on('moves').columns(['account', 'created_at']).execute();
+  await schema
+    .createIndex('moves_account')
+    .on('moves')
+    .columns(['account', 'created_at'])
+    .execute();
 }
 
 async function createRecords({ schema }: Kysely<unknown>): Promise<void> {

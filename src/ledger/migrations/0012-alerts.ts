@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely';
 
-/** What fires and since when, messages on their way, and what the operator does not want to hear of. */
+/**
+ * What fires and since when, messages on their way, and what the operator does not want to hear of.
+ */
 export async function up({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('alerts')
@@ -20,7 +22,11 @@ export async function up({ schema }: Kysely<unknown>): Promise<void> {
     .addColumn('delivered_at', 'integer')
     .addColumn('delivered_by', 'text')
     .execute();
-  await schema.createIndex('alert_messages_waiting').on('alert_messages').columns(['delivered_at', 'created_at']).execute();
+  await schema
+    .createIndex('alert_messages_waiting')
+    .on('alert_messages')
+    .columns(['delivered_at', 'created_at'])
+    .execute();
   await schema
     .createTable('alert_silences')
     .addColumn('id', 'integer', (c) => c.primaryKey().autoIncrement())

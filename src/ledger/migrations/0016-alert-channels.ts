@@ -1,6 +1,9 @@
 import type { Kysely } from 'kysely';
 
-/** Channels that did not take the last thing that they were told, and until when they want to be left alone. */
+/**
+ * Channels that did not take the last thing that they were told, and until when they want to be
+ * left alone.
+ */
 export async function up({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('alert_channels')

@@ -1,6 +1,9 @@
 import type { Kysely } from 'kysely';
 
-/** Since when the host refuses the login, when it last did, how often in a row, and in which words (JSON: code, message, hint). Null: it lets fleet in. */
+/**
+ * Since when the host refuses the login, when it last did, how often in a row, and in which words
+ * (JSON: code, message, hint). Null: it lets fleet in.
+ */
 export async function up({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('hosts').addColumn('refused_since', 'integer').execute();
   await schema.alterTable('hosts').addColumn('refused_at', 'integer').execute();

@@ -17,7 +17,10 @@ import { up as logins } from './0015-logins.ts';
 import { up as alertChannels } from './0016-alert-channels.ts';
 import { up as loginRefusals } from './0017-login-refusals.ts';
 
-/** In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a release, only appended to. */
+/**
+ * In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a
+ * release, only appended to.
+ */
 export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
   core,
   latency,

@@ -15,7 +15,11 @@ export async function listAlerts(db: LedgerDb): Promise<Alert[]> {
 /** Keeps exactly these. */
 export async function saveAlerts(db: LedgerDb, alerts: readonly Alert[]): Promise<void> {
   await db.deleteFrom('alerts').execute();
-  const rows = alerts.map((alert) => ({ key: alert.key, state: alert.state, alert_json: JSON.stringify(alert) }));
+  const rows = alerts.map((alert) => ({
+    key: alert.key,
+    state: alert.state,
+    alert_json: JSON.stringify(alert),
+  }));
   for (let from = 0; from < rows.length; from += 200)
     await db
       .insertInto('alerts')
@@ -23,7 +27,14 @@ export async function saveAlerts(db: LedgerDb, alerts: readonly Alert[]): Promis
       .execute();
 }
 
-const toOutgoing = ({ id, route_json, message_json, attempts, next_try_at, problem }: AlertMessageRow): Outgoing => ({
+const toOutgoing = ({
+  id,
+  route_json,
+  message_json,
+  attempts,
+  next_try_at,
+  problem,
+}: AlertMessageRow): Outgoing => ({
   id,
   route: JSON.parse(route_json) as readonly string[],
   message: JSON.parse(message_json) as Message,
@@ -44,7 +55,11 @@ export async function waitingMessages(db: LedgerDb): Promise<Outgoing[]> {
   return rows.map(toOutgoing);
 }
 
-export async function insertMessage(db: LedgerDb, route: readonly string[], message: Message): Promise<void> {
+export async function insertMessage(
+  db: LedgerDb,
+  route: readonly string[],
+  message: Message,
+): Promise<void> {
   const row = {
     id: message.id,
     created_at: message.at,
@@ -60,7 +75,8 @@ export async function insertMessage(db: LedgerDb, route: readonly string[], mess
 
 /** Without items it goes to nobody any more. */
 export async function changeMessage(db: LedgerDb, { id, message }: Outgoing): Promise<void> {
-  if (message.items.length === 0) await db.deleteFrom('alert_messages').where('id', '=', id).execute();
+  if (message.items.length === 0)
+    await db.deleteFrom('alert_messages').where('id', '=', id).execute();
   else
     await db
       .updateTable('alert_messages')
@@ -74,17 +90,42 @@ export async function recordTry(db: LedgerDb, id: string): Promise<void> {
   await db.updateTable('alert_messages').set({ problem: null }).where('id', '=', id).execute();
 }
 
-export async function recordDelivery(db: LedgerDb, id: string, channel: string, nowMs: number): Promise<void> {
-  await db.updateTable('alert_messages').set({ delivered_at: nowMs, delivered_by: channel }).where('id', '=', id).execute();
+export async function recordDelivery(
+  db: LedgerDb,
+  id: string,
+  channel: string,
+  nowMs: number,
+): Promise<void> {
+  await db
+    .updateTable('alert_messages')
+    .set({ delivered_at: nowMs, delivered_by: channel })
+    .where('id', '=', id)
+    .execute();
 }
 
-export async function recordRefusal(db: LedgerDb, id: string, attempts: number, nextTryAt: number, problem: string): Promise<void> {
-  await db.updateTable('alert_messages').set({ attempts, next_try_at: nextTryAt, problem }).where('id', '=', id).execute();
+export async function recordRefusal(
+  db: LedgerDb,
+  id: string,
+  attempts: number,
+  nextTryAt: number,
+  problem: string,
+): Promise<void> {
+  await db
+    .updateTable('alert_messages')
+    .set({ attempts, next_try_at: nextTryAt, problem })
+    .where('id', '=', id)
+    .execute();
 }
 
 /** Delivered messages, newest first. */
 export const sentMessages = (db: LedgerDb, limit: number): Promise<AlertMessageRow[]> =>
-  db.selectFrom('alert_messages').selectAll().where('delivered_at', 'is not', null).orderBy('delivered_at', 'desc').limit(limit).execute();
+  db
+    .selectFrom('alert_messages')
+    .selectAll()
+    .where('delivered_at', 'is not', null)
+    .orderBy('delivered_at', 'desc')
+    .limit(limit)
+    .execute();
 
 export async function pruneMessages(db: LedgerDb, beforeMs: number): Promise<void> {
   await db.deleteFrom('alert_messages').where('delivered_at', '<', beforeMs).execute();
@@ -92,12 +133,20 @@ export async function pruneMessages(db: LedgerDb, beforeMs: number): Promise<voi
 
 /** Oldest first, ended ones left out. */
 export async function listSilences(db: LedgerDb, nowMs: number): Promise<Silence[]> {
-  const rows = await db.selectFrom('alert_silences').selectAll().where('until', '>', nowMs).orderBy('id').execute();
+  const rows = await db
+    .selectFrom('alert_silences')
+    .selectAll()
+    .where('until', '>', nowMs)
+    .orderBy('id')
+    .execute();
   return rows.map(({ created_at, ...row }) => ({ ...row, createdAt: created_at }));
 }
 
 /** Its id. */
-export async function addSilence(db: LedgerDb, { createdAt, ...silence }: Omit<Silence, 'id'>): Promise<number> {
+export async function addSilence(
+  db: LedgerDb,
+  { createdAt, ...silence }: Omit<Silence, 'id'>,
+): Promise<number> {
   const { id } = await db
     .insertInto('alert_silences')
     .values({ ...silence, created_at: createdAt })
@@ -124,7 +173,10 @@ export interface Fresh {
   readonly history: readonly HistoryRow[];
 }
 
-/** Events and decisions since the last call; the first one sees none. Inside the transaction that tells them, so that each is told once. */
+/**
+ * Events and decisions since the last call; the first one sees none. Inside the transaction that
+ * tells them, so that each is told once.
+ */
 export async function takeFresh(db: LedgerDb): Promise<Fresh> {
   const last = async (table: 'events' | 'history'): Promise<number> =>
     (
@@ -139,8 +191,18 @@ export async function takeFresh(db: LedgerDb): Promise<Fresh> {
   if (told === null) return { events: [], history: [] };
   const [fromEvent = 0, fromDecision = 0] = JSON.parse(told) as readonly number[];
   return {
-    events: await db.selectFrom('events').selectAll().where('id', '>', fromEvent).orderBy('id').execute(),
-    history: await db.selectFrom('history').selectAll().where('id', '>', fromDecision).orderBy('id').execute(),
+    events: await db
+      .selectFrom('events')
+      .selectAll()
+      .where('id', '>', fromEvent)
+      .orderBy('id')
+      .execute(),
+    history: await db
+      .selectFrom('history')
+      .selectAll()
+      .where('id', '>', fromDecision)
+      .orderBy('id')
+      .execute(),
   };
 }
 
@@ -148,7 +210,10 @@ export async function takeFresh(db: LedgerDb): Promise<Fresh> {
 export const failingChannels = (db: LedgerDb): Promise<AlertChannelRow[]> =>
   db.selectFrom('alert_channels').selectAll().orderBy('name').execute();
 
-export async function recordChannelFailure(db: LedgerDb, row: Omit<AlertChannelRow, 'failing_since'>): Promise<void> {
+export async function recordChannelFailure(
+  db: LedgerDb,
+  row: Omit<AlertChannelRow, 'failing_since'>,
+): Promise<void> {
   const { name, ...last } = row;
   await db
     .insertInto('alert_channels')

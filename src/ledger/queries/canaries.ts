@@ -34,13 +34,21 @@ const canaryOf = (row: CanaryRow): Canary => ({
 });
 
 /** On disk when it returns. */
-export async function insertCanary(db: LedgerDb, canary: Omit<Canary, 'id' | 'phase' | 'note'>): Promise<Canary> {
+export async function insertCanary(
+  db: LedgerDb,
+  canary: Omit<Canary, 'id' | 'phase' | 'note'>,
+): Promise<Canary> {
   const row: CanaryRow = {
     ...{ id: randomUUID(), kind: canary.kind, mark: canary.mark, phase: 'begun', note: '' },
     accounts_json: JSON.stringify(canary.accounts),
     others_json: JSON.stringify(canary.others),
     before: gzipSync(JSON.stringify([...canary.before])),
-    ...{ watch_ms: canary.watchMs, max_errors: canary.maxErrors, begun_at: canary.begunAtMs, changed_at: canary.begunAtMs },
+    ...{
+      watch_ms: canary.watchMs,
+      max_errors: canary.maxErrors,
+      begun_at: canary.begunAtMs,
+      changed_at: canary.begunAtMs,
+    },
   };
   await db.insertInto('canaries').values(row).execute();
   return canaryOf(row);
@@ -54,7 +62,17 @@ export async function lastCanary(db: LedgerDb, kind: CanaryKind): Promise<Canary
 }
 
 /** Journals the next phase; on disk when it returns. */
-export async function advanceCanary(db: LedgerDb, canary: Canary, phase: CanaryPhase, nowMs: number, note = canary.note): Promise<Canary> {
-  await db.updateTable('canaries').set({ phase, note, changed_at: nowMs }).where('id', '=', canary.id).execute();
+export async function advanceCanary(
+  db: LedgerDb,
+  canary: Canary,
+  phase: CanaryPhase,
+  nowMs: number,
+  note = canary.note,
+): Promise<Canary> {
+  await db
+    .updateTable('canaries')
+    .set({ phase, note, changed_at: nowMs })
+    .where('id', '=', canary.id)
+    .execute();
   return { ...canary, phase, note };
 }

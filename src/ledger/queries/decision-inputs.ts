@@ -3,8 +3,15 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import type { DecisionInput } from '../../planning/advice/decision-input.ts';
 import type { LedgerDb } from '../ledger.ts';
 
-/** Keeps what a run decided from, once for all its decisions and never pruned. Returns its name: SHA-256 (hex) of the JSON. */
-export async function saveDecisionInput(db: LedgerDb, input: DecisionInput, nowMs: number): Promise<string> {
+/**
+ * Keeps what a run decided from, once for all its decisions and never pruned. Returns its name:
+ * SHA-256 (hex) of the JSON.
+ */
+export async function saveDecisionInput(
+  db: LedgerDb,
+  input: DecisionInput,
+  nowMs: number,
+): Promise<string> {
   const text = JSON.stringify(input);
   const hash = createHash('sha256').update(text).digest('hex');
   await db
@@ -17,6 +24,12 @@ export async function saveDecisionInput(db: LedgerDb, input: DecisionInput, nowM
 
 /** null: a decision of a fleet that did not keep them yet. */
 export async function readDecisionInput(db: LedgerDb, hash: string): Promise<DecisionInput | null> {
-  const row = await db.selectFrom('decision_inputs').select('content').where('hash', '=', hash).executeTakeFirst();
-  return row === undefined ? null : (JSON.parse(gunzipSync(row.content).toString('utf8')) as DecisionInput);
+  const row = await db
+    .selectFrom('decision_inputs')
+    .select('content')
+    .where('hash', '=', hash)
+    .executeTakeFirst();
+  return row === undefined
+    ? null
+    : (JSON.parse(gunzipSync(row.content).toString('utf8')) as DecisionInput);
 }

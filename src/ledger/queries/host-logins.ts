@@ -3,8 +3,16 @@ import type { LedgerDb } from '../ledger.ts';
 /** Of a host that lets fleet in. */
 export const letIn = { refused_since: null, refused_at: null, refusals: 0, refusal: null } as const;
 
-/** The host has refused the login, or is not the one that is trusted. `words`: JSON of the error, without secrets. */
-export async function recordRefused(db: LedgerDb, name: string, words: string, nowMs: number): Promise<void> {
+/**
+ * The host has refused the login, or is not the one that is trusted. `words`: JSON of the error,
+ * without secrets.
+ */
+export async function recordRefused(
+  db: LedgerDb,
+  name: string,
+  words: string,
+  nowMs: number,
+): Promise<void> {
   await db
     .updateTable('hosts')
     .set(({ eb, fn, ref, val }) => ({

@@ -5,7 +5,10 @@ import type { LedgerDb } from '../ledger.ts';
 import { fixedQuery } from '../prepared-query.ts';
 import { listOpenMoves } from './moves.ts';
 
-/** What a roster is built from. Four short reads; none of them may be older than the last phase that was journaled. */
+/**
+ * What a roster is built from. Four short reads; none of them may be older than the last phase that
+ * was journaled.
+ */
 export async function readJournalFacts(db: LedgerDb): Promise<JournalFacts> {
   const placements = await listPlacedKeys(db);
   const openMoves = await listOpenMoves(db);
@@ -13,7 +16,12 @@ export async function readJournalFacts(db: LedgerDb): Promise<JournalFacts> {
   const unowned = await listUnownedKeys(db);
   return {
     // Without the move that granted it, a claim cannot be told from another of its epoch.
-    placements: placements.map(({ key_id, host, epoch, move_id }) => ({ keyId: key_id, host, epoch, moveId: move_id || 'unknown' })),
+    placements: placements.map(({ key_id, host, epoch, move_id }) => ({
+      keyId: key_id,
+      host,
+      epoch,
+      moveId: move_id || 'unknown',
+    })),
     openMoves: openMoves.map(({ id, key_id, from_host, to_host, epoch, phase }) => ({
       ...{ id, keyId: key_id, from: from_host, to: to_host, epoch, phase },
     })),
@@ -22,11 +30,12 @@ export async function readJournalFacts(db: LedgerDb): Promise<JournalFacts> {
   };
 }
 
-const listPlacedKeys = fixedQuery<{ key_id: string; host: string; epoch: number; move_id: string }>((db) =>
-  db
-    .selectFrom('placements')
-    .innerJoin('accounts', 'accounts.name', 'placements.account')
-    .select(['accounts.key_id', 'placements.host', 'placements.epoch', 'placements.move_id']),
+const listPlacedKeys = fixedQuery<{ key_id: string; host: string; epoch: number; move_id: string }>(
+  (db) =>
+    db
+      .selectFrom('placements')
+      .innerJoin('accounts', 'accounts.name', 'placements.account')
+      .select(['accounts.key_id', 'placements.host', 'placements.epoch', 'placements.move_id']),
 );
 
 /** In the text of the query: for values beside it SQLite would plan all of it anew each time. */

@@ -22,7 +22,12 @@ export interface HistoryFilter {
 
 /** Newest first, at most `limit`. */
 export async function readHistory(db: LedgerDb, filter: HistoryFilter): Promise<HistoryRow[]> {
-  let query = db.selectFrom('history').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(filter.limit);
+  let query = db
+    .selectFrom('history')
+    .selectAll()
+    .orderBy('at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(filter.limit);
   if (filter.account !== undefined) query = query.where('account', '=', filter.account);
   if (filter.host !== undefined) query = query.where('host', '=', filter.host);
   if (filter.sinceMs !== undefined) query = query.where('at', '>=', filter.sinceMs);
@@ -31,7 +36,10 @@ export async function readHistory(db: LedgerDb, filter: HistoryFilter): Promise<
 }
 
 /** How often each account has changed its host since `sinceMs`, by name. */
-export async function countAddressChanges(db: LedgerDb, sinceMs: number): Promise<Map<string, number>> {
+export async function countAddressChanges(
+  db: LedgerDb,
+  sinceMs: number,
+): Promise<Map<string, number>> {
   const rows = await db
     .selectFrom('history')
     .select((e) => ['account', e.fn.countAll<number>().as('changes')])
@@ -47,17 +55,32 @@ export async function recordEvent(db: LedgerDb, event: Omit<EventRow, 'id'>): Pr
 }
 
 const insertEvent = preparedQuery<Omit<EventRow, 'id'>>((db, value) =>
-  db
-    .insertInto('events')
-    .values({ at: value('at'), kind: value('kind'), host: value('host'), account: value('account'), text: value('text') }),
+  db.insertInto('events').values({
+    at: value('at'),
+    kind: value('kind'),
+    host: value('host'),
+    account: value('account'),
+    text: value('text'),
+  }),
 );
 
 /** Newest first. */
 export const readEvents = (db: LedgerDb, limit: number): Promise<EventRow[]> =>
-  db.selectFrom('events').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute();
+  db
+    .selectFrom('events')
+    .selectAll()
+    .orderBy('at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
 
-/** Events about accounts' and hosts' states, oldest first, without their texts' copies of anything else. */
-export const readStateEvents = (db: LedgerDb): Promise<Pick<EventRow, 'at' | 'kind' | 'host' | 'account' | 'text'>[]> =>
+/**
+ * Events about accounts' and hosts' states, oldest first, without their texts' copies of anything
+ * else.
+ */
+export const readStateEvents = (
+  db: LedgerDb,
+): Promise<Pick<EventRow, 'at' | 'kind' | 'host' | 'account' | 'text'>[]> =>
   db
     .selectFrom('events')
     .select(['at', 'kind', 'host', 'account', 'text'])
@@ -69,25 +92,47 @@ export const readStateEvents = (db: LedgerDb): Promise<Pick<EventRow, 'at' | 'ki
 export const readGrants = (db: LedgerDb): Promise<Pick<HistoryRow, 'at' | 'account' | 'host'>[]> =>
   db.selectFrom('history').select(['at', 'account', 'host']).orderBy('id').execute();
 
-/** Keeps one sample of a host as the agent sent it (already validated). Later ones are of a clock that was ahead: this one is the newest. */
-export async function recordSample(db: LedgerDb, host: string, takenAtMs: number, sampleJson: string): Promise<void> {
+/**
+ * Keeps one sample of a host as the agent sent it (already validated). Later ones are of a clock
+ * that was ahead: this one is the newest.
+ */
+export async function recordSample(
+  db: LedgerDb,
+  host: string,
+  takenAtMs: number,
+  sampleJson: string,
+): Promise<void> {
   await dropLaterSamples(db, { host, takenAtMs });
   await insertSample(db, { host, takenAtMs, sampleJson });
 }
 
 const dropLaterSamples = preparedQuery<{ host: string; takenAtMs: number }>((db, value) =>
-  db.deleteFrom('samples').where('host', '=', value('host')).where('taken_at', '>', value('takenAtMs')),
+  db
+    .deleteFrom('samples')
+    .where('host', '=', value('host'))
+    .where('taken_at', '>', value('takenAtMs')),
 );
 
-const insertSample = preparedQuery<{ host: string; takenAtMs: number; sampleJson: string }>((db, value) =>
-  db
-    .insertInto('samples')
-    .values({ host: value('host'), taken_at: value('takenAtMs'), sample_json: value('sampleJson') })
-    .onConflict((c) => c.columns(['host', 'taken_at']).doUpdateSet({ sample_json: value('sampleJson') })),
+const insertSample = preparedQuery<{ host: string; takenAtMs: number; sampleJson: string }>(
+  (db, value) =>
+    db
+      .insertInto('samples')
+      .values({
+        host: value('host'),
+        taken_at: value('takenAtMs'),
+        sample_json: value('sampleJson'),
+      })
+      .onConflict((c) =>
+        c.columns(['host', 'taken_at']).doUpdateSet({ sample_json: value('sampleJson') }),
+      ),
 );
 
 /** The newest sample of a host that was taken before `beforeMs`; undefined: there is none. */
-export const sampleBefore = async (db: LedgerDb, host: string, beforeMs: number): Promise<string | undefined> =>
+export const sampleBefore = async (
+  db: LedgerDb,
+  host: string,
+  beforeMs: number,
+): Promise<string | undefined> =>
   (
     await db
       .selectFrom('samples')
@@ -99,22 +144,29 @@ export const sampleBefore = async (db: LedgerDb, host: string, beforeMs: number)
       .executeTakeFirst()
   )?.sample_json;
 
-/** The newest sample of each host that has one: one look into the index per host, however many samples are kept. */
-export const latestSamples = fixedQuery<{ host: string; taken_at: number; sample_json: string }>((db) =>
-  db
-    .selectFrom('hosts')
-    .innerJoin('samples', 'samples.host', 'hosts.name')
-    .where('samples.taken_at', '=', (e) =>
-      e
-        .selectFrom('samples as newest')
-        .select(({ fn }) => fn.max('newest.taken_at').as('at'))
-        .whereRef('newest.host', '=', 'hosts.name'),
-    )
-    .select(['samples.host', 'samples.taken_at', 'samples.sample_json']),
+/**
+ * The newest sample of each host that has one: one look into the index per host, however many
+ * samples are kept.
+ */
+export const latestSamples = fixedQuery<{ host: string; taken_at: number; sample_json: string }>(
+  (db) =>
+    db
+      .selectFrom('hosts')
+      .innerJoin('samples', 'samples.host', 'hosts.name')
+      .where('samples.taken_at', '=', (e) =>
+        e
+          .selectFrom('samples as newest')
+          .select(({ fn }) => fn.max('newest.taken_at').as('at'))
+          .whereRef('newest.host', '=', 'hosts.name'),
+      )
+      .select(['samples.host', 'samples.taken_at', 'samples.sample_json']),
 );
 
 /** The last sample of every host in each day (UTC) since `sinceMs`. */
-export async function dailySamples(db: LedgerDb, sinceMs: number): Promise<{ host: string; taken_at: number; sample_json: string }[]> {
+export async function dailySamples(
+  db: LedgerDb,
+  sinceMs: number,
+): Promise<{ host: string; taken_at: number; sample_json: string }[]> {
   const days = db
     .selectFrom('samples')
     .select(({ fn }) => ['host as day_host', fn.max('taken_at').as('day_at')])
@@ -123,7 +175,11 @@ export async function dailySamples(db: LedgerDb, sinceMs: number): Promise<{ hos
     .as('days');
   return db
     .selectFrom(days)
-    .innerJoin('samples', (join) => join.onRef('samples.host', '=', 'days.day_host').onRef('samples.taken_at', '=', 'days.day_at'))
+    .innerJoin('samples', (join) =>
+      join
+        .onRef('samples.host', '=', 'days.day_host')
+        .onRef('samples.taken_at', '=', 'days.day_at'),
+    )
     .select(['samples.host', 'samples.taken_at', 'samples.sample_json'])
     .execute();
 }

@@ -8,7 +8,10 @@ import { shiftContacts } from './hosts.ts';
 import { recordEvent } from './records.ts';
 import { lastSerial, markDoubt, markStale, readStaleness, staleError } from './staleness.ts';
 
-/** One mutating run of the CLI as hosts see it: who speaks (`authorityId`), how late (`serial`), which of several (`nonce`). */
+/**
+ * One mutating run of the CLI as hosts see it: who speaks (`authorityId`), how late (`serial`),
+ * which of several (`nonce`).
+ */
 export interface Run {
   readonly authorityId: string;
   readonly serial: number;
@@ -16,7 +19,8 @@ export interface Run {
 }
 
 /**
- * Takes the next serial; on disk when it returns, so that no later run can ever speak with the same one (docs/exclusivity.md, F3). Errors: `ledger-stale` for a
+ * Takes the next serial; on disk when it returns, so that no later run can ever speak with the same
+ * one (docs/exclusivity.md, F3). Errors: `ledger-stale` for a
  * ledger that is known to be an old copy.
  */
 export async function beginRun(ledger: Ledger, command: string, nowMs: number): Promise<Run> {
@@ -26,18 +30,28 @@ export async function beginRun(ledger: Ledger, command: string, nowMs: number): 
   return takeSerial(ledger, command, nowMs, 0);
 }
 
-/** A later run of this ledger was begun from this very machine: somebody put a copy from before it in its place. */
+/**
+ * A later run of this ledger was begun from this very machine: somebody put a copy from before it
+ * in its place.
+ */
 async function noticeOldCopy({ db, authorityId, serialCopy }: Ledger): Promise<void> {
   const kept = serialCopy.read(authorityId);
   const last = await lastSerial(db);
-  if (kept !== null && kept > last) await markStale(db, `its run ${kept} was begun on this machine, and its last one is ${last}`);
+  if (kept !== null && kept > last)
+    await markStale(db, `its run ${kept} was begun on this machine, and its last one is ${last}`);
 }
 
 /**
- * A run that rebuilds an old copy: it speaks later than every run of this ledger that a host has heard, `heardSerial` being the last (0: none). Until that
- * is done the ledger counts as stale, because its next run would be heard although it knows nothing yet.
+ * A run that rebuilds an old copy: it speaks later than every run of this ledger that a host has
+ * heard, `heardSerial` being the last (0: none). Until that
+ * is done the ledger counts as stale, because its next run would be heard although it knows nothing
+ * yet.
  */
-export async function beginAdoption(ledger: Ledger, nowMs: number, { isOld, heardSerial }: AdoptionStart): Promise<Run> {
+export async function beginAdoption(
+  ledger: Ledger,
+  nowMs: number,
+  { isOld, heardSerial }: AdoptionStart,
+): Promise<Run> {
   if (isOld) await markStale(ledger.db, 'its adoption was begun and has not ended');
   await markDoubt(ledger.db, 'it was adopted');
   return takeSerial(ledger, 'adopt', nowMs, heardSerial);
@@ -48,15 +62,23 @@ export interface AdoptionStart {
   readonly heardSerial: number;
 }
 
-/** Where the clock was set forward since the last run, contacts look older than they are: they are dated by the clock of now. */
+/**
+ * Where the clock was set forward since the last run, contacts look older than they are: they are
+ * dated by the clock of now.
+ */
 async function noticeClock(db: LedgerDb, stepMs: number, nowMs: number): Promise<void> {
   if (stepMs === 0) return;
   await shiftContacts(db, stepMs);
-  const text = `this machine's clock was set forward by ${Math.round(stepMs / 1000)} s (or it stood still): hosts count as off that much later`;
+  const text =
+    `this machine's clock was set forward by ${Math.round(stepMs / 1000)} s (or it stood ` +
+    'still): hosts count as off that much later';
   await recordEvent(db, { at: nowMs, kind: 'clock-stepped', host: null, account: null, text });
 }
 
-/** This machine's clocks, of which the wall clock said `nowMs`, and how far that was set forward since the last run took its serial, ms. */
+/**
+ * This machine's clocks, of which the wall clock said `nowMs`, and how far that was set forward
+ * since the last run took its serial, ms.
+ */
 function readClockStep({ serialCopy: { clock }, authorityId }: Ledger, nowMs: number) {
   const machine = clock?.machine() ?? null;
   const reading = machine === null ? null : { ...machine, wallMs: nowMs };
@@ -64,12 +86,19 @@ function readClockStep({ serialCopy: { clock }, authorityId }: Ledger, nowMs: nu
 }
 
 /**
- * How far the clock that said `nowMs` is ahead of the one by which contacts are dated in the ledger, ms: it was set forward since the last run took its
+ * How far the clock that said `nowMs` is ahead of the one by which contacts are dated in the
+ * ledger, ms: it was set forward since the last run took its
  * serial. Whoever holds a time of the ledger against the clock of now adds it.
  */
-export const clockStepMs = (ledger: Ledger, nowMs: number): number => readClockStep(ledger, nowMs).stepMs;
+export const clockStepMs = (ledger: Ledger, nowMs: number): number =>
+  readClockStep(ledger, nowMs).stepMs;
 
-async function takeSerial(ledger: Ledger, command: string, nowMs: number, above: number): Promise<Run> {
+async function takeSerial(
+  ledger: Ledger,
+  command: string,
+  nowMs: number,
+  above: number,
+): Promise<Run> {
   const nonce = randomUUID();
   const { clock } = ledger.serialCopy;
   const { reading, stepMs } = readClockStep(ledger, nowMs);
@@ -77,19 +106,27 @@ async function takeSerial(ledger: Ledger, command: string, nowMs: number, above:
   const serial = await ledger.db.transaction().execute(async (transaction) => {
     const last = await lastSerial(transaction);
     const next = Math.max(last, above, kept ?? 0) + 1;
-    if (last > 0 && kept !== last) await markDoubt(transaction, 'it does not agree with the serial that is kept outside of it');
+    if (last > 0 && kept !== last)
+      await markDoubt(transaction, 'it does not agree with the serial that is kept outside of it');
     await noticeClock(transaction, stepMs, nowMs);
     await insertRun(transaction, { serial: next, nonce, command, nowMs });
     return next;
   });
   ledger.serialCopy.write(ledger.authorityId, serial);
-  // After the commit: a run that dies in between dates them once more, which is late and never early.
+  // After the commit: a run that dies in between dates them once more, which is late and never
+  // early.
   if (reading !== null) clock?.keep(ledger.authorityId, reading);
   return { authorityId: ledger.authorityId, serial, nonce };
 }
 
-const insertRun = preparedQuery<{ serial: number; nonce: string; command: string; nowMs: number }>((db, value) =>
-  db.insertInto('runs').values({ serial: value('serial'), nonce: value('nonce'), command: value('command'), started_at: value('nowMs') }),
+const insertRun = preparedQuery<{ serial: number; nonce: string; command: string; nowMs: number }>(
+  (db, value) =>
+    db.insertInto('runs').values({
+      serial: value('serial'),
+      nonce: value('nonce'),
+      command: value('command'),
+      started_at: value('nowMs'),
+    }),
 );
 
 /** When `command` last took a serial, ms since the epoch; null: never. */
@@ -111,10 +148,14 @@ const describeOwner = ({ host, pid, command }: LockOwner): string =>
   command === '' ? `process ${pid} on ${host}` : `fleet ${command} (process ${pid} on ${host})`;
 
 /** A name of the lock that is used once, and says what works. */
-const tokenOf = (command: string): string => (command === '' ? randomUUID() : `${command} ${randomUUID()}`);
+const tokenOf = (command: string): string =>
+  command === '' ? randomUUID() : `${command} ${randomUUID()}`;
 const commandIn = (token: string): string => token.split(' ').slice(0, -1).join(' ');
 
-/** A process of this machine that is gone cannot release its lock: there is no need to wait for its expiry. */
+/**
+ * A process of this machine that is gone cannot release its lock: there is no need to wait for its
+ * expiry.
+ */
 function isGone(owner: LockOwner): boolean {
   if (owner.host !== hostname()) return false;
   try {
@@ -129,13 +170,18 @@ function isGone(owner: LockOwner): boolean {
 export interface RunLock {
   release(): Promise<void>;
   /**
-   * While `act` waits for a person, one command that may work beside a talk ({@link LockRequest.besideTalks}) has its turn; one that is still at work when `act`
-   * has ended is waited for. Errors: those of `act`; `lock-held` where that other command does not end.
+   * While `act` waits for a person, one command that may work beside a talk ({@link
+   * LockRequest.besideTalks}) has its turn; one that is still at work when `act`
+   * has ended is waited for. Errors: those of `act`; `lock-held` where that other command does not
+   * end.
    */
   aside<T>(act: () => Promise<T>): Promise<T>;
 }
 
-/** All that changes something; that its holder talks with a person; and whoever works beside that talk. */
+/**
+ * All that changes something; that its holder talks with a person; and whoever works beside that
+ * talk.
+ */
 const lockNames = ['fleet', 'talk', 'beside'] as const;
 type LockName = (typeof lockNames)[number];
 
@@ -149,13 +195,26 @@ async function heldLocks(db: LedgerDb, nowMs: number): Promise<LockRows> {
   const rows = await db.selectFrom('lock').selectAll().where('name', 'in', lockNames).execute();
   const held = rows.filter(({ expires_at }) => expires_at > nowMs);
   return Object.fromEntries(
-    held.map((row) => [row.name, { host: row.owner_host, pid: row.owner_pid, command: commandIn(row.token), token: row.token }]),
+    held.map((row) => [
+      row.name,
+      { host: row.owner_host, pid: row.owner_pid, command: commandIn(row.token), token: row.token },
+    ]),
   );
 }
 
 /** Returns null when the lock is ours, otherwise who holds it. */
-async function tryLock(db: LedgerDb, name: LockName, token: string, nowMs: number): Promise<LockOwner | null> {
-  const mine = { owner_host: hostname(), owner_pid: process.pid, token, expires_at: nowMs + lockTtlMs };
+async function tryLock(
+  db: LedgerDb,
+  name: LockName,
+  token: string,
+  nowMs: number,
+): Promise<LockOwner | null> {
+  const mine = {
+    owner_host: hostname(),
+    owner_pid: process.pid,
+    token,
+    expires_at: nowMs + lockTtlMs,
+  };
   await db
     .insertInto('lock')
     .values({ name, ...mine })
@@ -170,12 +229,21 @@ async function tryLock(db: LedgerDb, name: LockName, token: string, nowMs: numbe
     return beside;
   }
   if (!isGone(owner)) return owner;
-  const taken = await db.updateTable('lock').set(mine).where('name', '=', name).where('token', '=', owner.token).executeTakeFirst();
+  const taken = await db
+    .updateTable('lock')
+    .set(mine)
+    .where('name', '=', name)
+    .where('token', '=', owner.token)
+    .executeTakeFirst();
   return taken.numUpdatedRows > 0n ? tryLock(db, name, token, nowMs) : owner;
 }
 
 /** The lock that is ours now, or who has it. */
-async function tryTurn(db: LedgerDb, token: string, besideTalks: boolean): Promise<LockName | LockOwner> {
+async function tryTurn(
+  db: LedgerDb,
+  token: string,
+  besideTalks: boolean,
+): Promise<LockName | LockOwner> {
   const nowMs = Date.now();
   const holder = await tryLock(db, 'fleet', token, nowMs);
   if (holder === null) return 'fleet';
@@ -212,7 +280,8 @@ function keepLock({ db }: Ledger, name: LockName, token: string): Pick<RunLock, 
   return {
     release: async () => {
       clearInterval(heartbeat);
-      // One that cannot be given back, on a full disk, is free as soon as this process is gone: what was done before is done all the same.
+      // One that cannot be given back, on a full disk, is free as soon as this process is gone:
+      // what was done before is done all the same.
       await dropLock(db, name, token).catch(() => undefined);
     },
   };
@@ -230,7 +299,9 @@ async function nobodyBeside({ db }: Ledger): Promise<void> {
 
 const lockHeld = (holder: LockOwner): FleetError =>
   new FleetError('lock-held', `another fleet command is at work: ${describeOwner(holder)}`, {
-    hint: `wait for it, or use --wait; after a crash the lock expires by itself within ${lockTtlMs / 1000} s`,
+    hint:
+      'wait for it, or use --wait; after a crash the lock expires by itself within ' +
+      `${lockTtlMs / 1000} s`,
   });
 
 export interface LockRequest {
@@ -243,7 +314,8 @@ export interface LockRequest {
 }
 
 /**
- * Takes the ledger's lock, waiting up to `waitMs` for another command to end; a lock whose owner died expires after {@link lockTtlMs}.
+ * Takes the ledger's lock, waiting up to `waitMs` for another command to end; a lock whose owner
+ * died expires after {@link lockTtlMs}.
  * Throws `lock-held` with its owner, `interrupted` when `signal` ends the wait.
  */
 export async function takeLock(
@@ -258,8 +330,12 @@ export async function takeLock(
     if (typeof turn === 'string') return runLock(ledger, turn, token);
     if (Date.now() >= deadline) throw lockHeld(turn);
     if (signal?.aborted === true)
-      throw new FleetError('interrupted', 'interrupted while another fleet command was at work', { hint: 'nothing was changed' });
-    await new Promise((resolve) => setTimeout(resolve, Math.min(500, Math.max(10, deadline - Date.now()))));
+      throw new FleetError('interrupted', 'interrupted while another fleet command was at work', {
+        hint: 'nothing was changed',
+      });
+    await new Promise((resolve) =>
+      setTimeout(resolve, Math.min(500, Math.max(10, deadline - Date.now()))),
+    );
   }
 }
 

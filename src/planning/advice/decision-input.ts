@@ -6,7 +6,9 @@ import type { PlacementPlan } from '../placement/placement-plan.ts';
 import { planRebalance } from '../rebalance/rebalance.ts';
 import type { RebalancePlan } from '../rebalance/rebalance-plan.ts';
 
-/** All that a decision is made from. JSON-able; the same input gives the same decision, for ever. */
+/**
+ * All that a decision is made from. JSON-able; the same input gives the same decision, for ever.
+ */
 export type DecisionInput =
   | {
       readonly planner: 'placement';
@@ -17,7 +19,9 @@ export type DecisionInput =
     }
   | { readonly planner: 'rebalance'; readonly view: FleetView; readonly policy: PlacementPolicy };
 
-type PlanOf<I extends DecisionInput> = I extends { readonly planner: 'placement' } ? PlacementPlan : RebalancePlan;
+type PlanOf<I extends DecisionInput> = I extends { readonly planner: 'placement' }
+  ? PlacementPlan
+  : RebalancePlan;
 
 /** Makes the decision. */
 export function decide<I extends DecisionInput>(input: I): PlanOf<I> {
@@ -28,20 +32,30 @@ export function decide<I extends DecisionInput>(input: I): PlanOf<I> {
   return plan as PlanOf<I>;
 }
 
-/** What a recorded decision can be compared by: the host, and the load scores at that moment (of both hosts for a rebalance), points. */
+/**
+ * What a recorded decision can be compared by: the host, and the load scores at that moment (of
+ * both hosts for a rebalance), points.
+ */
 export interface Verdict {
   readonly host: HostName;
   readonly scores: readonly number[];
 }
 
-/** Makes the decision about one account again. null: this planner leaves the account where it is. */
+/**
+ * Makes the decision about one account again. null: this planner leaves the account where it is.
+ */
 export function replay(input: DecisionInput, account: AccountName): Verdict | null {
   if (input.planner === 'placement') {
     const decision = decide(input).placements.find((each) => each.account === account);
-    return decision === undefined ? null : { host: decision.host, scores: [decision.scoreBefore.total, decision.scoreAfter.total] };
+    return decision === undefined
+      ? null
+      : { host: decision.host, scores: [decision.scoreBefore.total, decision.scoreAfter.total] };
   }
   const move = decide(input).moves.find((each) => each.account === account);
   return move === undefined
     ? null
-    : { host: move.to, scores: [move.fromScoreBefore, move.fromScoreAfter, move.toScoreBefore, move.toScoreAfter] };
+    : {
+        host: move.to,
+        scores: [move.fromScoreBefore, move.fromScoreAfter, move.toScoreBefore, move.toScoreAfter],
+      };
 }

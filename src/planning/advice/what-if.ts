@@ -14,7 +14,10 @@ export interface Supposition {
   /** So many hosts more, empty ones, each like `hostsLike` (null: the first host that is up). */
   readonly addedHosts: number;
   readonly hostsLike: string | null;
-  /** So many accounts more, each like `accountsLike` (null: with the median demand of those that are there). */
+  /**
+   * So many accounts more, each like `accountsLike` (null: with the median demand of those that are
+   * there).
+   */
   readonly addedAccounts: number;
   readonly accountsLike: string | null;
   /** Every account, the new ones too, needs so many times as much; above 0. */
@@ -35,9 +38,11 @@ export interface WhatIf {
 }
 
 /**
- * Works out what a change would do: places whoever loses its host or is new, then rebalances where asked. Changes nothing and asks nobody.
+ * Works out what a change would do: places whoever loses its host or is new, then rebalances where
+ * asked. Changes nothing and asks nobody.
  *
- * @throws FleetError `usage` for names that the view does not have, `placement` when there is nothing to copy.
+ * @throws FleetError `usage` for names that the view does not have, `placement` when there is
+ * nothing to copy.
  */
 export function supposeThat(view: FleetView, policy: PlacementPolicy, what: Supposition): WhatIf {
   requireNames(view, what);
@@ -46,7 +51,9 @@ export function supposeThat(view: FleetView, policy: PlacementPolicy, what: Supp
     ...view,
     hosts: [
       ...scaled.hosts.map((host) =>
-        what.lostHosts.includes(host.name) ? { ...host, state: 'dead' as const, stateReason: 'supposed to be lost' } : host,
+        what.lostHosts.includes(host.name)
+          ? { ...host, state: 'dead' as const, stateReason: 'supposed to be lost' }
+          : host,
       ),
       ...newHosts(view, what),
     ],
@@ -54,16 +61,23 @@ export function supposeThat(view: FleetView, policy: PlacementPolicy, what: Supp
   };
   const lost = new Set(what.lostHosts);
   const homeless = changed.accounts.filter(
-    ({ name, host }) => (host !== null && lost.has(host)) || !view.accounts.some((known) => known.name === name),
+    ({ name, host }) =>
+      (host !== null && lost.has(host)) || !view.accounts.some((known) => known.name === name),
   );
   const placement = planPlacement(
     changed,
     homeless.map(({ name }) => name),
     policy,
   );
-  const placed = moveTo(changed, new Map(placement.placements.map(({ account, host }) => [account, host])));
+  const placed = moveTo(
+    changed,
+    new Map(placement.placements.map(({ account, host }) => [account, host])),
+  );
   const rebalance = what.rebalances ? planRebalance(placed, policy) : null;
-  const after = rankHosts(moveTo(placed, new Map(rebalance?.moves.map(({ account, to }) => [account, to]))), policy);
+  const after = rankHosts(
+    moveTo(placed, new Map(rebalance?.moves.map(({ account, to }) => [account, to]))),
+    policy,
+  );
   const wasOver = new Set(overloadedIn(view, policy));
   const overloaded = overloadedIn(placed, policy).filter((host) => !wasOver.has(host));
   return { before: rankHosts(view, policy), after, placement, rebalance, overloaded };
@@ -72,7 +86,9 @@ export function supposeThat(view: FleetView, policy: PlacementPolicy, what: Supp
 function requireNames(view: FleetView, { lostHosts, hostsLike, accountsLike }: Supposition): void {
   const hosts = new Set<string>(view.hosts.map(({ name }) => name));
   const accounts = new Set<string>(view.accounts.map(({ name }) => name));
-  const unknown = [...lostHosts, ...(hostsLike === null ? [] : [hostsLike])].filter((name) => !hosts.has(name));
+  const unknown = [...lostHosts, ...(hostsLike === null ? [] : [hostsLike])].filter(
+    (name) => !hosts.has(name),
+  );
   if (accountsLike !== null && !accounts.has(accountsLike)) unknown.push(accountsLike);
   if (unknown.length === 0) return;
   throw new FleetError('usage', `neither a host nor an account: ${unknown.join(', ')}`, {
@@ -88,13 +104,21 @@ const grow = (account: AccountView, scale: number): AccountView => ({
 
 const moveTo = (view: FleetView, targets: ReadonlyMap<AccountName, HostName>): FleetView => ({
   ...view,
-  accounts: view.accounts.map((account) => ({ ...account, host: targets.get(account.name) ?? account.host })),
+  accounts: view.accounts.map((account) => ({
+    ...account,
+    host: targets.get(account.name) ?? account.host,
+  })),
 });
 
 function newHosts({ hosts }: FleetView, { addedHosts, hostsLike }: Supposition): HostView[] {
-  const model = hosts.find(({ name, state }) => (hostsLike === null ? state === 'up' : name === hostsLike));
+  const model = hosts.find(({ name, state }) =>
+    hostsLike === null ? state === 'up' : name === hostsLike,
+  );
   if (addedHosts === 0) return [];
-  if (model === undefined) throw new FleetError('placement', 'there is no host that is up to copy', { hint: 'name one with --hosts-like' });
+  if (model === undefined)
+    throw new FleetError('placement', 'there is no host that is up to copy', {
+      hint: 'name one with --hosts-like',
+    });
   return Array.from({ length: addedHosts }, (_, index) => ({
     ...model,
     name: `new-host-${index + 1}` as HostName,
@@ -103,7 +127,10 @@ function newHosts({ hosts }: FleetView, { addedHosts, hostsLike }: Supposition):
   }));
 }
 
-function newAccounts({ accounts }: FleetView, { addedAccounts, accountsLike }: Supposition): AccountView[] {
+function newAccounts(
+  { accounts }: FleetView,
+  { addedAccounts, accountsLike }: Supposition,
+): AccountView[] {
   if (addedAccounts === 0) return [];
   const model = accounts.find(({ name }) => name === accountsLike) ?? plain(accounts);
   return Array.from({ length: addedAccounts }, (_, index) => ({
@@ -116,7 +143,8 @@ function newAccounts({ accounts }: FleetView, { addedAccounts, accountsLike }: S
 
 /** With the median demand and no wishes. */
 function plain(accounts: readonly AccountView[]): AccountView {
-  if (accounts.length === 0) throw new FleetError('placement', 'there is no account to copy', { hint: 'import one first' });
+  if (accounts.length === 0)
+    throw new FleetError('placement', 'there is no account to copy', { hint: 'import one first' });
   const median = (figure: (account: AccountView) => number): number =>
     accounts.map(figure).sort((a, b) => a - b)[accounts.length >> 1] ?? 0;
   return {
@@ -140,13 +168,18 @@ function plain(accounts: readonly AccountView[]): AccountView {
   };
 }
 
-function overloadedIn({ hosts, accounts }: FleetView, { memoryLimitRatio }: PlacementPolicy): HostName[] {
+function overloadedIn(
+  { hosts, accounts }: FleetView,
+  { memoryLimitRatio }: PlacementPolicy,
+): HostName[] {
   const used = new Map<string, number>();
-  for (const { host, memoryBytes } of accounts) if (host !== null) used.set(host, (used.get(host) ?? 0) + memoryBytes);
+  for (const { host, memoryBytes } of accounts)
+    if (host !== null) used.set(host, (used.get(host) ?? 0) + memoryBytes);
   return hosts
     .filter(
       ({ name, state, baseMemoryBytes, memoryBytes }) =>
-        state !== 'dead' && baseMemoryBytes + (used.get(name) ?? 0) > memoryBytes * memoryLimitRatio,
+        state !== 'dead' &&
+        baseMemoryBytes + (used.get(name) ?? 0) > memoryBytes * memoryLimitRatio,
     )
     .map(({ name }) => name);
 }

@@ -1,6 +1,11 @@
 import type { PlacementPolicy } from '../../model/inventory.ts';
 import type { AccountName, HostName } from '../../model/names.ts';
-import { type AccountView, antiAffinityLabel, type FleetView, type HostView } from './fleet-view.ts';
+import {
+  type AccountView,
+  antiAffinityLabel,
+  type FleetView,
+  type HostView,
+} from './fleet-view.ts';
 import { compilePlaces, fill, indexFigures, indexKeys, none } from './index-keys.ts';
 import { type LoadScore, loadScore, pointsPerUnit } from './score.ts';
 
@@ -29,13 +34,16 @@ const nowhere = -2;
 /** Half a byte, so that sums of fractions never refuse what fits exactly. */
 const memorySlackBytes = 0.5;
 
-const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
+  a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 
 /**
- * The fleet as arrays, compiled once from a view: every tentative move is O(1) and nothing is recomputed from scratch. Hosts and
+ * The fleet as arrays, compiled once from a view: every tentative move is O(1) and nothing is
+ * recomputed from scratch. Hosts and
  * accounts are indexed in the order of their names, so "lower index" is the tie-break by name.
  *
- * Placement and rebalance both decide on this one model: what may go where (`accepts`) and what it costs (`weight`).
+ * Placement and rebalance both decide on this one model: what may go where (`accepts`) and what it
+ * costs (`weight`).
  */
 export class FlatFleet {
   readonly hosts: readonly HostView[];
@@ -68,11 +76,17 @@ export class FlatFleet {
   readonly allowedPlaces: readonly Uint8Array[];
   /** 1: must find another host or has none: on a dead or draining host, or nowhere. */
   readonly forced: Uint8Array;
-  /** 1: a rebalance may choose to move it: on a host that is up or cordoned, not pinned, not cooling down. */
+  /**
+   * 1: a rebalance may choose to move it: on a host that is up or cordoned, not pinned, not cooling
+   * down.
+   */
   readonly movable: Uint8Array;
   readonly pin: Int32Array;
 
-  /** First account of each host, and the next and previous account on the same host: lists that change in O(1). */
+  /**
+   * First account of each host, and the next and previous account on the same host: lists that
+   * change in O(1).
+   */
   readonly firstOn: Int32Array;
   readonly nextOn: Int32Array;
   private readonly previousOn: Int32Array;
@@ -86,10 +100,20 @@ export class FlatFleet {
 
     const hostCount = this.hosts.length;
     this.up = fill(new Uint8Array(hostCount), this.hosts, (host) => (host.state === 'up' ? 1 : 0));
-    this.cpuPoints = fill(new Float64Array(hostCount), this.hosts, (host) => pointsPerUnit(policy.weights.cpu, host.cpuCores));
-    this.memoryPoints = fill(new Float64Array(hostCount), this.hosts, (host) => pointsPerUnit(policy.weights.memory, host.memoryBytes));
-    this.slotPoints = fill(new Float64Array(hostCount), this.hosts, (host) => pointsPerUnit(policy.weights.slots, host.maxAccounts));
-    this.score = fill(new Float64Array(hostCount), this.hosts, (host) => loadScore(bareUse(host), policy.weights).total);
+    this.cpuPoints = fill(new Float64Array(hostCount), this.hosts, (host) =>
+      pointsPerUnit(policy.weights.cpu, host.cpuCores),
+    );
+    this.memoryPoints = fill(new Float64Array(hostCount), this.hosts, (host) =>
+      pointsPerUnit(policy.weights.memory, host.memoryBytes),
+    );
+    this.slotPoints = fill(new Float64Array(hostCount), this.hosts, (host) =>
+      pointsPerUnit(policy.weights.slots, host.maxAccounts),
+    );
+    this.score = fill(
+      new Float64Array(hostCount),
+      this.hosts,
+      (host) => loadScore(bareUse(host), policy.weights).total,
+    );
     this.freeSlots = fill(new Int32Array(hostCount), this.hosts, (host) => host.maxAccounts);
     this.freeMemory = fill(
       new Float64Array(hostCount),
@@ -113,18 +137,22 @@ export class FlatFleet {
     this.firstOn = new Int32Array(hostCount).fill(none);
     this.nextOn = new Int32Array(accountCount).fill(none);
     this.previousOn = new Int32Array(accountCount).fill(none);
-    for (let index = 0; index < accountCount; index++) this.settle(this.accounts[index] as AccountView, index, view.nowMs);
+    for (let index = 0; index < accountCount; index++)
+      this.settle(this.accounts[index] as AccountView, index, view.nowMs);
   }
 
   private settle(account: AccountView, index: number, nowMs: number): void {
     this.cpu[index] = account.cpuCores;
     this.memory[index] = account.memoryBytes;
-    if (account.pinnedTo !== null) this.pin[index] = this.hostIndex.get(account.pinnedTo) ?? nowhere;
+    if (account.pinnedTo !== null)
+      this.pin[index] = this.hostIndex.get(account.pinnedTo) ?? nowhere;
     const host = account.host === null ? none : (this.hostIndex.get(account.host) ?? none);
     const state = this.hosts[host]?.state;
     this.forced[index] = host === none || state === 'dead' || state === 'draining' ? 1 : 0;
-    const isCooling = account.movedAtMs !== null && nowMs - account.movedAtMs < this.policy.cooldownMs;
-    this.movable[index] = (state === 'up' || state === 'cordoned') && account.pinnedTo === null && !isCooling ? 1 : 0;
+    const isCooling =
+      account.movedAtMs !== null && nowMs - account.movedAtMs < this.policy.cooldownMs;
+    this.movable[index] =
+      (state === 'up' || state === 'cordoned') && account.pinnedTo === null && !isCooling ? 1 : 0;
     if (host !== none) this.attach(index, host);
   }
 
@@ -134,27 +162,45 @@ export class FlatFleet {
     return this.#accountIndex;
   }
 
-  /** Points that the account adds to the score of that host: 100 × weights × demand / capacity. Linear, so exact bounds exist. */
+  /**
+   * Points that the account adds to the score of that host: 100 × weights × demand / capacity.
+   * Linear, so exact bounds exist.
+   */
   weight(account: number, host: number): number {
     const cpu = (this.cpu[account] as number) * (this.cpuPoints[host] as number);
-    return cpu + (this.memory[account] as number) * (this.memoryPoints[host] as number) + (this.slotPoints[host] as number);
+    return (
+      cpu +
+      (this.memory[account] as number) * (this.memoryPoints[host] as number) +
+      (this.slotPoints[host] as number)
+    );
   }
 
-  /** Whether every hard rule lets the account go to that host now. Where it is already, the answer is about a second arrival. */
+  /**
+   * Whether every hard rule lets the account go to that host now. Where it is already, the answer
+   * is about a second arrival.
+   */
   accepts(account: number, host: number): boolean {
     if (this.up[host] !== 1 || (this.freeSlots[host] as number) <= 0) return false;
-    if ((this.memory[account] as number) > (this.freeMemory[host] as number) + memorySlackBytes) return false;
+    if ((this.memory[account] as number) > (this.freeMemory[host] as number) + memorySlackBytes)
+      return false;
     return this.allows(account, host) && this.antiAffine(account, host) === none;
   }
 
   /** Whether the host would accept the account once `leaving`, which is on it, has left. */
   acceptsInsteadOf(account: number, host: number, leaving: number): boolean {
     const freeMemory = (this.freeMemory[host] as number) + (this.memory[leaving] as number);
-    if ((this.freeSlots[host] as number) < 0 || (this.memory[account] as number) > freeMemory + memorySlackBytes) return false;
+    if (
+      (this.freeSlots[host] as number) < 0 ||
+      (this.memory[account] as number) > freeMemory + memorySlackBytes
+    )
+      return false;
     return this.allows(account, host) && this.antiAffine(account, host, leaving) === none;
   }
 
-  /** Whether the rules that no other account can change (state, pin, zone) let the account be on that host. */
+  /**
+   * Whether the rules that no other account can change (state, pin, zone) let the account be on
+   * that host.
+   */
   allows(account: number, host: number): boolean {
     if (this.up[host] !== 1) return false;
     const pin = this.pin[account] as number;
@@ -166,16 +212,22 @@ export class FlatFleet {
     return rule === none || this.allowedPlaces[rule]?.[this.placeOf[host] ?? 0] === 1;
   }
 
-  /** An account on that host, other than `except`, which shares the anti-affinity key, or `none`. */
+  /**
+   * An account on that host, other than `except`, which shares the anti-affinity key, or `none`.
+   */
   antiAffine(account: number, host: number, except: number = none): number {
     const key = this.anti[account] as number;
     if (key === none) return none;
     let other = this.firstOn[host] as number;
-    while (other !== none && (this.anti[other] !== key || other === account || other === except)) other = this.nextOn[other] as number;
+    while (other !== none && (this.anti[other] !== key || other === account || other === except))
+      other = this.nextOn[other] as number;
     return other;
   }
 
-  /** The first hard rule that keeps the account away from that host, or null when it may go there now. */
+  /**
+   * The first hard rule that keeps the account away from that host, or null when it may go there
+   * now.
+   */
   refusal(account: number, host: number): RefusalCode | null {
     const state = this.hosts[host]?.state ?? 'dead';
     if (state !== 'up') return state;
@@ -183,7 +235,8 @@ export class FlatFleet {
     if (pin !== none && pin !== host) return 'pinned';
     if (!this.inAllowedZone(account, host)) return 'zone';
     if ((this.freeSlots[host] as number) <= 0) return 'full';
-    if ((this.memory[account] as number) > (this.freeMemory[host] as number) + memorySlackBytes) return 'memory';
+    if ((this.memory[account] as number) > (this.freeMemory[host] as number) + memorySlackBytes)
+      return 'memory';
     return this.antiAffine(account, host) === none ? null : 'anti-affinity';
   }
 
@@ -218,7 +271,10 @@ export class FlatFleet {
     this.hostOf[account] = none;
   }
 
-  /** Puts every account back to where it was at the time of the snapshot, with the same sums to the last bit. */
+  /**
+   * Puts every account back to where it was at the time of the snapshot, with the same sums to the
+   * last bit.
+   */
   restore({ hostOf, score, freeMemory }: FleetSnapshot): void {
     for (let account = 0; account < hostOf.length; account++) {
       const host = hostOf[account] as number;
@@ -229,13 +285,22 @@ export class FlatFleet {
   }
 
   snapshot(): FleetSnapshot {
-    return { hostOf: this.hostOf.slice(), score: this.score.slice(), freeMemory: this.freeMemory.slice() };
+    return {
+      hostOf: this.hostOf.slice(),
+      score: this.score.slice(),
+      freeMemory: this.freeMemory.slice(),
+    };
   }
 
   /** Indices of the accounts on a host, in the order of their names. */
   residents(host: number): number[] {
     const found: number[] = [];
-    for (let account = this.firstOn[host] ?? none; account !== none; account = this.nextOn[account] ?? none) found.push(account);
+    for (
+      let account = this.firstOn[host] ?? none;
+      account !== none;
+      account = this.nextOn[account] ?? none
+    )
+      found.push(account);
     return found.sort((a, b) => a - b);
   }
 
@@ -244,7 +309,11 @@ export class FlatFleet {
     const view = this.hosts[host];
     if (view === undefined) throw new RangeError(`no host ${host}`);
     const use = bareUse(view);
-    for (let account = this.firstOn[host] ?? none; account !== none; account = this.nextOn[account] ?? none) {
+    for (
+      let account = this.firstOn[host] ?? none;
+      account !== none;
+      account = this.nextOn[account] ?? none
+    ) {
       use.cpuUsedCores += this.cpu[account] as number;
       use.memoryUsedBytes += this.memory[account] as number;
       use.accounts++;
@@ -259,7 +328,10 @@ export class FlatFleet {
     return found;
   }
 
-  /** A number for each host: to hosts of one number, which are of one size and, where `byPlace`, of one place, an account adds the same weight. */
+  /**
+   * A number for each host: to hosts of one number, which are of one size and, where `byPlace`, of
+   * one place, an account adds the same weight.
+   */
   shapes(byPlace: boolean): Int32Array {
     const size = [this.cpuPoints, this.memoryPoints, this.slotPoints];
     return indexFigures(this.hosts.length, byPlace ? [...size, this.placeOf] : size);

@@ -2,17 +2,31 @@ import type { Location, PlacementPolicy, Strategy } from '../../model/inventory.
 import type { AccountName, HostName } from '../../model/names.ts';
 
 /**
- * `up` may receive accounts. `cordoned` and `unhealthy` keep theirs and receive none; `unbootstrapped` has none to keep. Accounts on
- * `draining` and `dead` hosts have to leave: a drain and a failover are placements of those accounts.
+ * `up` may receive accounts. `cordoned` and `unhealthy` keep theirs and receive none;
+ * `unbootstrapped` has none to keep. Accounts on
+ * `draining` and `dead` hosts have to leave: a drain and a failover are placements of those
+ * accounts.
  */
-export const hostStates = ['up', 'cordoned', 'unhealthy', 'unbootstrapped', 'draining', 'dead'] as const;
+export const hostStates = [
+  'up',
+  'cordoned',
+  'unhealthy',
+  'unbootstrapped',
+  'draining',
+  'dead',
+] as const;
 
 export type HostState = (typeof hostStates)[number];
 
-/** Memory of a host that was never measured: positive, so that ratios exist, and too little for any account. */
+/**
+ * Memory of a host that was never measured: positive, so that ratios exist, and too little for any
+ * account.
+ */
 export const unmeasuredBytes = 1;
 
-/** What the planner knows about one host. Figures are smoothed by the caller, never one instant's. */
+/**
+ * What the planner knows about one host. Figures are smoothed by the caller, never one instant's.
+ */
 export interface HostView {
   readonly name: HostName;
   readonly state: HostState;
@@ -32,21 +46,30 @@ export interface HostView {
   readonly zone: string | null;
   readonly groups: readonly string[];
   readonly location: Location | null;
-  /** Measured connect time, ms; null: not measured. Ranks hosts for accounts that ask for `location` but have none. */
+  /**
+   * Measured connect time, ms; null: not measured. Ranks hosts for accounts that ask for `location`
+   * but have none.
+   */
   readonly latencyMs: number | null;
 }
 
 /** What the planner knows about one account. */
 export interface AccountView {
   readonly name: AccountName;
-  /** Where it is now; null: nowhere yet. A name that is no host of the view is a host that the planner cannot use or judge. */
+  /**
+   * Where it is now; null: nowhere yet. A name that is no host of the view is a host that the
+   * planner cannot use or judge.
+   */
   readonly host: HostName | null;
   /** Demand in cores: measured where known, else what the inventory reserves. */
   readonly cpuCores: number;
   /** Demand in bytes: measured where known, else what the inventory reserves. */
   readonly memoryBytes: number;
   readonly group: string | null;
-  /** Shared by the accounts that answer in the same groups, directly or over others; null: it shares none. Absent in decisions made before there were groups. */
+  /**
+   * Shared by the accounts that answer in the same groups, directly or over others; null: it shares
+   * none. Absent in decisions made before there were groups.
+   */
   readonly sharedChats?: string | null;
   readonly script: string | null;
   readonly owner: string | null;
@@ -62,7 +85,10 @@ export interface AccountView {
   readonly strategy: Strategy | null;
 }
 
-/** Everything a decision is made from. The order of hosts and accounts never matters: ties go to the lower name. */
+/**
+ * Everything a decision is made from. The order of hosts and accounts never matters: ties go to the
+ * lower name.
+ */
 export interface FleetView {
   readonly nowMs: number;
   readonly hosts: readonly HostView[];
@@ -72,7 +98,10 @@ export interface FleetView {
 /** Label whose value is shared by accounts that must never be on one host. */
 export const antiAffinityLabel = 'anti-affinity';
 
-/** What the isolation strategy spreads: the account's group, else those who share its chats, else its owner, else its script; null: nothing to spread. */
+/**
+ * What the isolation strategy spreads: the account's group, else those who share its chats, else
+ * its owner, else its script; null: nothing to spread.
+ */
 export function isolationKey(account: AccountView): string | null {
   if (account.group !== null) return `group ${account.group}`;
   if (account.sharedChats) return `chats ${account.sharedChats}`;
@@ -80,8 +109,15 @@ export function isolationKey(account: AccountView): string | null {
   return account.script === null ? null : `script ${account.script}`;
 }
 
-/** The strategy of one account: an override, else its own, else the first matching label of the policy, else the policy's. */
-export function strategyOf(account: AccountView, policy: PlacementPolicy, override?: Strategy): Strategy {
+/**
+ * The strategy of one account: an override, else its own, else the first matching label of the
+ * policy, else the policy's.
+ */
+export function strategyOf(
+  account: AccountView,
+  policy: PlacementPolicy,
+  override?: Strategy,
+): Strategy {
   if (override !== undefined) return override;
   if (account.strategy !== null) return account.strategy;
   const matching = policy.strategyByLabel.find(({ label }) => carriesLabel(account.labels, label));

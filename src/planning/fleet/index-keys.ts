@@ -3,8 +3,15 @@ import { type AccountView, type HostView, zoneNames } from './fleet-view.ts';
 /** No host, no account, no key: the null of the flat arrays. */
 export const none = -1;
 
-/** Fills an array with a figure of each item. `TypedArray.from` does the same through an iterator, several times slower. */
-export function fill<A extends Float64Array | Int32Array | Uint8Array, T>(array: A, items: readonly T[], figureOf: (item: T) => number): A {
+/**
+ * Fills an array with a figure of each item. `TypedArray.from` does the same through an iterator,
+ * several times slower.
+ */
+export function fill<A extends Float64Array | Int32Array | Uint8Array, T>(
+  array: A,
+  items: readonly T[],
+  figureOf: (item: T) => number,
+): A {
   for (let index = 0; index < items.length; index++) array[index] = figureOf(items[index] as T);
   return array;
 }
@@ -22,7 +29,10 @@ export function indexKeys<T>(items: readonly T[], keyOf: (item: T) => string | n
   });
 }
 
-/** Numbers each distinct row of figures in order of appearance: items that are alike in all columns have one number. */
+/**
+ * Numbers each distinct row of figures in order of appearance: items that are alike in all columns
+ * have one number.
+ */
 export function indexFigures(count: number, columns: readonly ArrayLike<number>[]): Int32Array {
   let indices = new Int32Array(count);
   for (const column of columns) {
@@ -50,12 +60,16 @@ export function compilePlaces(hosts: readonly HostView[], accounts: readonly Acc
   hosts.forEach((host, index) => {
     namesOfPlace[placeOf[index] ?? 0] ??= zoneNames(host);
   });
-  const zoneRule = indexKeys(accounts, ({ allowedZones }) => (allowedZones.length === 0 ? null : JSON.stringify([...allowedZones].sort())));
+  const zoneRule = indexKeys(accounts, ({ allowedZones }) =>
+    allowedZones.length === 0 ? null : JSON.stringify([...allowedZones].sort()),
+  );
   const allowedPlaces: Uint8Array[] = [];
   accounts.forEach(({ allowedZones }, index) => {
     const rule = zoneRule[index] ?? none;
     if (rule === none) return;
-    allowedPlaces[rule] ??= Uint8Array.from(namesOfPlace, (names) => (names.some((name) => allowedZones.includes(name)) ? 1 : 0));
+    allowedPlaces[rule] ??= Uint8Array.from(namesOfPlace, (names) =>
+      names.some((name) => allowedZones.includes(name)) ? 1 : 0,
+    );
   });
   return { placeOf, zoneRule, allowedPlaces };
 }

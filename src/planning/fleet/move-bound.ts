@@ -22,10 +22,14 @@ export interface WidthBound {
 }
 
 /**
- * Lower bounds on voluntary moves. After a plan all scores lie in some window [low, low + width]. A host above it must lose at least as
- * many accounts as its heaviest movable ones need; a host below must gain at least as many as the heaviest that exist and may go there,
- * and two hosts cannot gain the same account. A move serves one source and one target, so no plan has fewer moves than
- * max(departures, arrivals). Judges the fleet as it is when the bound is made. Its loops count, because iterators of typed arrays allocate: they run sixty
+ * Lower bounds on voluntary moves. After a plan all scores lie in some window [low, low + width]. A
+ * host above it must lose at least as
+ * many accounts as its heaviest movable ones need; a host below must gain at least as many as the
+ * heaviest that exist and may go there,
+ * and two hosts cannot gain the same account. A move serves one source and one target, so no plan
+ * has fewer moves than
+ * max(departures, arrivals). Judges the fleet as it is when the bound is made. Its loops count,
+ * because iterators of typed arrays allocate: they run sixty
  * times over all hosts.
  */
 export class MoveBound {
@@ -42,10 +46,16 @@ export class MoveBound {
     this.hosts = Int32Array.from(hosts);
     this.lists = lists;
     this.classes = arrivalClasses(fleet, hosts, lists.account);
-    this.heaviestAnywhere = sumsOfHeaviest(mostWeights(fleet, hosts, lists.account), lists.account.length);
+    this.heaviestAnywhere = sumsOfHeaviest(
+      mostWeights(fleet, hosts, lists.account),
+      lists.account.length,
+    );
   }
 
-  /** Fewest departures that bring every host to `high` or below; Infinity where what may not move is above it. */
+  /**
+   * Fewest departures that bring every host to `high` or below; Infinity where what may not move is
+   * above it.
+   */
   departuresAbove(high: number): number {
     const { start, weight } = this.lists;
     let moves = 0;
@@ -62,7 +72,10 @@ export class MoveBound {
     return moves;
   }
 
-  /** Fewest arrivals that bring every host to `low` or above; Infinity where all accounts together would not. */
+  /**
+   * Fewest arrivals that bring every host to `low` or above; Infinity where all accounts together
+   * would not.
+   */
   arrivalsBelow(low: number): number {
     let moves = 0;
     let allDeficits = 0;
@@ -94,13 +107,17 @@ export class MoveBound {
     if (this.hosts.length < 2) return { moves: 0, low: 0 };
     let low = -1;
     let high = this.hosts.reduce((top, host) => Math.max(top, this.score[host] as number), 0);
-    // Departures fall and arrivals grow with the window's low end: they cross once. Nothing may lie between the two ends in the end.
+    // Departures fall and arrivals grow with the window's low end: they cross once. Nothing may lie
+    // between the two ends in the end.
     for (let step = 0; step < 60 && high - low > scoreTolerance; step++) {
       const middle = (low + high) / 2;
       if (this.arrivalsBelow(middle) >= this.departuresAbove(middle + width)) high = middle;
       else low = middle;
     }
-    return { moves: Math.min(this.departuresAbove(low + width), this.arrivalsBelow(high)), low: high };
+    return {
+      moves: Math.min(this.departuresAbove(low + width), this.arrivalsBelow(high)),
+      low: high,
+    };
   }
 
   /** The smallest spread that so many moves could possibly reach, points. */
@@ -116,7 +133,11 @@ export class MoveBound {
   }
 }
 
-function arrivalClasses(fleet: FlatFleet, hosts: readonly number[], movable: Int32Array): ArrivalClass[] {
+function arrivalClasses(
+  fleet: FlatFleet,
+  hosts: readonly number[],
+  movable: Int32Array,
+): ArrivalClass[] {
   const hasZoneRules = movable.some((account) => fleet.zoneRule[account] !== none);
   const shapes = fleet.shapes(hasZoneRules);
   const classes = Map.groupBy(hosts, (host) => shapes[host] as number);
@@ -140,7 +161,11 @@ function arrivalClasses(fleet: FlatFleet, hosts: readonly number[], movable: Int
 }
 
 /** The most that each account can weigh on any of the hosts, lightest first. */
-function mostWeights(fleet: FlatFleet, hosts: readonly number[], accounts: Int32Array): Float64Array {
+function mostWeights(
+  fleet: FlatFleet,
+  hosts: readonly number[],
+  accounts: Int32Array,
+): Float64Array {
   let [cpu, memory, slots] = [0, 0, 0];
   for (const host of hosts) {
     cpu = Math.max(cpu, fleet.cpuPoints[host] as number);
@@ -150,7 +175,8 @@ function mostWeights(fleet: FlatFleet, hosts: readonly number[], accounts: Int32
   const weights = new Float64Array(accounts.length);
   for (let position = 0; position < accounts.length; position++) {
     const account = accounts[position] as number;
-    weights[position] = (fleet.cpu[account] as number) * cpu + (fleet.memory[account] as number) * memory + slots;
+    weights[position] =
+      (fleet.cpu[account] as number) * cpu + (fleet.memory[account] as number) * memory + slots;
   }
   return weights.sort();
 }
@@ -178,8 +204,10 @@ function itemsFor(sums: Float64Array, need: number): number {
 }
 
 /**
- * A host that is filled by its fewest k accounts needs one that weighs at least deficit / k. Deals such accounts out, to the most
- * modest host the lightest that will do; returns how many hosts got theirs. Each of the others needs one account more.
+ * A host that is filled by its fewest k accounts needs one that weighs at least deficit / k. Deals
+ * such accounts out, to the most
+ * modest host the lightest that will do; returns how many hosts got theirs. Each of the others
+ * needs one account more.
  */
 function dealOut(weights: Float64Array, averages: Float64Array): number {
   averages.sort();
@@ -187,7 +215,8 @@ function dealOut(weights: Float64Array, averages: Float64Array): number {
   let dealt = 0;
   for (let index = 0; index < averages.length; index++) {
     const average = averages[index] as number;
-    while (position < weights.length && (weights[position] as number) < average - scoreTolerance) position++;
+    while (position < weights.length && (weights[position] as number) < average - scoreTolerance)
+      position++;
     if (position === weights.length) break;
     position++;
     dealt++;

@@ -16,7 +16,10 @@ export interface HostRanking {
   readonly maxAccounts: number;
   /** 0 where the host is over its limit. */
   readonly freeSlots: number;
-  /** Bytes below the policy's memory limit; 0 where the host is over it, null where the host was never measured. */
+  /**
+   * Bytes below the policy's memory limit; 0 where the host is over it, null where the host was
+   * never measured.
+   */
   readonly freeMemoryBytes: number | null;
 }
 
@@ -33,10 +36,15 @@ export function rankHosts(view: FleetView, policy: PlacementPolicy): HostRanking
       accounts: host.maxAccounts - free,
       maxAccounts: host.maxAccounts,
       freeSlots: Math.max(0, free),
-      freeMemoryBytes: host.memoryBytes === unmeasuredBytes ? null : Math.round(Math.max(0, fleet.freeMemory[index] ?? 0)),
+      freeMemoryBytes:
+        host.memoryBytes === unmeasuredBytes
+          ? null
+          : Math.round(Math.max(0, fleet.freeMemory[index] ?? 0)),
     };
   });
   const isDown = (row: { readonly state: HostState }): number => (row.state === 'up' ? 0 : 1);
-  rows.sort((a, b) => isDown(a) - isDown(b) || a.score.total - b.score.total || (a.host < b.host ? -1 : 1));
+  rows.sort(
+    (a, b) => isDown(a) - isDown(b) || a.score.total - b.score.total || (a.host < b.host ? -1 : 1),
+  );
   return rows.map((row, position) => ({ rank: row.state === 'up' ? position + 1 : null, ...row }));
 }

@@ -30,10 +30,14 @@ const summaryWords: Record<RefusalCode, string> = {
 export function formatRefusalCounts(counts: RefusalCounts): string {
   const entries = Object.entries(counts) as [RefusalCode, number][];
   entries.sort(([codeA, a], [codeB, b]) => b - a || (codeA < codeB ? -1 : 1));
-  return entries.length === 0 ? 'the fleet has no hosts' : entries.map(([code, count]) => `${count} ${summaryWords[code]}`).join(', ');
+  return entries.length === 0
+    ? 'the fleet has no hosts'
+    : entries.map(([code, count]) => `${count} ${summaryWords[code]}`).join(', ');
 }
 
-/** Counts, over all hosts, why each refuses the account now. Hosts that accept it are not counted. */
+/**
+ * Counts, over all hosts, why each refuses the account now. Hosts that accept it are not counted.
+ */
 export function countRefusals(fleet: FlatFleet, account: number): RefusalCounts {
   const counts: RefusalCounts = {};
   for (let host = 0; host < fleet.hosts.length; host++) {
@@ -56,28 +60,46 @@ export function refusalAt(fleet: FlatFleet, account: number, host: number): Host
   return { host: hostView.name, code, message: refusalMessage(fleet, account, host, code) };
 }
 
-function refusalMessage(fleet: FlatFleet, account: number, host: number, code: RefusalCode): string {
+function refusalMessage(
+  fleet: FlatFleet,
+  account: number,
+  host: number,
+  code: RefusalCode,
+): string {
   const hostView = fleet.hosts[host];
   const accountView = fleet.accounts[account];
-  if (hostView === undefined || accountView === undefined) throw new RangeError(`no host ${host} or account ${account}`);
+  if (hostView === undefined || accountView === undefined)
+    throw new RangeError(`no host ${host} or account ${account}`);
   switch (code) {
     case 'pinned':
       return `${accountView.name} is pinned to ${accountView.pinnedTo}`;
     case 'zone': {
       const names = zoneNames(hostView);
-      const place = names.length === 0 ? 'has no zone, country or group' : `is in ${names.join(', ')}`;
-      return `${hostView.name} ${place}; ${accountView.name} may only run in ${accountView.allowedZones.join(', ')}`;
+      const place =
+        names.length === 0 ? 'has no zone, country or group' : `is in ${names.join(', ')}`;
+      return (
+        `${hostView.name} ${place}; ${accountView.name} may only run in ` +
+        `${accountView.allowedZones.join(', ')}`
+      );
     }
     case 'full':
-      return `${hostView.maxAccounts - (fleet.freeSlots[host] ?? 0)} of ${hostView.maxAccounts} slots used`;
+      return (
+        `${hostView.maxAccounts - (fleet.freeSlots[host] ?? 0)} of ${hostView.maxAccounts} ` +
+        'slots used'
+      );
     case 'memory':
       return memoryMessage(fleet, account, host);
     case 'anti-affinity': {
       const other = fleet.accounts[fleet.antiAffine(account, host)];
-      return `runs ${other?.name}, which shares ${antiAffinityLabel}=${accountView.labels[antiAffinityLabel]}`;
+      return (
+        `runs ${other?.name}, which shares ` +
+        `${antiAffinityLabel}=${accountView.labels[antiAffinityLabel]}`
+      );
     }
     default:
-      return hostView.stateReason === null ? `host is ${summaryWords[code]}` : `host is ${summaryWords[code]}: ${hostView.stateReason}`;
+      return hostView.stateReason === null
+        ? `host is ${summaryWords[code]}`
+        : `host is ${summaryWords[code]}: ${hostView.stateReason}`;
   }
 }
 
@@ -87,8 +109,10 @@ function memoryMessage(fleet: FlatFleet, account: number, host: number): string 
   const free = fleet.freeMemory[host] ?? 0;
   const percent = Math.round(100 * fleet.policy.memoryLimitRatio);
   return (
-    `needs ${formatMebibytes(fleet.memory[account] ?? 0)}, has ${formatMebibytes(Math.max(0, free))} left ` +
-    `(${formatMebibytes(limit - free)} used of ${formatMebibytes(limit)}, ${percent} % of ${formatMebibytes(total)})`
+    `needs ${formatMebibytes(fleet.memory[account] ?? 0)}, has ` +
+    `${formatMebibytes(Math.max(0, free))} left ` +
+    `(${formatMebibytes(limit - free)} used of ${formatMebibytes(limit)}, ${percent} % of ` +
+    `${formatMebibytes(total)})`
   );
 }
 

@@ -1,13 +1,18 @@
 import { none } from './index-keys.ts';
 
 const bucketsPerPoint = 4;
-/** Scores above are kept in the last bucket: an overcommitted fleet is still ordered, only less finely. */
+/**
+ * Scores above are kept in the last bucket: an overcommitted fleet is still ordered, only less
+ * finely.
+ */
 const highestScore = 400;
 const bucketCount = highestScore * bucketsPerPoint;
 
 /**
- * Hosts in buckets of a quarter point by score, so that the coolest and the warmest dozen are at hand after every move without
- * sorting: add, remove and update are O(1). Within a bucket the order is unspecified but the same for the same history.
+ * Hosts in buckets of a quarter point by score, so that the coolest and the warmest dozen are at
+ * hand after every move without
+ * sorting: add, remove and update are O(1). Within a bucket the order is unspecified but the same
+ * for the same history.
  */
 export class ScoreBuckets {
   private readonly first = new Int32Array(bucketCount).fill(none);
@@ -50,16 +55,29 @@ export class ScoreBuckets {
   }
 
   /**
-   * Fills `found` with the hosts of the lowest (or highest) scores, at most its length and `perBucket` of each quarter point; returns how
+   * Fills `found` with the hosts of the lowest (or highest) scores, at most its length and
+   * `perBucket` of each quarter point; returns how
    * many. Ordered by bucket only.
    */
-  collect(found: Int32Array, fromHighest: boolean, perBucket: number = Number.POSITIVE_INFINITY): number {
+  collect(
+    found: Int32Array,
+    fromHighest: boolean,
+    perBucket: number = Number.POSITIVE_INFINITY,
+  ): number {
     let count = 0;
     this.tighten();
     const step = fromHighest ? -1 : 1;
-    for (let bucket = fromHighest ? this.highest : this.lowest; bucket >= this.lowest && bucket <= this.highest; bucket += step) {
+    for (
+      let bucket = fromHighest ? this.highest : this.lowest;
+      bucket >= this.lowest && bucket <= this.highest;
+      bucket += step
+    ) {
       let left = perBucket;
-      for (let host = this.first[bucket] as number; host !== none && left > 0; host = this.next[host] as number) {
+      for (
+        let host = this.first[bucket] as number;
+        host !== none && left > 0;
+        host = this.next[host] as number
+      ) {
         if (count === found.length) return count;
         found[count++] = host;
         left--;
@@ -68,7 +86,10 @@ export class ScoreBuckets {
     return count;
   }
 
-  /** The host with the highest (or lowest) of all scores, ties to the lower index; `none` when empty. */
+  /**
+   * The host with the highest (or lowest) of all scores, ties to the lower index; `none` when
+   * empty.
+   */
   extreme(score: Float64Array, fromHighest: boolean): number {
     this.tighten();
     if (this.lowest > this.highest) return none;

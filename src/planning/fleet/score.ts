@@ -20,7 +20,10 @@ export interface ScoreParts {
   readonly disk: number;
 }
 
-/** A load score and where it comes from. Points, 0-100 on a host within its limits; above 100 when overcommitted. */
+/**
+ * A load score and where it comes from. Points, 0-100 on a host within its limits; above 100 when
+ * overcommitted.
+ */
 export interface LoadScore {
   readonly total: number;
   readonly parts: ScoreParts;
@@ -32,7 +35,8 @@ export interface LoadScore {
  *     score = 100 × (weights.cpu × cpu used / cores + weights.memory × memory used / memory
  *                    + weights.slots × accounts / max accounts + weights.disk × disk used ratio)
  *
- * Not clamped at 100 %: a clamp would make an overloaded host look as good as a full one. A capacity of zero counts as
+ * Not clamped at 100 %: a clamp would make an overloaded host look as good as a full one. A
+ * capacity of zero counts as
  * fully used.
  */
 export function loadScore(use: HostUse, weights: ScoreWeights): LoadScore {
@@ -45,7 +49,10 @@ export function loadScore(use: HostUse, weights: ScoreWeights): LoadScore {
   return { total: parts.cpu + parts.memory + parts.slots + parts.disk, parts };
 }
 
-/** Points that one unit of a resource adds to a score: 100 × weight / capacity; 0 where there is no capacity. */
+/**
+ * Points that one unit of a resource adds to a score: 100 × weight / capacity; 0 where there is no
+ * capacity.
+ */
 export function pointsPerUnit(weight: number, capacity: number): number {
   return capacity > 0 ? (100 * weight) / capacity : 0;
 }

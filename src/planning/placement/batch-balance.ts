@@ -3,9 +3,15 @@ import { none } from '../fleet/index-keys.ts';
 import { scoreTolerance } from '../fleet/move-bound.ts';
 import { ScoreBuckets } from '../fleet/score-buckets.ts';
 
-/** Hosts from the other end of the scores that are looked at in each step; more only while none of them helps. */
+/**
+ * Hosts from the other end of the scores that are looked at in each step; more only while none of
+ * them helps.
+ */
 const reach = 8;
-/** Pairs of accounts that may be compared in all: big fleets get less even placements, not slower ones. */
+/**
+ * Pairs of accounts that may be compared in all: big fleets get less even placements, not slower
+ * ones.
+ */
 const budget = 500_000;
 
 /** A step has to take both hosts at least so many points away from the extremes. */
@@ -21,9 +27,12 @@ interface Step {
 }
 
 /**
- * Evens out where a batch of accounts was put, before any of them is carried out: as long as it lowers the highest or lifts the lowest
- * host, one account of the batch changes places, alone or against another one of the batch. Accounts outside of the batch stay. Hard
- * rules hold throughout; because the batch comes from outside, its accounts can be carried out in any order.
+ * Evens out where a batch of accounts was put, before any of them is carried out: as long as it
+ * lowers the highest or lifts the lowest
+ * host, one account of the batch changes places, alone or against another one of the batch.
+ * Accounts outside of the batch stay. Hard
+ * rules hold throughout; because the batch comes from outside, its accounts can be carried out in
+ * any order.
  */
 export function balanceBatch(fleet: FlatFleet, batch: readonly number[], maxSteps: number): void {
   const balance = new BatchBalance(fleet, batch);
@@ -85,39 +94,62 @@ class BatchBalance {
     const { fleet, inBatch } = this;
     const [highBefore, lowBefore] = [fleet.score[high] as number, fleet.score[low] as number];
     if (highBefore <= lowBefore) return;
-    for (let account = fleet.firstOn[high] as number; account !== none; account = fleet.nextOn[account] as number) {
+    for (
+      let account = fleet.firstOn[high] as number;
+      account !== none;
+      account = fleet.nextOn[account] as number
+    ) {
       if (inBatch[account] === 0) continue;
       const highWithout = highBefore - fleet.weight(account, high);
       const lowWith = lowBefore + fleet.weight(account, low);
       this.considered++;
-      if (this.isBetter(highBefore, lowBefore, highWithout, lowWith)) this.keep(high, low, account, none);
-      for (let other = fleet.firstOn[low] as number; other !== none; other = fleet.nextOn[other] as number) {
+      if (this.isBetter(highBefore, lowBefore, highWithout, lowWith))
+        this.keep(high, low, account, none);
+      for (
+        let other = fleet.firstOn[low] as number;
+        other !== none;
+        other = fleet.nextOn[other] as number
+      ) {
         if (inBatch[other] === 0) continue;
         this.considered++;
         const highAfter = highWithout + fleet.weight(other, high);
         const lowAfter = lowWith - fleet.weight(other, low);
-        if (this.isBetter(highBefore, lowBefore, highAfter, lowAfter)) this.keep(high, low, account, other);
+        if (this.isBetter(highBefore, lowBefore, highAfter, lowAfter))
+          this.keep(high, low, account, other);
       }
     }
   }
 
-  /** Whether both hosts end inside the extremes, and more even than by the best step so far. Leaves the gain in `gain`. */
-  private isBetter(highBefore: number, lowBefore: number, highAfter: number, lowAfter: number): boolean {
+  /**
+   * Whether both hosts end inside the extremes, and more even than by the best step so far. Leaves
+   * the gain in `gain`.
+   */
+  private isBetter(
+    highBefore: number,
+    lowBefore: number,
+    highAfter: number,
+    lowAfter: number,
+  ): boolean {
     const most = this.highest - leastStep;
     const least = this.lowest + leastStep;
     if (highAfter > most || lowAfter > most || highAfter < least || lowAfter < least) return false;
-    this.gain = highAfter * highAfter + lowAfter * lowAfter - highBefore * highBefore - lowBefore * lowBefore;
+    this.gain =
+      highAfter * highAfter + lowAfter * lowAfter - highBefore * highBefore - lowBefore * lowBefore;
     return this.best === null || this.gain < this.best.gain - scoreTolerance;
   }
 
   private keep(high: number, low: number, account: number, exchanged: number): void {
-    if (this.isAllowed(high, low, account, exchanged)) this.best = { account, to: low, exchanged, gain: this.gain };
+    if (this.isAllowed(high, low, account, exchanged))
+      this.best = { account, to: low, exchanged, gain: this.gain };
   }
 
   private isAllowed(high: number, low: number, account: number, exchanged: number): boolean {
     const { fleet } = this;
     if (exchanged === none) return fleet.accepts(account, low);
-    return fleet.acceptsInsteadOf(account, low, exchanged) && fleet.acceptsInsteadOf(exchanged, high, account);
+    return (
+      fleet.acceptsInsteadOf(account, low, exchanged) &&
+      fleet.acceptsInsteadOf(exchanged, high, account)
+    );
   }
 
   private carryOut({ account, to, exchanged }: Step): void {

@@ -2,18 +2,27 @@ import type { FlatFleet } from '../fleet/flat-fleet.ts';
 import { none } from '../fleet/index-keys.ts';
 import type { HostPreference } from './host-preference.ts';
 
-/** Distances that may be compared in all; a batch of thousands on a big fleet stays as it was placed. */
+/**
+ * Distances that may be compared in all; a batch of thousands on a big fleet stays as it was
+ * placed.
+ */
 const budget = 300_000;
 const mostPasses = 4;
 /** Changes that save less are not worth naming, km. */
 const leastSaving = 0.1;
 
 /**
- * Brings a batch that was placed by location nearer to where its accounts belong: whoever is not at the nearest host takes a free slot
- * nearer by, or changes places with another account of the batch when both together are nearer then. One after the other cannot see
+ * Brings a batch that was placed by location nearer to where its accounts belong: whoever is not at
+ * the nearest host takes a free slot
+ * nearer by, or changes places with another account of the batch when both together are nearer
+ * then. One after the other cannot see
  * that somebody who came first holds the only slot that somebody else needs.
  */
-export function bringNearer(fleet: FlatFleet, preference: HostPreference, batch: readonly number[]): void {
+export function bringNearer(
+  fleet: FlatFleet,
+  preference: HostPreference,
+  batch: readonly number[],
+): void {
   const inBatch = new Uint8Array(fleet.accounts.length);
   for (const account of batch) inBatch[account] = 1;
   const upHosts = fleet.upHosts();
@@ -40,7 +49,10 @@ interface Change {
   readonly exchanged: number;
 }
 
-/** The change that saves the most kilometres, ties to the lower host and account; null when none saves any. */
+/**
+ * The change that saves the most kilometres, ties to the lower host and account; null when none
+ * saves any.
+ */
 function bestChange(
   fleet: FlatFleet,
   preference: HostPreference,
@@ -63,7 +75,12 @@ function bestChange(
     for (const other of fleet.residents(to)) {
       if (inBatch[other] === 0) continue;
       const both = saving + preference.detour(other, to) - preference.detour(other, from);
-      if (!(both > bestSaving) || !fleet.acceptsInsteadOf(account, to, other) || !fleet.acceptsInsteadOf(other, from, account)) continue;
+      if (
+        !(both > bestSaving) ||
+        !fleet.acceptsInsteadOf(account, to, other) ||
+        !fleet.acceptsInsteadOf(other, from, account)
+      )
+        continue;
       best = { to, exchanged: other };
       bestSaving = both;
     }

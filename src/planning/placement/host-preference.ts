@@ -4,10 +4,16 @@ import type { FlatFleet } from '../fleet/flat-fleet.ts';
 import { isolationKey } from '../fleet/fleet-view.ts';
 import { indexKeys, none } from '../fleet/index-keys.ts';
 
-/** How many numbers rank a host for one account; compared in order, lower is better, ties to the lower host name. */
+/**
+ * How many numbers rank a host for one account; compared in order, lower is better, ties to the
+ * lower host name.
+ */
 export const rankLength = 3;
 
-/** Hosts that answer the operator within so much of the quickest one are alike, ms: a latency is no place, and differs by a bit at each measurement. */
+/**
+ * Hosts that answer the operator within so much of the quickest one are alike, ms: a latency is no
+ * place, and differs by a bit at each measurement.
+ */
 const alikeLatencyMs = 20;
 
 /** An account that needs a host and the strategy that chooses among the hosts which may have it. */
@@ -17,16 +23,19 @@ export interface Candidate {
 }
 
 /**
- * Ranks hosts for an account by its strategy. Hard rules are not its business (`FlatFleet.accepts`). It follows the fleet: `record` has
+ * Ranks hosts for an account by its strategy. Hard rules are not its business
+ * (`FlatFleet.accepts`). It follows the fleet: `record` has
  * to be told of each placement.
  *
- * | strategy  | first                                                   | then              | then  |
- * | --------- | ------------------------------------------------------- | ----------------- | ----- |
- * | load      | stays under the peak that the whole batch needs anyway  | score             |       |
- * | even      | accounts on the host                                    | score             |       |
- * | location  | great-circle km (where the account has no place: ms beyond the quickest hosts) | score |       |
- * | affinity  | does not run the script yet                             | room for the rest of the script | score |
- * | isolation | members of its group in the zone                        | members on the host | score |
+ * | strategy | first | then | then |
+ * | --------- | ------------------------------------------------------- | ----------------- | -----
+ * |
+ * | load | stays under the peak that the whole batch needs anyway | score | |
+ * | even | accounts on the host | score | |
+ * | location | great-circle km (where the account has no place: ms beyond the quickest hosts) |
+ * score | |
+ * | affinity | does not run the script yet | room for the rest of the script | score |
+ * | isolation | members of its group in the zone | members on the host | score |
  */
 export class HostPreference {
   private readonly fleet: FlatFleet;
@@ -42,14 +51,22 @@ export class HostPreference {
   constructor(fleet: FlatFleet, batch: readonly Candidate[], peak: number) {
     this.fleet = fleet;
     this.peak = peak;
-    const isUsed = (strategy: Strategy): boolean => batch.some((candidate) => candidate.strategy === strategy);
-    this.isolationKeys = isUsed('isolation') ? indexKeys(fleet.accounts, isolationKey) : new Int32Array(0);
-    this.scripts = isUsed('affinity') ? indexKeys(fleet.accounts, (account) => account.script) : new Int32Array(0);
+    const isUsed = (strategy: Strategy): boolean =>
+      batch.some((candidate) => candidate.strategy === strategy);
+    this.isolationKeys = isUsed('isolation')
+      ? indexKeys(fleet.accounts, isolationKey)
+      : new Int32Array(0);
+    this.scripts = isUsed('affinity')
+      ? indexKeys(fleet.accounts, (account) => account.script)
+      : new Int32Array(0);
     this.zones = indexKeys(fleet.hosts, (host) => host.zone ?? '');
     this.zoneCount = this.zones.reduce((most, zone) => Math.max(most, zone + 1), 0);
     this.quickestMs = fleet
       .upHosts()
-      .reduce((least, host) => Math.min(least, fleet.hosts[host]?.latencyMs ?? least), Number.POSITIVE_INFINITY);
+      .reduce(
+        (least, host) => Math.min(least, fleet.hosts[host]?.latencyMs ?? least),
+        Number.POSITIVE_INFINITY,
+      );
     this.membersInZone = new Map();
     this.waitingOfScript = new Map();
     for (let account = 0; account < this.isolationKeys.length; account++) {
@@ -75,13 +92,16 @@ export class HostPreference {
 
   private addWaiting(account: number, by: number): void {
     const script = this.scripts[account] ?? none;
-    if (script !== none) this.waitingOfScript.set(script, (this.waitingOfScript.get(script) ?? 0) + by);
+    if (script !== none)
+      this.waitingOfScript.set(script, (this.waitingOfScript.get(script) ?? 0) + by);
   }
 
   /** Accounts of the same group (owner, script) in the zone of `host`. */
   membersInZoneOf(account: number, host: number): number {
     const key = this.isolationKeys[account] ?? none;
-    return key === none ? 0 : (this.membersInZone.get(key * this.zoneCount + (this.zones[host] ?? 0)) ?? 0);
+    return key === none
+      ? 0
+      : (this.membersInZone.get(key * this.zoneCount + (this.zones[host] ?? 0)) ?? 0);
   }
 
   /** Accounts of the same group (owner, script) on `host`, itself not counted. */
@@ -98,13 +118,20 @@ export class HostPreference {
     const key = keys[account] ?? none;
     if (key === none) return 0;
     let count = 0;
-    for (let other = this.fleet.firstOn[host] ?? none; other !== none; other = this.fleet.nextOn[other] ?? none) {
+    for (
+      let other = this.fleet.firstOn[host] ?? none;
+      other !== none;
+      other = this.fleet.nextOn[other] ?? none
+    ) {
       if (other !== account && keys[other] === key) count++;
     }
     return count;
   }
 
-  /** Km from the account to the host; the host's latency in ms where the account has no location; Infinity where unknown. */
+  /**
+   * Km from the account to the host; the host's latency in ms where the account has no location;
+   * Infinity where unknown.
+   */
   remoteness(account: number, host: number): number {
     const from = this.fleet.accounts[account]?.location ?? null;
     const hostView = this.fleet.hosts[host];
@@ -113,7 +140,10 @@ export class HostPreference {
     return to === null ? Number.POSITIVE_INFINITY : distanceKm(from, to);
   }
 
-  /** The remoteness that counts: without a location, 0 for every host that answers about as fast as the quickest one, so that load decides among them. */
+  /**
+   * The remoteness that counts: without a location, 0 for every host that answers about as fast as
+   * the quickest one, so that load decides among them.
+   */
   detour(account: number, host: number): number {
     const remoteness = this.remoteness(account, host);
     if (this.fleet.accounts[account]?.location) return remoteness;
@@ -122,7 +152,9 @@ export class HostPreference {
     return Math.max(0, remoteness - this.quickestMs - alikeLatencyMs);
   }
 
-  /** Writes the rank of `host` for the candidate into the first {@link rankLength} places of `rank`. */
+  /**
+   * Writes the rank of `host` for the candidate into the first {@link rankLength} places of `rank`.
+   */
   rank({ account, strategy }: Candidate, host: number, rank: Float64Array): void {
     const score = this.fleet.score[host] ?? 0;
     rank[2] = score;
@@ -148,7 +180,10 @@ export class HostPreference {
     }
   }
 
-  /** The lowest host now, unless it would rise over the peak; where all would, the one that ends lowest. */
+  /**
+   * The lowest host now, unless it would rise over the peak; where all would, the one that ends
+   * lowest.
+   */
   private rankByLoad(account: number, host: number, rank: Float64Array): void {
     const now = this.fleet.score[host] ?? 0;
     const after = now + this.fleet.weight(account, host);

@@ -41,7 +41,10 @@ export interface UnplacedAccount {
   readonly refusalCounts: RefusalCounts;
 }
 
-/** Data that says what will be done. Made without I/O, JSON-able, the same for the same view in any order. */
+/**
+ * Data that says what will be done. Made without I/O, JSON-able, the same for the same view in any
+ * order.
+ */
 export interface PlacementPlan {
   /** In the order in which they have to be carried out: each fits when its turn comes. */
   readonly placements: readonly PlacementDecision[];

@@ -1,7 +1,12 @@
 import type { FlatFleet } from '../fleet/flat-fleet.ts';
 import type { AccountView, HostView } from '../fleet/fleet-view.ts';
 import { none } from '../fleet/index-keys.ts';
-import { countRefusals, formatRefusalCounts, listRefusals, type RefusalCounts } from '../fleet/refusals.ts';
+import {
+  countRefusals,
+  formatRefusalCounts,
+  listRefusals,
+  type RefusalCounts,
+} from '../fleet/refusals.ts';
 import type { LoadScore } from '../fleet/score.ts';
 import { type Candidate, HostPreference, rankLength } from './host-preference.ts';
 import type { PlacementDecision, UnplacedAccount } from './placement-plan.ts';
@@ -11,7 +16,8 @@ import { explainChoice, explainRival } from './preference-words.ts';
 export type Detail = 'each-host' | 'counts';
 
 /**
- * Replays an assignment on the fleet as it was before and says, at each step, why the chosen host and why no other. Reasons are made from the
+ * Replays an assignment on the fleet as it was before and says, at each step, why the chosen host
+ * and why no other. Reasons are made from the
  * state in which the move will be carried out, not from the planner's memory of why it tried it.
  */
 export function explainAssignment(
@@ -33,7 +39,10 @@ export function explainAssignment(
     const scoreAfter = fleet.scoreOf(host);
     if (previous !== none) scores[previous] = undefined;
     scores[host] = scoreAfter;
-    const [accountView, hostView] = [fleet.accounts[account] as AccountView, fleet.hosts[host] as HostView];
+    const [accountView, hostView] = [
+      fleet.accounts[account] as AccountView,
+      fleet.hosts[host] as HostView,
+    ];
     const { reason, runnersUp, refusals } = why;
     return {
       account: accountView.name,
@@ -48,7 +57,9 @@ export function explainAssignment(
     };
   });
   const countsByDemand = new Map<string, RefusalCounts>();
-  const unplaced = assignment.leftOver.map((candidate) => explainLeftOver(fleet, candidate, detail, countsByDemand));
+  const unplaced = assignment.leftOver.map((candidate) =>
+    explainLeftOver(fleet, candidate, detail, countsByDemand),
+  );
   return { placements, unplaced };
 }
 
@@ -63,7 +74,11 @@ function explainStep(
   detail: Detail,
 ): Pick<PlacementDecision, 'reason' | 'runnersUp' | 'refusals'> {
   if (detail === 'counts')
-    return { reason: explainChoice(fleet, preference, candidate, host, null), runnersUp: unlisted, refusals: unlisted };
+    return {
+      reason: explainChoice(fleet, preference, candidate, host, null),
+      runnersUp: unlisted,
+      refusals: unlisted,
+    };
   const rivals = rankRivals(fleet, preference, candidate, host);
   const runnersUp = rivals.map((rival) => explainRival(fleet, preference, candidate, host, rival));
   const reason = explainChoice(fleet, preference, candidate, host, rivals);
@@ -71,7 +86,12 @@ function explainStep(
 }
 
 /** Every other host that would take the account, best first. */
-function rankRivals(fleet: FlatFleet, preference: HostPreference, candidate: Candidate, chosen: number): number[] {
+function rankRivals(
+  fleet: FlatFleet,
+  preference: HostPreference,
+  candidate: Candidate,
+  chosen: number,
+): number[] {
   const ranked: { host: number; rank: Float64Array }[] = [];
   for (const host of fleet.upHosts()) {
     if (host === chosen || !fleet.accepts(candidate.account, host)) continue;
@@ -79,11 +99,16 @@ function rankRivals(fleet: FlatFleet, preference: HostPreference, candidate: Can
     preference.rank(candidate, host, rank);
     ranked.push({ host, rank });
   }
-  ranked.sort((a, b) => (ranksLower(a.rank, b.rank) ? -1 : ranksLower(b.rank, a.rank) ? 1 : a.host - b.host));
+  ranked.sort((a, b) =>
+    ranksLower(a.rank, b.rank) ? -1 : ranksLower(b.rank, a.rank) ? 1 : a.host - b.host,
+  );
   return ranked.map(({ host }) => host);
 }
 
-/** `countsByDemand` saves counting the same refusals again for accounts that differ in nothing that a hard rule looks at. */
+/**
+ * `countsByDemand` saves counting the same refusals again for accounts that differ in nothing that
+ * a hard rule looks at.
+ */
 function explainLeftOver(
   fleet: FlatFleet,
   { account, strategy }: Candidate,
@@ -92,10 +117,22 @@ function explainLeftOver(
 ): UnplacedAccount {
   const accountView = fleet.accounts[account];
   if (accountView === undefined) throw new RangeError(`no account ${account}`);
-  const demand = [fleet.memory[account], fleet.zoneRule[account], fleet.anti[account], fleet.pin[account]].join();
+  const demand = [
+    fleet.memory[account],
+    fleet.zoneRule[account],
+    fleet.anti[account],
+    fleet.pin[account],
+  ].join();
   const refusalCounts = countsByDemand.get(demand) ?? countRefusals(fleet, account);
   countsByDemand.set(demand, refusalCounts);
   const reason = `no host takes ${accountView.name}: ${formatRefusalCounts(refusalCounts)}`;
   const refusals = detail === 'each-host' ? listRefusals(fleet, account) : [];
-  return { account: accountView.name, from: accountView.host, strategy, reason, refusals, refusalCounts };
+  return {
+    account: accountView.name,
+    from: accountView.host,
+    strategy,
+    reason,
+    refusals,
+    refusalCounts,
+  };
 }

@@ -13,8 +13,10 @@ export interface PlacementOptions {
   /** Goes before every account's own strategy. */
   readonly strategy?: Strategy;
   /**
-   * `each-host` lists every other host with its refusal or its rank; `counts` only counts them. Default: each host while
-   * accounts × hosts is at most 100,000, so that a plan for a big fleet stays a plan and not a gigabyte.
+   * `each-host` lists every other host with its refusal or its rank; `counts` only counts them.
+   * Default: each host while
+   * accounts × hosts is at most 100,000, so that a plan for a big fleet stays a plan and not a
+   * gigabyte.
    */
   readonly detail?: 'each-host' | 'counts';
 }
@@ -22,10 +24,12 @@ export interface PlacementOptions {
 const eachHostLimit = 100_000;
 
 /**
- * Chooses a host for each named account that has none or has to leave its host (draining, dead, or not in the view). Hard rules first,
+ * Chooses a host for each named account that has none or has to leave its host (draining, dead, or
+ * not in the view). Hard rules first,
  * then the account's strategy, then the load score, then the host's name.
  *
- * @throws FleetError `placement` for a name that the view does not have or an account that may stay where it is.
+ * @throws FleetError `placement` for a name that the view does not have or an account that may stay
+ * where it is.
  */
 export function planPlacement(
   view: FleetView,
@@ -40,14 +44,18 @@ export function planPlacement(
   const assignment = assignHosts(fleet, candidates);
   const spreadAfter = fleet.spread();
   fleet.restore(before);
-  const detail = options.detail ?? (candidates.length * view.hosts.length <= eachHostLimit ? 'each-host' : 'counts');
+  const detail =
+    options.detail ??
+    (candidates.length * view.hosts.length <= eachHostLimit ? 'each-host' : 'counts');
   const { placements, unplaced } = explainAssignment(fleet, candidates, assignment, detail);
   return { placements, unplaced, spreadBefore, spreadAfter };
 }
 
 /**
- * All accounts that have no host, or are on a dead or draining one, in the order of their names: what allocate, failover and drain hand
- * over. An account on a host that the view does not have is not among them: who moves it has to name it.
+ * All accounts that have no host, or are on a dead or draining one, in the order of their names:
+ * what allocate, failover and drain hand
+ * over. An account on a host that the view does not have is not among them: who moves it has to
+ * name it.
  */
 export function accountsToPlace(view: FleetView): AccountName[] {
   const states = new Map(view.hosts.map((host) => [host.name, host.state]));
@@ -58,7 +66,11 @@ export function accountsToPlace(view: FleetView): AccountName[] {
   return view.accounts.flatMap(({ host, name }) => (mustLeave(host) ? [name] : [])).sort();
 }
 
-function toCandidates(fleet: FlatFleet, names: readonly AccountName[], override: Strategy | undefined): Candidate[] {
+function toCandidates(
+  fleet: FlatFleet,
+  names: readonly AccountName[],
+  override: Strategy | undefined,
+): Candidate[] {
   return [...new Set(names)].map((name) => {
     const account = fleet.accountIndex.get(name) ?? none;
     const accountView = fleet.accounts[account];
@@ -69,8 +81,15 @@ function toCandidates(fleet: FlatFleet, names: readonly AccountName[], override:
       });
     }
     if (fleet.forced[account] === 0) {
-      const details = { hint: 'drain the host or rebalance the fleet to move accounts that run', account: name };
-      throw new FleetError('placement', `${name} is on ${accountView.host} and may stay there`, details);
+      const details = {
+        hint: 'drain the host or rebalance the fleet to move accounts that run',
+        account: name,
+      };
+      throw new FleetError(
+        'placement',
+        `${name} is on ${accountView.host} and may stay there`,
+        details,
+      );
     }
     return { account, strategy: strategyOf(accountView, fleet.policy, override) };
   });

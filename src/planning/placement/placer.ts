@@ -19,8 +19,10 @@ export interface Assignment {
 }
 
 /**
- * Finds a host for each candidate: hardest first (bound to a host or zones, anti-affine, then heaviest, then by name), each to the
- * host that ranks best among those that accept it; lightest first where that leaves fewer without a host. Then evens out what went by
+ * Finds a host for each candidate: hardest first (bound to a host or zones, anti-affine, then
+ * heaviest, then by name), each to the
+ * host that ranks best among those that accept it; lightest first where that leaves fewer without a
+ * host. Then evens out what went by
  * load, and brings nearer what went by location. Leaves the fleet as the placements make it.
  */
 export function assignHosts(fleet: FlatFleet, candidates: readonly Candidate[]): Assignment {
@@ -38,11 +40,17 @@ export function assignHosts(fleet: FlatFleet, candidates: readonly Candidate[]):
     }
   }
   const chosenBy = (strategy: Strategy): number[] =>
-    pass.placed.filter(({ candidate }) => candidate.strategy === strategy).map(({ candidate }) => candidate.account);
+    pass.placed
+      .filter(({ candidate }) => candidate.strategy === strategy)
+      .map(({ candidate }) => candidate.account);
   balanceBatch(fleet, chosenBy('load'), stepsPerHost * fleet.hosts.length);
   const byLocation = chosenBy('location');
-  if (byLocation.length > 0) bringNearer(fleet, new HostPreference(fleet, candidates, peak), byLocation);
-  const settled = pass.placed.map(({ candidate }) => ({ candidate, host: fleet.hostOf[candidate.account] ?? none }));
+  if (byLocation.length > 0)
+    bringNearer(fleet, new HostPreference(fleet, candidates, peak), byLocation);
+  const settled = pass.placed.map(({ candidate }) => ({
+    candidate,
+    host: fleet.hostOf[candidate.account] ?? none,
+  }));
   if (pass.leftOver.length === 0) return { placed: settled, leftOver: [], peak };
   // What changed places may have freed a slot that somebody without a host can use.
   const late = placeInOrder(fleet, pass.leftOver, peak);
@@ -84,7 +92,10 @@ function placeInOrder(fleet: FlatFleet, ordered: readonly Candidate[], peak: num
   return { placed, leftOver };
 }
 
-/** Hosts only fill up while a batch is placed: who needs as much memory as somebody whom no host took will find none either. */
+/**
+ * Hosts only fill up while a batch is placed: who needs as much memory as somebody whom no host
+ * took will find none either.
+ */
 class KnownRefusals {
   private readonly fleet: FlatFleet;
   private readonly leastMemory = new Map<number, number>();
@@ -101,11 +112,20 @@ class KnownRefusals {
   record(account: number): void {
     if (this.fleet.anti[account] !== none || this.fleet.pin[account] !== none) return;
     const rule = this.fleet.zoneRule[account] ?? none;
-    this.leastMemory.set(rule, Math.min(this.fleet.memory[account] ?? 0, this.leastMemory.get(rule) ?? Number.POSITIVE_INFINITY));
+    this.leastMemory.set(
+      rule,
+      Math.min(
+        this.fleet.memory[account] ?? 0,
+        this.leastMemory.get(rule) ?? Number.POSITIVE_INFINITY,
+      ),
+    );
   }
 }
 
-/** Chooses by rank; keeps its two rank buffers, because it chooses for tens of thousands of accounts. */
+/**
+ * Chooses by rank; keeps its two rank buffers, because it chooses for tens of thousands of
+ * accounts.
+ */
 class BestHost {
   private readonly fleet: FlatFleet;
   private readonly preference: HostPreference;
@@ -117,13 +137,21 @@ class BestHost {
     this.preference = preference;
   }
 
-  /** The best-ranked of the hosts that accept the candidate, ties to the lower index; `none` when none does. `areAccepting`: all of them are known to. */
+  /**
+   * The best-ranked of the hosts that accept the candidate, ties to the lower index; `none` when
+   * none does. `areAccepting`: all of them are known to.
+   */
   among(hosts: readonly number[], candidate: Candidate, areAccepting: boolean): number {
     let best = none;
     for (const host of hosts) {
       if (!areAccepting && !this.fleet.accepts(candidate.account, host)) continue;
       this.preference.rank(candidate, host, this.rank);
-      if (best !== none && (ranksLower(this.bestRank, this.rank) || (!ranksLower(this.rank, this.bestRank) && best < host))) continue;
+      if (
+        best !== none &&
+        (ranksLower(this.bestRank, this.rank) ||
+          (!ranksLower(this.rank, this.bestRank) && best < host))
+      )
+        continue;
       best = host;
       const spare = this.bestRank;
       this.bestRank = this.rank;
@@ -143,25 +171,42 @@ export function ranksLower(a: Float64Array, b: Float64Array): boolean {
   return false;
 }
 
-/** The order in which candidates are placed: who has fewest choices first, then by weight (-1: light first). */
-function hardestFirst(fleet: FlatFleet, candidates: readonly Candidate[], heavyFirst: 1 | -1): Candidate[] {
+/**
+ * The order in which candidates are placed: who has fewest choices first, then by weight (-1: light
+ * first).
+ */
+function hardestFirst(
+  fleet: FlatFleet,
+  candidates: readonly Candidate[],
+  heavyFirst: 1 | -1,
+): Candidate[] {
   const reference = typicalHost(fleet);
   const freedom = new Uint8Array(fleet.accounts.length);
   const weight = new Float64Array(fleet.accounts.length);
   for (const { account, strategy } of candidates) {
     const ofPlace = fleet.pin[account] !== none ? 0 : fleet.zoneRule[account] !== none ? 1 : 2;
     freedom[account] = 2 * ofPlace + (fleet.anti[account] === none ? 1 : 0);
-    // By location heavy ones first would all crowd the host in the middle: nothing but distance keeps them apart.
-    if (reference !== none && strategy !== 'location') weight[account] = heavyFirst * fleet.weight(account, reference);
+    // By location heavy ones first would all crowd the host in the middle: nothing but distance
+    // keeps them apart.
+    if (reference !== none && strategy !== 'location')
+      weight[account] = heavyFirst * fleet.weight(account, reference);
   }
   return [...candidates].sort(
     ({ account: a }, { account: b }) =>
-      (freedom[a] as number) - (freedom[b] as number) || (weight[b] as number) - (weight[a] as number) || a - b,
+      (freedom[a] as number) - (freedom[b] as number) ||
+      (weight[b] as number) - (weight[a] as number) ||
+      a - b,
   );
 }
 
-/** The up host with the median memory, ties by name: the yardstick that orders accounts by weight. */
+/**
+ * The up host with the median memory, ties by name: the yardstick that orders accounts by weight.
+ */
 function typicalHost(fleet: FlatFleet): number {
-  const bySize = fleet.upHosts().sort((a, b) => (fleet.hosts[a]?.memoryBytes ?? 0) - (fleet.hosts[b]?.memoryBytes ?? 0) || a - b);
+  const bySize = fleet
+    .upHosts()
+    .sort(
+      (a, b) => (fleet.hosts[a]?.memoryBytes ?? 0) - (fleet.hosts[b]?.memoryBytes ?? 0) || a - b,
+    );
   return bySize[Math.floor(bySize.length / 2)] ?? none;
 }

@@ -1,15 +1,20 @@
 import type { FlatFleet } from '../fleet/flat-fleet.ts';
 import { none } from '../fleet/index-keys.ts';
 
-/** A binary heap of hosts by the score they had when they were last looked at, ties to the lower index. */
+/**
+ * A binary heap of hosts by the score they had when they were last looked at, ties to the lower
+ * index.
+ */
 interface HostHeap {
   readonly hosts: number[];
   readonly keys: number[];
 }
 
 /**
- * The hosts that are up in one heap per shape (size and place). An account adds the same weight to every host of a shape, so the best
- * host by load for it is the best of the few heap tops. Only for fleets that are being filled: scores may rise and slots may go,
+ * The hosts that are up in one heap per shape (size and place). An account adds the same weight to
+ * every host of a shape, so the best
+ * host by load for it is the best of the few heap tops. Only for fleets that are being filled:
+ * scores may rise and slots may go,
  * never the other way.
  */
 export class ShapeHeaps {
@@ -17,7 +22,10 @@ export class ShapeHeaps {
   private readonly heaps: HostHeap[] = [];
   private readonly aside: HostHeap = { hosts: [], keys: [] };
 
-  /** `byPlace`: whether any of the accounts may only be in certain places. Otherwise hosts of one size are one shape wherever they are. */
+  /**
+   * `byPlace`: whether any of the accounts may only be in certain places. Otherwise hosts of one
+   * size are one shape wherever they are.
+   */
   constructor(fleet: FlatFleet, byPlace: boolean) {
     this.fleet = fleet;
     const shapes = fleet.shapes(byPlace);
@@ -34,7 +42,10 @@ export class ShapeHeaps {
     }
   }
 
-  /** Writes into `found`, for each shape, the host of the lowest score that accepts the account; returns it. */
+  /**
+   * Writes into `found`, for each shape, the host of the lowest score that accepts the account;
+   * returns it.
+   */
   lowestOfEachShape(account: number, found: number[]): number[] {
     found.length = 0;
     for (const heap of this.heaps) {
@@ -62,7 +73,8 @@ export class ShapeHeaps {
         aside.keys.push(score);
       }
     }
-    for (let index = 0; index < aside.hosts.length; index++) push(heap, aside.hosts[index] as number, aside.keys[index] as number);
+    for (let index = 0; index < aside.hosts.length; index++)
+      push(heap, aside.hosts[index] as number, aside.keys[index] as number);
     aside.hosts.length = 0;
     aside.keys.length = 0;
     return accepted;

@@ -7,10 +7,15 @@ import { points } from '../placement/preference-words.ts';
 type Damping = Pick<RebalancePolicy, 'halfLifeMs' | 'patience' | 'restMs'>;
 
 /**
- * Chosen by simulating a week of noisy readings every five minutes: no needless move in calm and spiky fleets, a real shift of load
+ * Chosen by simulating a week of noisy readings every five minutes: no needless move in calm and
+ * spiky fleets, a real shift of load
  * balanced in under two hours.
  */
-export const defaultDamping: Damping = { halfLifeMs: 30 * 60_000, patience: 3, restMs: 30 * 60_000 };
+export const defaultDamping: Damping = {
+  halfLifeMs: 30 * 60_000,
+  patience: 3,
+  restMs: 30 * 60_000,
+};
 
 /** A figure pair that is smoothed together: of an account, or of a host's own use. */
 interface Smoothed {
@@ -31,12 +36,21 @@ export interface DamperState {
   readonly restUntilMs: number | null;
 }
 
-export const undamped: DamperState = { atMs: null, hosts: {}, accounts: {}, badReadings: 0, restUntilMs: null };
+export const undamped: DamperState = {
+  atMs: null,
+  hosts: {},
+  accounts: {},
+  badReadings: 0,
+  restUntilMs: null,
+};
 
 /** What to do about one evaluation, and the view to do it with. */
 export interface Damped {
   readonly state: DamperState;
-  /** The fleet with smoothed figures; memory is the larger of smoothed and measured, so that a limit is never passed on an average. */
+  /**
+   * The fleet with smoothed figures; memory is the larger of smoothed and measured, so that a limit
+   * is never passed on an average.
+   */
   readonly view: FleetView;
   /** `act`: rebalance `view` now. The other three: leave the fleet alone. */
   readonly verdict: 'calm' | 'wait' | 'rest' | 'act';
@@ -44,10 +58,17 @@ export interface Damped {
 }
 
 /**
- * Feeds one evaluation of the fleet to the damper. Only rebalances ask it for leave: failover and drain act at once and use its view
- * at most for its smoothed figures. `act` starts the rest, so a caller who then does not act has to keep the old state.
+ * Feeds one evaluation of the fleet to the damper. Only rebalances ask it for leave: failover and
+ * drain act at once and use its view
+ * at most for its smoothed figures. `act` starts the rest, so a caller who then does not act has to
+ * keep the old state.
  */
-export function dampen(state: DamperState, view: FleetView, policy: PlacementPolicy, damping: Damping = defaultDamping): Damped {
+export function dampen(
+  state: DamperState,
+  view: FleetView,
+  policy: PlacementPolicy,
+  damping: Damping = defaultDamping,
+): Damped {
   const smoothed = smooth(state, view, damping);
   const spread = new FlatFleet(smoothed.view, policy).spread();
   const isBad = spread > policy.threshold;
@@ -57,7 +78,12 @@ export function dampen(state: DamperState, view: FleetView, policy: PlacementPol
   if (!isBad) return { state: next, view: smoothed.view, verdict: 'calm', reason: seen };
   if (state.restUntilMs !== null && view.nowMs < state.restUntilMs) {
     const minutes = Math.ceil((state.restUntilMs - view.nowMs) / 60_000);
-    return { state: next, view: smoothed.view, verdict: 'rest', reason: `${seen}; resting ${minutes} min more after the last moves` };
+    return {
+      state: next,
+      view: smoothed.view,
+      verdict: 'rest',
+      reason: `${seen}; resting ${minutes} min more after the last moves`,
+    };
   }
   if (badReadings < damping.patience) {
     return {
@@ -68,7 +94,12 @@ export function dampen(state: DamperState, view: FleetView, policy: PlacementPol
     };
   }
   const acted = { ...next, badReadings: 0, restUntilMs: view.nowMs + damping.restMs };
-  return { state: acted, view: smoothed.view, verdict: 'act', reason: `${seen}; ${badReadings} evaluations in a row` };
+  return {
+    state: acted,
+    view: smoothed.view,
+    verdict: 'act',
+    reason: `${seen}; ${badReadings} evaluations in a row`,
+  };
 }
 
 function smooth(state: DamperState, view: FleetView, { halfLifeMs }: Damping) {
@@ -77,19 +108,33 @@ function smooth(state: DamperState, view: FleetView, { halfLifeMs }: Damping) {
   const blend = (before: Smoothed | undefined, cpuCores: number, memoryBytes: number): Smoothed =>
     before === undefined
       ? { cpuCores, memoryBytes }
-      : { cpuCores: keep * before.cpuCores + (1 - keep) * cpuCores, memoryBytes: keep * before.memoryBytes + (1 - keep) * memoryBytes };
+      : {
+          cpuCores: keep * before.cpuCores + (1 - keep) * cpuCores,
+          memoryBytes: keep * before.memoryBytes + (1 - keep) * memoryBytes,
+        };
 
   const hosts: Record<string, Smoothed> = {};
   const accounts: Record<string, Smoothed> = {};
   const smoothedHosts = view.hosts.map((host) => {
     const figures = blend(state.hosts[host.name], host.baseCpuCores, host.baseMemoryBytes);
     hosts[host.name] = figures;
-    return { ...host, baseCpuCores: figures.cpuCores, baseMemoryBytes: Math.max(figures.memoryBytes, host.baseMemoryBytes) };
+    return {
+      ...host,
+      baseCpuCores: figures.cpuCores,
+      baseMemoryBytes: Math.max(figures.memoryBytes, host.baseMemoryBytes),
+    };
   });
   const smoothedAccounts = view.accounts.map((account) => {
     const figures = blend(state.accounts[account.name], account.cpuCores, account.memoryBytes);
     accounts[account.name] = figures;
-    return { ...account, cpuCores: figures.cpuCores, memoryBytes: Math.max(figures.memoryBytes, account.memoryBytes) };
+    return {
+      ...account,
+      cpuCores: figures.cpuCores,
+      memoryBytes: Math.max(figures.memoryBytes, account.memoryBytes),
+    };
   });
-  return { state: { atMs: view.nowMs, hosts, accounts }, view: { ...view, hosts: smoothedHosts, accounts: smoothedAccounts } };
+  return {
+    state: { atMs: view.nowMs, hosts, accounts },
+    view: { ...view, hosts: smoothedHosts, accounts: smoothedAccounts },
+  };
 }

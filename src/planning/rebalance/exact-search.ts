@@ -9,10 +9,14 @@ const mostHosts = 12;
 const mostTries = 60_000;
 
 /**
- * On small fleets, looks for fewer moves than the windows found, from `atLeast` to `atMost`, that bring the spread to `width`. As long as
- * the spread is too wide, the highest host has to lose an account or the lowest to gain one, so nothing else is tried (moves that only
- * free a slot elsewhere are therefore not found, and finding nothing proves nothing). Finds what no window does, such as a light
- * account that leaves so that a heavy one fits. The fleet is as before after the call; null when nothing was found.
+ * On small fleets, looks for fewer moves than the windows found, from `atLeast` to `atMost`, that
+ * bring the spread to `width`. As long as
+ * the spread is too wide, the highest host has to lose an account or the lowest to gain one, so
+ * nothing else is tried (moves that only
+ * free a slot elsewhere are therefore not found, and finding nothing proves nothing). Finds what no
+ * window does, such as a light
+ * account that leaves so that a heavy one fits. The fleet is as before after the call; null when
+ * nothing was found.
  */
 export function searchExactly(
   fleet: FlatFleet,
@@ -57,16 +61,22 @@ class ExactSearch {
     const score = (host: number): number => fleet.score[host] as number;
     const highest = upHosts.reduce((best, host) => (score(host) > score(best) ? host : best));
     const lowest = upHosts.reduce((best, host) => (score(host) < score(best) ? host : best));
-    for (const target of [lowest, ...upHosts]) if (target !== highest && this.tryAccounts(highest, target, left)) return true;
+    for (const target of [lowest, ...upHosts])
+      if (target !== highest && this.tryAccounts(highest, target, left)) return true;
     for (let source = 0; source < fleet.hosts.length; source++) {
-      if (source !== highest && source !== lowest && this.tryAccounts(source, lowest, left)) return true;
+      if (source !== highest && source !== lowest && this.tryAccounts(source, lowest, left))
+        return true;
     }
     return false;
   }
 
   private tryAccounts(source: number, target: number, left: number): boolean {
     const { fleet, lists, moved } = this;
-    for (let position = lists.start[source] as number; position < (lists.start[source + 1] as number); position++) {
+    for (
+      let position = lists.start[source] as number;
+      position < (lists.start[source + 1] as number);
+      position++
+    ) {
       const account = lists.account[position] as number;
       if (moved[account] === 1 || !fleet.accepts(account, target)) continue;
       if (++this.tries > mostTries) return false;
@@ -81,7 +91,10 @@ class ExactSearch {
     return false;
   }
 
-  /** Whether some window has at most `moves` hosts above and at most `moves` below: a move helps one of each at best. */
+  /**
+   * Whether some window has at most `moves` hosts above and at most `moves` below: a move helps one
+   * of each at best.
+   */
   private isWithin(moves: number): boolean {
     const { fleet, upHosts, width } = this;
     return upHosts.some((lowEnd) => {

@@ -19,10 +19,14 @@ export interface Blocker {
   readonly reason: string;
 }
 
-/** Data that says what will be done and how good that is. JSON-able, the same for the same view in any order. */
+/**
+ * Data that says what will be done and how good that is. JSON-able, the same for the same view in
+ * any order.
+ */
 export interface RebalancePlan {
   /**
-   * `balanced`: the spread is not over the threshold. `planned`: the moves reach the target. `partial`: they do not, but bring the spread
+   * `balanced`: the spread is not over the threshold. `planned`: the moves reach the target.
+   * `partial`: they do not, but bring the spread
    * down. `blocked`: no move would help.
    */
   readonly verdict: 'balanced' | 'planned' | 'partial' | 'blocked';

@@ -3,8 +3,15 @@ import type { MovableLists } from '../fleet/movable-lists.ts';
 import { scoreTolerance } from '../fleet/move-bound.ts';
 import type { Window } from './window.ts';
 
-/** Per host, the points that one typical arrival adds: the account at the window's quantile by weight of those on hosts that could give. */
-export function typicalArrivals(fleet: FlatFleet, lists: MovableLists, window: Window): Float64Array {
+/**
+ * Per host, the points that one typical arrival adds: the account at the window's quantile by
+ * weight of those on hosts that could give.
+ */
+export function typicalArrivals(
+  fleet: FlatFleet,
+  lists: MovableLists,
+  window: Window,
+): Float64Array {
   const cpuPoints = mean(fleet.cpuPoints);
   const memoryPoints = mean(fleet.memoryPoints);
   const pool = new Int32Array(lists.account.length);
@@ -12,21 +19,31 @@ export function typicalArrivals(fleet: FlatFleet, lists: MovableLists, window: W
   let count = 0;
   for (let host = 0; host < fleet.hosts.length; host++) {
     if (fleet.up[host] === 1 && (fleet.score[host] as number) <= window.low) continue;
-    for (let position = lists.start[host] as number; position < (lists.start[host + 1] as number); position++) {
+    for (
+      let position = lists.start[host] as number;
+      position < (lists.start[host + 1] as number);
+      position++
+    ) {
       const account = lists.account[position] as number;
       pool[count] = account;
-      weights[count++] = (fleet.cpu[account] as number) * cpuPoints + (fleet.memory[account] as number) * memoryPoints;
+      weights[count++] =
+        (fleet.cpu[account] as number) * cpuPoints +
+        (fleet.memory[account] as number) * memoryPoints;
     }
   }
   const arrivals = new Float64Array(fleet.hosts.length).fill(scoreTolerance);
   if (count === 0) return arrivals;
   const wanted = nthLightest(weights.slice(0, count), Math.floor((count - 1) * window.quantile));
   const typical = pool[weights.indexOf(wanted)] as number;
-  for (let host = 0; host < arrivals.length; host++) arrivals[host] = Math.max(scoreTolerance, fleet.weight(typical, host));
+  for (let host = 0; host < arrivals.length; host++)
+    arrivals[host] = Math.max(scoreTolerance, fleet.weight(typical, host));
   return arrivals;
 }
 
-/** The value that would be at position `n` if they were sorted. Changes their order (Hoare, "Algorithm 65: find", 1961). */
+/**
+ * The value that would be at position `n` if they were sorted. Changes their order (Hoare,
+ * "Algorithm 65: find", 1961).
+ */
 export function nthLightest(values: Float64Array, n: number): number {
   let low = 0;
   let high = values.length - 1;

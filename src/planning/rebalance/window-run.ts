@@ -14,11 +14,15 @@ export interface FlatMove {
 }
 
 /**
- * How many of the coolest hosts a hot host looks at: one of each quarter point, since hosts of like scores are alike as targets and a
+ * How many of the coolest hosts a hot host looks at: one of each quarter point, since hosts of like
+ * scores are alike as targets and a
  * choice of needs is what finds a good fit.
  */
 const targetReach = 24;
-/** How many of the warmest hosts a cold host looks at, and in a fleet of thousands, where that would take its time. */
+/**
+ * How many of the warmest hosts a cold host looks at, and in a fleet of thousands, where that would
+ * take its time.
+ */
 const sourceReach = 400;
 const sourceReachAtScale = 100;
 const manyHosts = 3000;
@@ -26,9 +30,12 @@ const manyHosts = 3000;
 const outOfReach = 10_000;
 
 /**
- * One attempt to bring every host's score into a window: hottest host first, each time with the account and the target after which
- * both need the fewest further moves; among equals the one that fits the target's need best, so that heavy accounts stay available
- * where they are needed. Never a move that lifts the target above the window or drops the source below it. Each account moves at most
+ * One attempt to bring every host's score into a window: hottest host first, each time with the
+ * account and the target after which
+ * both need the fewest further moves; among equals the one that fits the target's need best, so
+ * that heavy accounts stay available
+ * where they are needed. Never a move that lifts the target above the window or drops the source
+ * below it. Each account moves at most
  * once, and every move keeps all hard rules at its turn.
  *
  * Changes the fleet; `undo` takes everything back.
@@ -137,7 +144,8 @@ export class WindowRun {
       const scoreAfter = score - (lists.weight[position] as number);
       if (moved[account] === 1 || scoreAfter < window.low - scoreTolerance) continue;
       const furtherDepartures = this.departures(hot, scoreAfter, account);
-      for (let index = 0; index < count; index++) this.considerMove(account, targets[index] as number, furtherDepartures);
+      for (let index = 0; index < count; index++)
+        this.considerMove(account, targets[index] as number, furtherDepartures);
     }
   }
 
@@ -153,12 +161,19 @@ export class WindowRun {
     const end = lists.start[source + 1] as number;
     for (let position = lists.start[source] as number; position < end; position++) {
       const account = lists.account[position] as number;
-      if (moved[account] === 1 || (fleet.score[source] as number) - (lists.weight[position] as number) < least) continue;
+      if (
+        moved[account] === 1 ||
+        (fleet.score[source] as number) - (lists.weight[position] as number) < least
+      )
+        continue;
       this.considerMove(account, cold, 0);
     }
   }
 
-  /** Keeps the move when it is allowed and leaves fewer further moves, or as many with a better fit, than the best so far. */
+  /**
+   * Keeps the move when it is allowed and leaves fewer further moves, or as many with a better fit,
+   * than the best so far.
+   */
   private considerMove(account: number, target: number, furtherDepartures: number): void {
     const { fleet, window } = this;
     const after = (fleet.score[target] as number) + fleet.weight(account, target);
@@ -182,11 +197,18 @@ export class WindowRun {
     return true;
   }
 
-  /** First half of an exchange: the lightest account that another host takes leaves a full host that is too cold. */
+  /**
+   * First half of an exchange: the lightest account that another host takes leaves a full host that
+   * is too cold.
+   */
   private makeRoom(full: number): boolean {
     const { fleet, lists, window, moved } = this;
     const count = this.takers.collect(this.everyHost, false);
-    for (let position = (lists.start[full + 1] as number) - 1; position >= (lists.start[full] as number); position--) {
+    for (
+      let position = (lists.start[full + 1] as number) - 1;
+      position >= (lists.start[full] as number);
+      position--
+    ) {
       const account = lists.account[position] as number;
       if (moved[account] === 1) continue;
       for (let index = 0; index < count; index++) {

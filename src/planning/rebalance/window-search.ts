@@ -10,7 +10,10 @@ export interface FoundMoves {
   readonly spread: number;
 }
 
-/** Where to put the window relative to where the bound's two sides cross, and how heavy an arrival to count on. Best guesses first. */
+/**
+ * Where to put the window relative to where the bound's two sides cross, and how heavy an arrival
+ * to count on. Best guesses first.
+ */
 const guesses: readonly { readonly offset: number; readonly quantile: number }[] = [
   { offset: -0.1, quantile: 0.95 },
   { offset: 0, quantile: 0.95 },
@@ -20,11 +23,18 @@ const guesses: readonly { readonly offset: number; readonly quantile: number }[]
   { offset: 0.2, quantile: 0.98 },
   { offset: -0.5, quantile: 0.9 },
   { offset: 0, quantile: 0.8 },
-  ...[0.6, -1, 1.2, -2, 2, 3].flatMap((offset) => [0.95, 0.7].map((quantile) => ({ offset, quantile }))),
-  ...[-0.1, -0.6, 0.6, -1.5, 1.5].flatMap((offset) => [0.5, 1].map((quantile) => ({ offset, quantile }))),
+  ...[0.6, -1, 1.2, -2, 2, 3].flatMap((offset) =>
+    [0.95, 0.7].map((quantile) => ({ offset, quantile })),
+  ),
+  ...[-0.1, -0.6, 0.6, -1.5, 1.5].flatMap((offset) =>
+    [0.5, 1].map((quantile) => ({ offset, quantile })),
+  ),
 ];
 
-/** Hosts × runs that one search may spend: on ten thousand hosts the first guess is within a hundredth of the best of many. */
+/**
+ * Hosts × runs that one search may spend: on ten thousand hosts the first guess is within a
+ * hundredth of the best of many.
+ */
 const runBudget = 4000;
 const leastRuns = 1;
 /** Fleets up to this size also get the best spread for their number of moves. */
@@ -49,10 +59,16 @@ export class WindowSearch {
     this.bound = bound;
     this.before = fleet.snapshot();
     this.leastTop = leastTop(fleet, lists);
-    this.runs = Math.max(leastRuns, Math.min(guesses.length, Math.floor(runBudget / Math.max(1, fleet.hosts.length))));
+    this.runs = Math.max(
+      leastRuns,
+      Math.min(guesses.length, Math.floor(runBudget / Math.max(1, fleet.hosts.length))),
+    );
   }
 
-  /** The fewest moves found, at most `maxMoves`, after which the spread is at most `width`; null when no window could be met. */
+  /**
+   * The fewest moves found, at most `maxMoves`, after which the spread is at most `width`; null
+   * when no window could be met.
+   */
   fewestMoves(width: number, maxMoves: number): FoundMoves | null {
     const { moves: atLeast, low } = this.bound.forWidth(width);
     if (atLeast > maxMoves) return null;
@@ -62,7 +78,13 @@ export class WindowSearch {
       best = this.attempt(low + offset, width, quantile, limit) ?? best;
       if (best !== null && best.moves.length <= atLeast) return best;
     }
-    return this.exactly(width, atLeast, best === null ? Math.min(maxMoves, atLeast + 1) : best.moves.length - 1) ?? best;
+    return (
+      this.exactly(
+        width,
+        atLeast,
+        best === null ? Math.min(maxMoves, atLeast + 1) : best.moves.length - 1,
+      ) ?? best
+    );
   }
 
   private exactly(width: number, atLeast: number, atMost: number): FoundMoves | null {
@@ -74,7 +96,10 @@ export class WindowSearch {
     return { moves, spread };
   }
 
-  /** The smallest spread found with at most `maxMoves` moves, between `least` and `most` points; null when nothing is below `most`. */
+  /**
+   * The smallest spread found with at most `maxMoves` moves, between `least` and `most` points;
+   * null when nothing is below `most`.
+   */
   smallestSpread(maxMoves: number, least: number, most: number): FoundMoves | null {
     let low = least;
     let high = most;
@@ -97,14 +122,18 @@ export class WindowSearch {
     const isSmall = this.fleet.hosts.length <= tightenLimit;
     const least = isSmall ? Math.max(target, this.bound.leastSpread(maxMoves, most)) : target;
     const closest = this.smallestSpread(maxMoves, least, most);
-    return closest === null || !isSmall ? closest : (this.fewestMoves(closest.spread, closest.moves.length) ?? closest);
+    return closest === null || !isSmall
+      ? closest
+      : (this.fewestMoves(closest.spread, closest.moves.length) ?? closest);
   }
 
   /** The same number of moves, or fewer, with a smaller spread where one is found. */
   tighten(found: FoundMoves): FoundMoves {
     if (this.fleet.hosts.length > tightenLimit) return found;
     const count = found.moves.length;
-    return this.smallestSpread(count, this.bound.leastSpread(count, found.spread), found.spread) ?? found;
+    return (
+      this.smallestSpread(count, this.bound.leastSpread(count, found.spread), found.spread) ?? found
+    );
   }
 
   private anyWithin(width: number, maxMoves: number): FoundMoves | null {
@@ -120,14 +149,25 @@ export class WindowSearch {
     return null;
   }
 
-  private attempt(low: number, width: number, quantile: number, maxMoves: number): FoundMoves | null {
+  private attempt(
+    low: number,
+    width: number,
+    quantile: number,
+    maxMoves: number,
+  ): FoundMoves | null {
     // A window whose upper end lies below a host that cannot give is one that nobody meets.
     const high = Math.max(low + width, this.leastTop);
-    const run = new WindowRun(this.fleet, this.lists, { low: high - width, high, quantile, maxMoves });
+    const run = new WindowRun(this.fleet, this.lists, {
+      low: high - width,
+      high,
+      quantile,
+      maxMoves,
+    });
     const isDone = run.run() && run.moves.length <= maxMoves;
     const found = isDone ? { moves: [...run.moves], spread: this.fleet.spread() } : null;
     run.undo();
-    // Adding and taking away again leaves rounding errors; thousands of attempts must not see different fleets.
+    // Adding and taking away again leaves rounding errors; thousands of attempts must not see
+    // different fleets.
     this.fleet.restore(this.before);
     return found;
   }
@@ -138,7 +178,8 @@ function leastTop(fleet: FlatFleet, lists: MovableLists): number {
   for (const host of fleet.upHosts()) {
     let score = fleet.score[host] as number;
     const end = lists.start[host + 1] as number;
-    for (let position = lists.start[host] as number; position < end; position++) score -= lists.weight[position] as number;
+    for (let position = lists.start[host] as number; position < end; position++)
+      score -= lists.weight[position] as number;
     top = Math.max(top, score);
   }
   return top;

@@ -1,7 +1,9 @@
 import { createHash, createHmac } from 'node:crypto';
 import { listMatches } from './ssh-config-words.ts';
 
-/** One usable line of a known_hosts file. `hosts` is the first field as written; `key` is base64. */
+/**
+ * One usable line of a known_hosts file. `hosts` is the first field as written; `key` is base64.
+ */
 export interface KnownHostLine {
   readonly marker: 'revoked' | 'cert-authority' | null;
   readonly hosts: string;
@@ -19,20 +21,27 @@ export interface HostKey {
 
 export type HostKeyVerdict =
   | { readonly kind: 'trusted' }
-  /** Nothing is known about the host. `authorities` names @cert-authority lines that would have spoken for it. */
+  /**
+   * Nothing is known about the host. `authorities` names @cert-authority lines that would have
+   * spoken for it.
+   */
   | { readonly kind: 'unknown'; readonly authorities: readonly string[] }
   /** The host is known, with other keys. `known` has one line each: what and where. */
   | { readonly kind: 'changed'; readonly known: readonly string[] }
   | { readonly kind: 'revoked'; readonly source: string };
 
-/** Lines that are comments, empty or malformed are skipped, as OpenSSH does. `source` is the file's name. */
+/**
+ * Lines that are comments, empty or malformed are skipped, as OpenSSH does. `source` is the file's
+ * name.
+ */
 export function parseKnownHosts(text: string, source: string): KnownHostLine[] {
   return text.split('\n').flatMap((raw, index) => {
     const fields = raw.trim().split(/\s+/);
     if (fields[0] === undefined || fields[0] === '' || fields[0].startsWith('#')) return [];
     const marker = fields[0].startsWith('@') ? fields.shift()?.slice(1) : null;
     const [hosts, type, key] = fields;
-    if (hosts === undefined || type === undefined || key === undefined || /^\d+$/.test(type)) return [];
+    if (hosts === undefined || type === undefined || key === undefined || /^\d+$/.test(type))
+      return [];
     if (marker !== null && marker !== 'revoked' && marker !== 'cert-authority') return [];
     return [{ marker, hosts, type, key, source: `${source}:${index + 1}` }];
   });
@@ -52,7 +61,10 @@ export function hostKeyFingerprint(blob: Uint8Array): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }
 
-/** Whether a first field (names, `*`/`?` patterns, `!` exclusions, or one hashed name) speaks about `name`. */
+/**
+ * Whether a first field (names, `*`/`?` patterns, `!` exclusions, or one hashed name) speaks about
+ * `name`.
+ */
 export function hostFieldMatches(hosts: string, name: string): boolean {
   if (hosts.startsWith('|')) return hashedNameMatches(hosts, name);
   return listMatches(hosts.toLowerCase(), name);
@@ -65,11 +77,14 @@ function hashedNameMatches(field: string, name: string): boolean {
 }
 
 /**
- * What is known about a presented key. A revocation wins over everything; pinned fingerprints (`SHA256:...`), where there are any,
- * win over known_hosts. A key of another type than the known ones is `changed`: known types are asked for first, so a server that
+ * What is known about a presented key. A revocation wins over everything; pinned fingerprints
+ * (`SHA256:...`), where there are any,
+ * win over known_hosts. A key of another type than the known ones is `changed`: known types are
+ * asked for first, so a server that
  * still has its old key would have presented it.
  *
- * `lines` are those that match the host's name (see {@link hostFieldMatches}), `other` those of its second name, which count where
+ * `lines` are those that match the host's name (see {@link hostFieldMatches}), `other` those of its
+ * second name, which count where
  * nothing is known under the first.
  */
 export function judgeHostKey(
@@ -79,7 +94,9 @@ export function judgeHostKey(
   other: readonly KnownHostLine[] = [],
 ): HostKeyVerdict {
   const key = Buffer.from(presented.blob).toString('base64');
-  const revoked = [...lines, ...other].find((line) => line.marker === 'revoked' && line.key === key);
+  const revoked = [...lines, ...other].find(
+    (line) => line.marker === 'revoked' && line.key === key,
+  );
   if (revoked !== undefined) return { kind: 'revoked', source: revoked.source };
   if (pins.length > 0) {
     if (pins.includes(hostKeyFingerprint(presented.blob))) return { kind: 'trusted' };
@@ -89,10 +106,15 @@ export function judgeHostKey(
   if (plain.some((line) => line.key === key)) return { kind: 'trusted' };
   if (plain.length === 0) {
     if (other.some((line) => line.marker === null && line.key === key)) return { kind: 'trusted' };
-    const authorities = lines.filter((line) => line.marker === 'cert-authority').map((line) => line.source);
+    const authorities = lines
+      .filter((line) => line.marker === 'cert-authority')
+      .map((line) => line.source);
     return { kind: 'unknown', authorities };
   }
-  return { kind: 'changed', known: plain.map((line) => `${line.type} ${lineFingerprint(line)} (${line.source})`) };
+  return {
+    kind: 'changed',
+    known: plain.map((line) => `${line.type} ${lineFingerprint(line)} (${line.source})`),
+  };
 }
 
 function lineFingerprint(line: KnownHostLine): string {
@@ -100,29 +122,45 @@ function lineFingerprint(line: KnownHostLine): string {
 }
 
 /** Host key algorithms to ask for, those of known keys first, else in the order of `algorithms`. */
-export function hostKeyAlgorithms(lines: readonly KnownHostLine[], algorithms: readonly string[]): string[] {
+export function hostKeyAlgorithms(
+  lines: readonly KnownHostLine[],
+  algorithms: readonly string[],
+): string[] {
   const types = new Set(lines.filter((line) => line.marker === null).map((line) => line.type));
-  const isKnown = (algorithm: string) => types.has(algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm);
+  const isKnown = (algorithm: string) =>
+    types.has(algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm);
   return [...algorithms.filter(isKnown), ...algorithms.filter((algorithm) => !isKnown(algorithm))];
 }
 
-/** The type that a key blob names itself (its first length-prefixed string). Empty when the blob is malformed. */
+/**
+ * The type that a key blob names itself (its first length-prefixed string). Empty when the blob is
+ * malformed.
+ */
 export function keyBlobType(blob: Uint8Array): string {
   if (blob.length < 4) return '';
   const length = Buffer.from(blob).readUInt32BE(0);
-  return length > blob.length - 4 ? '' : Buffer.from(blob.subarray(4, 4 + length)).toString('latin1');
+  return length > blob.length - 4
+    ? ''
+    : Buffer.from(blob.subarray(4, 4 + length)).toString('latin1');
 }
 
 /**
- * The text of a known_hosts file in which no plain line speaks about `name` any more: it is taken out of lists of names, a line that has only it goes. `left`: numbers of
+ * The text of a known_hosts file in which no plain line speaks about `name` any more: it is taken
+ * out of lists of names, a line that has only it goes. `left`: numbers of
  * the lines (from 1) that still do, because a pattern in them does.
  */
-export function withoutHost(text: string, name: string): { readonly text: string; readonly left: readonly number[] } {
+export function withoutHost(
+  text: string,
+  name: string,
+): { readonly text: string; readonly left: readonly number[] } {
   const left: number[] = [];
   const lines = text.split('\n').flatMap((raw, index) => {
     const [line] = parseKnownHosts(raw, '');
-    if (line === undefined || line.marker !== null || !hostFieldMatches(line.hosts, name)) return [raw];
-    const rest = line.hosts.startsWith('|') ? [] : line.hosts.split(',').filter((each) => each.toLowerCase() !== name.toLowerCase());
+    if (line === undefined || line.marker !== null || !hostFieldMatches(line.hosts, name))
+      return [raw];
+    const rest = line.hosts.startsWith('|')
+      ? []
+      : line.hosts.split(',').filter((each) => each.toLowerCase() !== name.toLowerCase());
     if (rest.length === 0) return [];
     if (hostFieldMatches(rest.join(','), name)) left.push(index + 1);
     return [raw.replace(line.hosts, () => rest.join(','))];

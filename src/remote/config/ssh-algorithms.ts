@@ -12,9 +12,19 @@ interface Choice {
   readonly more: readonly string[];
 }
 
-const SIGNATURES = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256'];
+const SIGNATURES = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+];
 
-/** Cheapest first: curve25519 costs a seventh of the post-quantum exchange, and AES runs in the processor. SHA-1 has to be asked for. */
+/**
+ * Cheapest first: curve25519 costs a seventh of the post-quantum exchange, and AES runs in the
+ * processor. SHA-1 has to be asked for.
+ */
 const CHOICES: Readonly<Record<AlgorithmKind, Choice>> = {
   kex: {
     keyword: 'KexAlgorithms',
@@ -39,27 +49,46 @@ const CHOICES: Readonly<Record<AlgorithmKind, Choice>> = {
   },
   cipher: {
     keyword: 'Ciphers',
-    standard: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com', 'aes128-ctr', 'aes256-ctr'],
+    standard: [
+      'aes128-gcm@openssh.com',
+      'aes256-gcm@openssh.com',
+      'chacha20-poly1305@openssh.com',
+      'aes128-ctr',
+      'aes256-ctr',
+    ],
     more: ['aes192-ctr', 'aes256-cbc', 'aes192-cbc', 'aes128-cbc', '3des-cbc'],
   },
   mac: {
     keyword: 'MACs',
-    standard: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
+    standard: [
+      'hmac-sha2-256-etm@openssh.com',
+      'hmac-sha2-512-etm@openssh.com',
+      'hmac-sha2-256',
+      'hmac-sha2-512',
+    ],
     more: ['hmac-sha1-etm@openssh.com', 'hmac-sha1', 'hmac-sha1-96', 'hmac-md5', 'hmac-md5-96'],
   },
   hostKey: { keyword: 'HostKeyAlgorithms', standard: SIGNATURES, more: ['ssh-rsa', 'ssh-dss'] },
-  publicKey: { keyword: 'PubkeyAcceptedAlgorithms', standard: SIGNATURES, more: ['ssh-rsa', 'ssh-dss'] },
+  publicKey: {
+    keyword: 'PubkeyAcceptedAlgorithms',
+    standard: SIGNATURES,
+    more: ['ssh-rsa', 'ssh-dss'],
+  },
 };
 
 /**
- * The algorithms to offer, first choice first. `text` is what the config says: a list replaces fleet's own, `+` adds behind it, `-` takes
- * patterns out of it, `^` puts in front. What fleet cannot do is left out; throws `ssh-config` when nothing is left.
+ * The algorithms to offer, first choice first. `text` is what the config says: a list replaces
+ * fleet's own, `+` adds behind it, `-` takes
+ * patterns out of it, `^` puts in front. What fleet cannot do is left out; throws `ssh-config` when
+ * nothing is left.
  */
 export function algorithmsOf(kind: AlgorithmKind, text: string | undefined): readonly string[] {
   const { keyword, standard, more } = CHOICES[kind];
   if (text === undefined) return standard;
   const names = text.replace(/^[-+^]/, '').split(',');
-  const known = [...new Set(names.filter((name) => standard.includes(name) || more.includes(name)))];
+  const known = [
+    ...new Set(names.filter((name) => standard.includes(name) || more.includes(name))),
+  ];
   const others = standard.filter((name) => !known.includes(name));
   const chosen =
     text[0] === '+'
@@ -70,7 +99,11 @@ export function algorithmsOf(kind: AlgorithmKind, text: string | undefined): rea
           ? standard.filter((name) => !names.some((pattern) => wildcardMatches(pattern, name)))
           : known;
   if (chosen.length > 0) return chosen;
-  throw new FleetError('ssh-config', `ssh config: ${keyword} ${text} leaves nothing that fleet supports`, {
-    hint: `allow one of: ${standard.join(', ')}`,
-  });
+  throw new FleetError(
+    'ssh-config',
+    `ssh config: ${keyword} ${text} leaves nothing that fleet supports`,
+    {
+      hint: `allow one of: ${standard.join(', ')}`,
+    },
+  );
 }

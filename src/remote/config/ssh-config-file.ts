@@ -41,33 +41,54 @@ const MAX_FILES = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * Reads ssh config files as OpenSSH does, Include read too; missing files are skipped, a folder counts as an empty file. `homeDirectory` is
- * what `~` means. A relative Include is below `~/.ssh`, in files of `/etc/ssh` below that folder. Rejects with `ssh-config` where OpenSSH
+ * Reads ssh config files as OpenSSH does, Include read too; missing files are skipped, a folder
+ * counts as an empty file. `homeDirectory` is
+ * what `~` means. A relative Include is below `~/.ssh`, in files of `/etc/ssh` below that folder.
+ * Rejects with `ssh-config` where OpenSSH
  * would not go on: quotes without an end, a keyword without a value, a file that others may write.
  */
-export async function readSshConfig(files: readonly string[], homeDirectory: string): Promise<(readonly SshConfigLine[])[]> {
+export async function readSshConfig(
+  files: readonly string[],
+  homeDirectory: string,
+): Promise<(readonly SshConfigLine[])[]> {
   const own = join(homeDirectory, '.ssh');
   const read: (readonly SshConfigLine[])[] = [];
   for (const file of files) {
     const isSystem = file.startsWith(`${SYSTEM_FOLDER}/`);
-    const root: Root = { folder: isSystem ? SYSTEM_FOLDER : own, homeDirectory, isSystem, left: { files: MAX_FILES, bytes: MAX_BYTES } };
+    const root: Root = {
+      folder: isSystem ? SYSTEM_FOLDER : own,
+      homeDirectory,
+      isSystem,
+      left: { files: MAX_FILES, bytes: MAX_BYTES },
+    };
     read.push(await readOne(file, root, 0, file === join(own, 'config')));
   }
   return read;
 }
 
-async function readOne(file: string, root: Root, depth: number, isChecked: boolean): Promise<readonly SshConfigLine[]> {
+async function readOne(
+  file: string,
+  root: Root,
+  depth: number,
+  isChecked: boolean,
+): Promise<readonly SshConfigLine[]> {
   if (depth > MAX_INCLUDE_DEPTH) {
-    throw new FleetError('ssh-config', `${file} is included more than ${MAX_INCLUDE_DEPTH} levels deep`, {
-      hint: 'a file probably includes itself: remove that Include',
-    });
+    throw new FleetError(
+      'ssh-config',
+      `${file} is included more than ${MAX_INCLUDE_DEPTH} levels deep`,
+      {
+        hint: 'a file probably includes itself: remove that Include',
+      },
+    );
   }
   const text = await readText(file, isChecked, root.left);
   const lines: SshConfigLine[] = [];
   for (const [index, raw] of text.split('\n').entries()) {
     const line = parseLine(raw, `${file}:${index + 1}`);
     if (line === null) continue;
-    lines.push(line.keyword === 'include' ? { ...line, included: await include(line, root, depth) } : line);
+    lines.push(
+      line.keyword === 'include' ? { ...line, included: await include(line, root, depth) } : line,
+    );
   }
   return lines;
 }
@@ -75,7 +96,8 @@ async function readOne(file: string, root: Root, depth: number, isChecked: boole
 const tooMuch = (file: string): FleetError =>
   new FleetError(
     'ssh-config',
-    `${file}: with all that is included this ssh config has more than ${MAX_FILES} files or ${MAX_BYTES} bytes`,
+    `${file}: with all that is included this ssh config has more than ${MAX_FILES} files ` +
+      `or ${MAX_BYTES} bytes`,
     {
       hint: 'a file probably includes others again and again: look at its Include lines',
     },
@@ -90,16 +112,24 @@ async function readText(file: string, isChecked: boolean, left: Left): Promise<s
     handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw new FleetError('ssh-config', `${file} could not be read`, { hint: 'make the file readable or remove it', cause });
+    throw new FleetError('ssh-config', `${file} could not be read`, {
+      hint: 'make the file readable or remove it',
+      cause,
+    });
   }
   try {
     const facts = await handle.stat();
     if (facts.isDirectory()) return '';
     const mine = process.getuid?.() ?? facts.uid;
     if (isChecked && ((facts.uid !== 0 && facts.uid !== mine) || (facts.mode & 0o022) !== 0)) {
-      throw new FleetError('ssh-config', `${file} belongs to or may be written by somebody else, so OpenSSH and fleet do not follow it`, {
-        hint: `run: chmod go-w ${file} (and chown it to yourself)`,
-      });
+      throw new FleetError(
+        'ssh-config',
+        `${file} belongs to or may be written by somebody else, so OpenSSH and fleet do ` +
+          'not follow it',
+        {
+          hint: `run: chmod go-w ${file} (and chown it to yourself)`,
+        },
+      );
     }
     const bytes = await readAtMost(handle, left.bytes).catch((cause: unknown) => {
       if (cause instanceof Error && 'code' in cause && cause.code === 'EFBIG') throw tooMuch(file);
@@ -128,9 +158,15 @@ function parseLine(raw: string, source: string): SshConfigLine | null {
 
 /** A mistake that OpenSSH refuses, too. */
 export const badLine = (source: string, what: string): FleetError =>
-  new FleetError('ssh-config', `${source}: ${what}`, { hint: `correct the ssh config; OpenSSH’s view of it: ssh -G HOST` });
+  new FleetError('ssh-config', `${source}: ${what}`, {
+    hint: `correct the ssh config; OpenSSH’s view of it: ssh -G HOST`,
+  });
 
-async function include(line: SshConfigLine, root: Root, depth: number): Promise<(readonly SshConfigLine[])[]> {
+async function include(
+  line: SshConfigLine,
+  root: Root,
+  depth: number,
+): Promise<(readonly SshConfigLine[])[]> {
   const read: (readonly SshConfigLine[])[] = [];
   for (const pattern of line.values) {
     if (pattern === '') throw badLine(line.source, 'Include has an empty name');
@@ -145,7 +181,10 @@ async function include(line: SshConfigLine, root: Root, depth: number): Promise<
   return read;
 }
 
-/** What the shell's patterns `*`, `?` and `[...]` match, in any part of an absolute path, sorted. A name that starts with a dot must be asked for. */
+/**
+ * What the shell's patterns `*`, `?` and `[...]` match, in any part of an absolute path, sorted. A
+ * name that starts with a dot must be asked for.
+ */
 async function matchingFiles(path: string): Promise<string[]> {
   let found = ['/'];
   for (const part of path.split('/').filter((one) => one !== '')) {
@@ -154,7 +193,8 @@ async function matchingFiles(path: string): Promise<string[]> {
       if (/[*?[\\]/.test(part)) {
         const names = await readdir(folder).catch(() => []);
         const pattern = globPattern(part);
-        const isWanted = (name: string) => pattern.test(name) && (part.startsWith('.') || !name.startsWith('.'));
+        const isWanted = (name: string) =>
+          pattern.test(name) && (part.startsWith('.') || !name.startsWith('.'));
         next.push(...names.filter(isWanted).map((name) => join(folder, name)));
       } else next.push(join(folder, part));
     }
@@ -168,15 +208,20 @@ async function matchingFiles(path: string): Promise<string[]> {
       ),
     ),
   );
-  return found.filter((_, index) => exists[index]).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return found
+    .filter((_, index) => exists[index])
+    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
 function globPattern(part: string): RegExp {
-  const source = part.replace(/\\(.)|\[([!^]?)(\]?[^\]]*)\]|[\s\S]/g, (letter, escaped?: string, not?: string, set?: string) => {
-    if (escaped !== undefined) return literal(escaped);
-    if (set !== undefined) return `[${not === '' ? '' : '^'}${set.replace(/[\\\]^[]/g, '\\$&')}]`;
-    return letter === '*' ? '.*' : letter === '?' ? '.' : literal(letter);
-  });
+  const source = part.replace(
+    /\\(.)|\[([!^]?)(\]?[^\]]*)\]|[\s\S]/g,
+    (letter, escaped?: string, not?: string, set?: string) => {
+      if (escaped !== undefined) return literal(escaped);
+      if (set !== undefined) return `[${not === '' ? '' : '^'}${set.replace(/[\\\]^[]/g, '\\$&')}]`;
+      return letter === '*' ? '.*' : letter === '?' ? '.' : literal(letter);
+    },
+  );
   return new RegExp(`^${source}$`, 's');
 }
 

@@ -7,7 +7,8 @@ export interface NextWord {
 }
 
 /**
- * Takes the first word as OpenSSH takes keywords and the criteria of Match: it ends at white space or at one `=`, and a double quote runs
+ * Takes the first word as OpenSSH takes keywords and the criteria of Match: it ends at white space
+ * or at one `=`, and a double quote runs
  * to the next one. Null when a quote has no end.
  */
 export function nextWord(text: string): NextWord | null {
@@ -16,7 +17,9 @@ export function nextWord(text: string): NextWord | null {
   if (text[at] === '"') {
     const joined = text.slice(0, at) + text.slice(at + 1);
     const close = joined.indexOf('"', at);
-    return close === -1 ? null : { word: joined.slice(0, close), rest: skipWhite(joined.slice(close + 1)) };
+    return close === -1
+      ? null
+      : { word: joined.slice(0, close), rest: skipWhite(joined.slice(close + 1)) };
   }
   const rest = skipWhite(text.slice(at + 1));
   const isSecondEquals = text[at] !== '=' && rest.startsWith('=');
@@ -24,7 +27,8 @@ export function nextWord(text: string): NextWord | null {
 }
 
 /**
- * Splits an argument into words: single and double quotes, backslash before a quote, a backslash or (outside of quotes) a blank, and a `#`
+ * Splits an argument into words: single and double quotes, backslash before a quote, a backslash or
+ * (outside of quotes) a blank, and a `#`
  * at the start of a word ends the line. Null when a quote has no end.
  */
 export function splitWords(text: string): string[] | null {
@@ -48,7 +52,8 @@ function takeWord(text: string, from: number): { word: string; end: number } | n
     const letter = text[at] ?? '';
     const next = text[at + 1] ?? '';
     if (letter === '\\') {
-      const isEscape = next === "'" || next === '"' || next === '\\' || (quote === '' && next === ' ');
+      const isEscape =
+        next === "'" || next === '"' || next === '\\' || (quote === '' && next === ' ');
       if (isEscape) at += 1;
       word += isEscape ? next : letter;
     } else if (quote === '' && (letter === ' ' || letter === '\t')) break;
@@ -59,18 +64,29 @@ function takeWord(text: string, from: number): { word: string; end: number } | n
   return quote === '' ? { word, end: at } : null;
 }
 
-/** Whether one of OpenSSH's comma separated patterns matches: a `!` that matches decides against all others, and alone matches nothing. */
+/**
+ * Whether one of OpenSSH's comma separated patterns matches: a `!` that matches decides against all
+ * others, and alone matches nothing.
+ */
 export function listMatches(list: string, subject: string): boolean {
   return patternsMatch(list.split(','), subject);
 }
 
 /** The same for patterns that are words of their own, as those of Host. */
 export function patternsMatch(patterns: readonly string[], subject: string): boolean {
-  if (patterns.some((pattern) => pattern.startsWith('!') && wildcardMatches(pattern.slice(1), subject))) return false;
+  if (
+    patterns.some(
+      (pattern) => pattern.startsWith('!') && wildcardMatches(pattern.slice(1), subject),
+    )
+  )
+    return false;
   return patterns.some((pattern) => !pattern.startsWith('!') && wildcardMatches(pattern, subject));
 }
 
-/** OpenSSH's patterns: `*` any run, `?` one character, nothing else special. Case counts. In linear time per star. */
+/**
+ * OpenSSH's patterns: `*` any run, `?` one character, nothing else special. Case counts. In linear
+ * time per star.
+ */
 export function wildcardMatches(pattern: string, text: string): boolean {
   let [at, star, resume] = [0, -1, 0];
   for (let read = 0; read < text.length; ) {

@@ -4,12 +4,22 @@ import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import type { SecretReference } from '../../model/secret-reference.ts';
 import type { LoginGate } from '../shared/login-pause.ts';
-import { hostFieldMatches, type KnownHostLine, parseKnownHosts, parseRevokedKeys } from './known-hosts.ts';
+import {
+  hostFieldMatches,
+  type KnownHostLine,
+  parseKnownHosts,
+  parseRevokedKeys,
+} from './known-hosts.ts';
 import { readKnownHostsText } from './known-hosts-text.ts';
 import { readSshConfig } from './ssh-config-file.ts';
 import { listSshHosts, type NamedHost } from './ssh-config-hosts.ts';
 import type { SshMachine } from './ssh-paths.ts';
-import { resolveSshTarget, type SshConfig, type SshSurroundings, type SshTarget } from './ssh-target.ts';
+import {
+  resolveSshTarget,
+  type SshConfig,
+  type SshSurroundings,
+  type SshTarget,
+} from './ssh-target.ts';
 
 /** What the operator's machine gives to all connections of one run. */
 export interface SshContextOptions extends Omit<SshSurroundings, 'machine'> {
@@ -17,7 +27,10 @@ export interface SshContextOptions extends Omit<SshSurroundings, 'machine'> {
   readonly machine?: SshMachine;
   /** Reads a secret when it is first needed. Its FleetError passes through. */
   readonly readSecret: (reference: SecretReference) => Promise<string>;
-  /** Asks the operator for the passphrase of a key; null: nobody can be asked. `again` after a wrong one. Rejects with `interrupted` on Ctrl-C. */
+  /**
+   * Asks the operator for the passphrase of a key; null: nobody can be asked. `again` after a wrong
+   * one. Rejects with `interrupted` on Ctrl-C.
+   */
   readonly askPassphrase?: ((keyFile: string, again: boolean) => Promise<string>) | null;
   /** Default: `~/.ssh/config` and `/etc/ssh/ssh_config`. Missing files are skipped. */
   readonly configFiles?: readonly string[];
@@ -25,19 +38,28 @@ export interface SshContextOptions extends Omit<SshSurroundings, 'machine'> {
   readonly signal?: AbortSignal;
   /** Told once per host and text, for example about ssh config options that are not supported. */
   readonly onWarning?: (host: string, text: string) => void;
-  /** Silence after which a link counts as lost, ms. Default 15,000. The host is asked for a sign of life every third of it. */
+  /**
+   * Silence after which a link counts as lost, ms. Default 15,000. The host is asked for a sign of
+   * life every third of it.
+   */
   readonly silenceMs?: number;
   /** Default: every host is asked at once, and nobody remembers what came of it. */
   readonly logins?: LoginGate;
 }
 
-/** Lines of known_hosts files about one server. `other` are those under {@link SshTarget.otherKeyName}. */
+/**
+ * Lines of known_hosts files about one server. `other` are those under {@link
+ * SshTarget.otherKeyName}.
+ */
 export interface KnownHost {
   readonly lines: readonly KnownHostLine[];
   readonly other: readonly KnownHostLine[];
 }
 
-/** Shared by all connections of one run, so that config, known hosts, keys and secrets are read once however many hosts there are. */
+/**
+ * Shared by all connections of one run, so that config, known hosts, keys and secrets are read once
+ * however many hosts there are.
+ */
 export interface SshContext extends SshContextOptions {
   readonly silenceMs: number;
   target(spec: Pick<HostSpec, 'name' | 'ssh'>): Promise<SshTarget>;
@@ -63,15 +85,20 @@ export function createSshContext(options: SshContextOptions): SshContext {
     made.catch(() => kept.delete(name));
     return made;
   };
-  const configFiles = options.configFiles ?? [join(options.homeDirectory, '.ssh', 'config'), '/etc/ssh/ssh_config'];
-  const config = (): Promise<SshConfig> => once('config', () => readSshConfig(configFiles, options.homeDirectory));
+  const configFiles = options.configFiles ?? [
+    join(options.homeDirectory, '.ssh', 'config'),
+    '/etc/ssh/ssh_config',
+  ];
+  const config = (): Promise<SshConfig> =>
+    once('config', () => readSshConfig(configFiles, options.homeDirectory));
   const surroundings: SshSurroundings = { ...options, machine: options.machine ?? thisMachine() };
   return {
     ...options,
     silenceMs: options.silenceMs ?? 15_000,
     once,
     forget: (name) => void kept.delete(name),
-    secret: (reference) => once(`secret ${reference.kind}:${reference.target}`, () => options.readSecret(reference)),
+    secret: (reference) =>
+      once(`secret ${reference.kind}:${reference.target}`, () => options.readSecret(reference)),
     async target(spec) {
       const target = resolveSshTarget(spec, await config(), surroundings);
       for (const warning of target.warnings) {
@@ -82,11 +109,19 @@ export function createSshContext(options: SshContextOptions): SshContext {
     },
     namedHosts: async (patterns) => listSshHosts(await config(), patterns),
     async knownHostLines(target) {
-      const files = await Promise.all(target.knownHostsFiles.map((file) => once(`known_hosts ${file}`, () => readKnownHosts(file))));
+      const files = await Promise.all(
+        target.knownHostsFiles.map((file) =>
+          once(`known_hosts ${file}`, () => readKnownHosts(file)),
+        ),
+      );
       const all = files.flat();
       const { revokedKeysFile: revokedFile } = target;
-      const revoked = revokedFile === null ? [] : await once(`revoked ${revokedFile}`, () => readRevokedKeys(revokedFile));
-      const about = (name: string | null) => (name === null ? [] : all.filter((line) => hostFieldMatches(line.hosts, name)));
+      const revoked =
+        revokedFile === null
+          ? []
+          : await once(`revoked ${revokedFile}`, () => readRevokedKeys(revokedFile));
+      const about = (name: string | null) =>
+        name === null ? [] : all.filter((line) => hostFieldMatches(line.hosts, name));
       return { lines: [...about(target.keyName), ...revoked], other: about(target.otherKeyName) };
     },
   };
@@ -97,7 +132,10 @@ async function readKnownHosts(file: string): Promise<KnownHostLine[]> {
     return parseKnownHosts((await readKnownHostsText(file)).toString('utf8'), file);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new FleetError('ssh-host-key', `${file} could not be read`, { hint: 'make the known_hosts file readable', cause });
+    throw new FleetError('ssh-host-key', `${file} could not be read`, {
+      hint: 'make the known_hosts file readable',
+      cause,
+    });
   }
 }
 
@@ -108,10 +146,17 @@ async function readRevokedKeys(file: string): Promise<readonly KnownHostLine[]> 
   try {
     text = (await readKnownHostsText(file)).toString('latin1');
   } catch (cause) {
-    throw new FleetError('ssh-config', `RevokedHostKeys ${file} could not be read`, { hint, cause });
+    throw new FleetError('ssh-config', `RevokedHostKeys ${file} could not be read`, {
+      hint,
+      cause,
+    });
   }
   if (!text.startsWith('SSHKRL')) return parseRevokedKeys(text, file);
-  throw new FleetError('ssh-config', `RevokedHostKeys ${file} is a binary key revocation list, which is not supported`, { hint });
+  throw new FleetError(
+    'ssh-config',
+    `RevokedHostKeys ${file} is a binary key revocation list, which is not supported`,
+    { hint },
+  );
 }
 
 function thisMachine(): SshMachine {
@@ -121,5 +166,10 @@ function thisMachine(): SshMachine {
   } catch {
     // The folder was removed: relative paths lead nowhere.
   }
-  return { hostName: hostname(), userId: process.getuid?.() ?? null, environment: process.env, workingDirectory };
+  return {
+    hostName: hostname(),
+    userId: process.getuid?.() ?? null,
+    environment: process.env,
+    workingDirectory,
+  };
 }

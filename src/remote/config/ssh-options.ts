@@ -2,7 +2,13 @@ import { isIP } from 'node:net';
 import { FleetError } from '../../model/errors.ts';
 import { badLine, type SshConfigLine } from './ssh-config-file.ts';
 import { listMatches, nextWord, patternsMatch } from './ssh-config-words.ts';
-import { canonicalKeyword, decidesConnection, isNo, mistakeIn, treatmentOf } from './ssh-keywords.ts';
+import {
+  canonicalKeyword,
+  decidesConnection,
+  isNo,
+  mistakeIn,
+  treatmentOf,
+} from './ssh-keywords.ts';
 import { expandTokens } from './ssh-tokens.ts';
 
 /** What is asked of a config: the rest of an `ssh` command line. Null: not given. */
@@ -17,7 +23,10 @@ export interface SshQuery {
   readonly localUser: string;
 }
 
-/** What an ssh config says about one destination. Absent: not said. Tokens are not expanded yet, but for those of HostName. */
+/**
+ * What an ssh config says about one destination. Absent: not said. Tokens are not expanded yet, but
+ * for those of HostName.
+ */
 export interface SshOptions {
   /** First value per keyword, lower case, as OpenSSH decides. */
   readonly first: ReadonlyMap<string, readonly string[]>;
@@ -29,58 +38,86 @@ export interface SshOptions {
   readonly sources: ReadonlyMap<string, string>;
   /** One line that names directives which apply, matter to a login, and are not followed. */
   readonly warnings: readonly string[];
-  /** Directives that apply and that fleet does without, because it has its own way or no need: named when a host is met, and that is all. */
+  /**
+   * Directives that apply and that fleet does without, because it has its own way or no need: named
+   * when a host is met, and that is all.
+   */
   readonly unused: readonly string[];
 }
 
-/** Whether the lines below a Host or Match apply. `doubt`: a condition that fleet does not evaluate decides; the text names it. */
-type Activity = { readonly kind: 'on' | 'off' } | { readonly kind: 'doubt'; readonly about: string };
+/**
+ * Whether the lines below a Host or Match apply. `doubt`: a condition that fleet does not evaluate
+ * decides; the text names it.
+ */
+type Activity =
+  | { readonly kind: 'on' | 'off' }
+  | { readonly kind: 'doubt'; readonly about: string };
 
 const ON: Activity = { kind: 'on' };
 const OFF: Activity = { kind: 'off' };
 
 /**
- * Evaluates a config for one destination as `ssh -G` does: the first value of a keyword wins, IdentityFile adds up, ProxyJump and ProxyCommand
- * exclude each other, and `Match final` or CanonicalizeHostname read everything a second time with the final name. Throws `ssh-config` for what
+ * Evaluates a config for one destination as `ssh -G` does: the first value of a keyword wins,
+ * IdentityFile adds up, ProxyJump and ProxyCommand
+ * exclude each other, and `Match final` or CanonicalizeHostname read everything a second time with
+ * the final name. Throws `ssh-config` for what
  * OpenSSH refuses, and for what decides where or how one connects and is not supported.
  */
-export function evaluateSshOptions(files: readonly (readonly SshConfigLine[])[], query: SshQuery): SshOptions {
+export function evaluateSshOptions(
+  files: readonly (readonly SshConfigLine[])[],
+  query: SshQuery,
+): SshOptions {
   const walk = new Walk(query);
   for (const lines of files) walk.read(lines, ON, false);
   const canonicalize = walk.one('canonicalizehostname');
   walk.fixName(plainName(walk.hostName(), walk.one('addressfamily')?.toLowerCase()));
   refuseCanonicalDomain(walk, query.destination);
-  if (walk.wantsFinal || !(canonicalize === undefined || isNo(canonicalize))) for (const lines of files) walk.read(lines, ON, false);
+  if (walk.wantsFinal || !(canonicalize === undefined || isNo(canonicalize)))
+    for (const lines of files) walk.read(lines, ON, false);
   return walk.result();
 }
 
-/** Names in lower case; IP addresses as the system prints them, where more than the case of letters differs and the family may be used. */
+/**
+ * Names in lower case; IP addresses as the system prints them, where more than the case of letters
+ * differs and the family may be used.
+ */
 function plainName(name: string, family: string | undefined): string {
   const isSix = name.includes(':');
   const isAddress = isSix ? isIP(name) === 6 : /^[\d.]+$/.test(name);
   if (!isAddress || family === (isSix ? 'inet' : 'inet6')) return isSix ? name : name.toLowerCase();
   try {
-    const address = new URL(`http://${isSix ? `[${name}]` : name}`).hostname.replace(/^\[|\]$/g, '');
+    const address = new URL(`http://${isSix ? `[${name}]` : name}`).hostname.replace(
+      /^\[|\]$/g,
+      '',
+    );
     return address === name.toLowerCase() || (isSix && name.includes('.')) ? name : address;
   } catch {
     return name;
   }
 }
 
-/** Where OpenSSH would add a domain or follow a CNAME, only a name server can tell what it connects to. */
+/**
+ * Where OpenSSH would add a domain or follow a CNAME, only a name server can tell what it connects
+ * to.
+ */
 function refuseCanonicalDomain(walk: Walk, destination: string): void {
   const text = walk.one('canonicalizehostname');
   const name = walk.hostName();
   if (text === undefined || isNo(text) || /^[\d.]+$|:/.test(name)) return;
   const dots = name.split('.').length - 1;
   const isWhole = dots > Number(walk.one('canonicalizemaxdots') ?? '1');
-  const followsCnames = walk.one('canonicalizepermittedcnames') !== undefined && walk.one('canonicalizepermittedcnames') !== 'none';
+  const followsCnames =
+    walk.one('canonicalizepermittedcnames') !== undefined &&
+    walk.one('canonicalizepermittedcnames') !== 'none';
   if (isWhole && !followsCnames) return;
   throw new FleetError(
     'ssh-config',
-    `CanonicalizeHostname ${text} applies to ${destination}, and fleet does not ask name servers for domains`,
+    `CanonicalizeHostname ${text} applies to ${destination}, and fleet does not ask name ` +
+      'servers for domains',
     {
-      hint: `set "CanonicalizeHostname no" and a whole HostName for this host, or write its whole name as address in the inventory`,
+      hint:
+        'set "CanonicalizeHostname no" and a whole HostName for this host, or write its ' +
+        'whole name as address in the inventory',
     },
   );
 }
@@ -123,8 +160,14 @@ class Walk {
   }
 
   result(): SshOptions {
-    const ignored = this.#ignored.size === 0 ? [] : [`ignored ssh_config options: ${[...this.#ignored].join(', ')}`];
-    const unknown = this.#unknown.size === 0 ? [] : [`ssh_config options that fleet does not know: ${[...this.#unknown].join(', ')}`];
+    const ignored =
+      this.#ignored.size === 0
+        ? []
+        : [`ignored ssh_config options: ${[...this.#ignored].join(', ')}`];
+    const unknown =
+      this.#unknown.size === 0
+        ? []
+        : [`ssh_config options that fleet does not know: ${[...this.#unknown].join(', ')}`];
     return {
       first: this.#first,
       hostName: this.hostName(),
@@ -143,7 +186,8 @@ class Walk {
       else if (line.keyword === 'match') {
         const decided = this.#matchLine(line);
         now = never ? OFF : decided;
-      } else if (line.keyword === 'include') for (const file of line.included) this.read(file, now, never || now.kind === 'off');
+      } else if (line.keyword === 'include')
+        for (const file of line.included) this.read(file, now, never || now.kind === 'off');
       else this.#directive({ ...line, keyword: canonicalKeyword(line.keyword) }, now);
     }
   }
@@ -156,7 +200,8 @@ class Walk {
       if (!decidesConnection(line.keyword)) return;
       throw new FleetError(
         'ssh-config',
-        `${line.source}: ${activity.about} is not supported, and it decides ${line.keyword} for ${this.#query.destination}`,
+        `${line.source}: ${activity.about} is not supported, and it decides ` +
+          `${line.keyword} for ${this.#query.destination}`,
         {
           hint: `say ${line.keyword} for this host in a "Host" block above it, or in the inventory`,
         },
@@ -173,14 +218,19 @@ class Walk {
   #take(line: SshConfigLine): void {
     const { keyword, values } = line;
     if (!this.#sources.has(keyword)) this.#sources.set(keyword, line.source);
-    const argument = keyword === 'proxycommand' || keyword === 'proxyjump' ? line.argument.replace(/^[ \t\r\n=]+/, '') : line.argument;
+    const argument =
+      keyword === 'proxycommand' || keyword === 'proxyjump'
+        ? line.argument.replace(/^[ \t\r\n=]+/, '')
+        : line.argument;
     if (keyword === 'identityfile') this.#identityFiles.add(values[0] ?? '');
     else if (keyword === 'proxyjump') this.#setJump(argument.replace(/\s*#.*$/, ''));
     else this.#first.set(keyword, keyword === 'proxycommand' ? [argument] : values);
     this.#note(line);
   }
 
-  /** ProxyJump leaves no place for a ProxyCommand, and the other way round, also when it says none. */
+  /**
+   * ProxyJump leaves no place for a ProxyCommand, and the other way round, also when it says none.
+   */
   #setJump(text: string): void {
     this.#first.set('proxyjump', [text]);
     this.#first.set('proxycommand', ['none']);
@@ -190,13 +240,22 @@ class Walk {
     const treatment = treatmentOf(line.keyword, line.values.join(' '));
     if (treatment.kind === 'own-way') this.#unused.add(line.keyword);
     if (treatment.kind === 'ignored')
-      this.#ignored.add(line.keyword === 'setenv' ? line.keyword : `${line.keyword} ${line.values.join(' ')}`);
-    if (treatment.kind === 'unknown' && !listMatches((this.one('ignoreunknown') ?? '').toLowerCase(), line.keyword))
+      this.#ignored.add(
+        line.keyword === 'setenv' ? line.keyword : `${line.keyword} ${line.values.join(' ')}`,
+      );
+    if (
+      treatment.kind === 'unknown' &&
+      !listMatches((this.one('ignoreunknown') ?? '').toLowerCase(), line.keyword)
+    )
       this.#unknown.add(line.keyword);
     if (treatment.kind !== 'refused') return;
-    throw new FleetError('ssh-config', `${line.source}: ${line.keyword} applies to ${this.#query.destination} and is not supported`, {
-      hint: treatment.wayOut,
-    });
+    throw new FleetError(
+      'ssh-config',
+      `${line.source}: ${line.keyword} applies to ${this.#query.destination} and is not supported`,
+      {
+        hint: treatment.wayOut,
+      },
+    );
   }
 
   #hostLine({ values, source }: SshConfigLine): Activity {
@@ -217,7 +276,8 @@ class Walk {
       count += 1;
       if (criterion === 'all') {
         const more = nextWord(taken.rest ?? '')?.word ?? '';
-        if (count > 1 || (more !== '' && !more.startsWith('#'))) throw badLine(source, 'Match all stands alone');
+        if (count > 1 || (more !== '' && !more.startsWith('#')))
+          throw badLine(source, 'Match all stands alone');
         return negated ? OFF : ON;
       }
       if (criterion === 'final' || criterion === 'canonical') {
@@ -227,7 +287,8 @@ class Walk {
         continue;
       }
       const value = nextWord(taken.rest ?? '');
-      if (value === null || value.word === '' || value.word.startsWith('#')) throw badLine(source, `Match ${criterion} has no value`);
+      if (value === null || value.word === '' || value.word.startsWith('#'))
+        throw badLine(source, `Match ${criterion} has no value`);
       rest = value.rest;
       const holds = this.#criterion(criterion, value.word);
       if (holds === null) {

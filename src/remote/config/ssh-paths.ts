@@ -31,7 +31,10 @@ interface Around {
   readonly machine: SshMachine;
 }
 
-/** Turns the paths of a config into absolute ones, for one server. Each throws `ssh-config` for what OpenSSH or fleet cannot expand. */
+/**
+ * Turns the paths of a config into absolute ones, for one server. Each throws `ssh-config` for what
+ * OpenSSH or fleet cannot expand.
+ */
 export interface SshPaths {
   /** `~`, tokens and `${NAME}`, then from the working directory. `keyword` is for messages. */
   expand(text: string, keyword: string): string;
@@ -48,31 +51,45 @@ export function createSshPaths(facts: Facts, around: Around): SshPaths {
   const tokens = tokensOf(facts, around);
   const fromHere = (path: string) => resolve(machine.workingDirectory, path);
   const inHome = (name: string) => join(homeDirectory, '.ssh', name);
-  const text = (raw: string, keyword: string) => expandTokens(tilde(raw, homeDirectory, keyword), tokens, keyword, machine.environment);
+  const text = (raw: string, keyword: string) =>
+    expandTokens(tilde(raw, homeDirectory, keyword), tokens, keyword, machine.environment);
   const expand = (raw: string, keyword: string) => fromHere(text(raw, keyword));
   return {
     expand,
-    optional: (raw, keyword) => (raw === undefined || raw.toLowerCase() === 'none' ? null : expand(raw, keyword)),
+    optional: (raw, keyword) =>
+      raw === undefined || raw.toLowerCase() === 'none' ? null : expand(raw, keyword),
     agentSocket(raw) {
       if (raw === undefined || raw === 'SSH_AUTH_SOCK') return around.agentSocket;
       const path = text(raw, 'IdentityAgent');
       if (path === 'none') return null;
       return /^\$[^{]/.test(path) ? (machine.environment[path.slice(1)] ?? null) : fromHere(path);
     },
-    knownHosts(user = [inHome('known_hosts'), inHome('known_hosts2')], system = ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2']) {
+    knownHosts(
+      user = [inHome('known_hosts'), inHome('known_hosts2')],
+      system = ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'],
+    ) {
       const isReal = (file: string) => file.toLowerCase() !== 'none';
-      const files = [...user.filter(isReal).map((file) => expand(file, 'UserKnownHostsFile')), ...system.filter(isReal).map(fromHere)];
+      const files = [
+        ...user.filter(isReal).map((file) => expand(file, 'UserKnownHostsFile')),
+        ...system.filter(isReal).map(fromHere),
+      ];
       return [...new Set([around.knownHosts, ...files])];
     },
     defaultIdentities: () => ['id_rsa', 'id_ecdsa', 'id_ed25519'].map(inHome),
   };
 }
 
-function tokensOf({ destination, address, port, user, alias, jump }: Facts, { homeDirectory, localUser, machine }: Around): Tokens {
+function tokensOf(
+  { destination, address, port, user, alias, jump }: Facts,
+  { homeDirectory, localUser, machine }: Around,
+): Tokens {
   const isDirect = jump === null || jump.toLowerCase() === 'none';
-  const connection = createHash('sha1').update(`${machine.hostName}${address}${port}${user}`).digest('hex');
+  const connection = createHash('sha1')
+    .update(`${machine.hostName}${address}${port}${user}`)
+    .digest('hex');
   return {
-    // Newer versions of OpenSSH put the jump host into the hash, older ones do not: fleet does not guess.
+    // Newer versions of OpenSSH put the jump host into the hash, older ones do not: fleet does not
+    // guess.
     C: isDirect ? connection : null,
     d: homeDirectory,
     h: address,
@@ -91,7 +108,11 @@ function tokensOf({ destination, address, port, user, alias, jump }: Facts, { ho
 function tilde(text: string, homeDirectory: string, keyword: string): string {
   if (!text.startsWith('~')) return text;
   if (text === '~' || text.startsWith('~/')) return homeDirectory + text.slice(1);
-  throw new FleetError('ssh-config', `ssh config: ${keyword} ${text}: homes of other users are not supported`, {
-    hint: 'write the whole path in the ssh config',
-  });
+  throw new FleetError(
+    'ssh-config',
+    `ssh config: ${keyword} ${text}: homes of other users are not supported`,
+    {
+      hint: 'write the whole path in the ssh config',
+    },
+  );
 }

@@ -16,7 +16,9 @@ export interface SshTarget {
   readonly host: string;
   /** What one would type after `ssh` for this server: config is looked up by it. */
   readonly destination: string;
-  /** What known_hosts files the server under: HostKeyAlias as it is, else `host` or `[host]:port`. */
+  /**
+   * What known_hosts files the server under: HostKeyAlias as it is, else `host` or `[host]:port`.
+   */
   readonly keyName: string;
   /** A second name, which may vouch for the server where nothing is known under the first. */
   readonly otherKeyName: string | null;
@@ -61,7 +63,10 @@ export interface SshAlgorithms {
   readonly cipher: readonly string[];
   readonly mac: readonly string[];
   readonly hostKey: readonly string[];
-  /** Keep the order of `hostKey`: the config gave a list of its own. Else types that are known come first. */
+  /**
+   * Keep the order of `hostKey`: the config gave a list of its own. Else types that are known come
+   * first.
+   */
   readonly keepsHostKeyOrder: boolean;
   readonly publicKey: readonly string[];
 }
@@ -92,24 +97,46 @@ interface Ask {
 }
 
 /**
- * Decides how a host is reached: inventory, then ssh config, then OpenSSH's defaults. The config is asked for the inventory's
- * address where there is one, else for the host's name: what one would type after `ssh`. Throws `ssh-config` for what cannot work.
+ * Decides how a host is reached: inventory, then ssh config, then OpenSSH's defaults. The config is
+ * asked for the inventory's
+ * address where there is one, else for the host's name: what one would type after `ssh`. Throws
+ * `ssh-config` for what cannot work.
  */
-export function resolveSshTarget(spec: Pick<HostSpec, 'name' | 'ssh'>, config: SshConfig, around: SshSurroundings): SshTarget {
-  const ask: Ask = { host: spec.name, destination: spec.ssh.address ?? spec.name, ssh: spec.ssh, jump: null, depth: 0 };
+export function resolveSshTarget(
+  spec: Pick<HostSpec, 'name' | 'ssh'>,
+  config: SshConfig,
+  around: SshSurroundings,
+): SshTarget {
+  const ask: Ask = {
+    host: spec.name,
+    destination: spec.ssh.address ?? spec.name,
+    ssh: spec.ssh,
+    jump: null,
+    depth: 0,
+  };
   try {
     return resolve(ask, config, around);
   } catch (failure) {
     if (!(failure instanceof FleetError) || failure.host !== undefined) throw failure;
     // What the config says wrong is wrong for the host that asked.
     const { code, message, hint } = failure;
-    throw new FleetError(code, message.startsWith(`${spec.name}: `) ? message : `${spec.name}: ${message}`, { hint, host: spec.name });
+    throw new FleetError(
+      code,
+      message.startsWith(`${spec.name}: `) ? message : `${spec.name}: ${message}`,
+      { hint, host: spec.name },
+    );
   }
 }
 
 function resolve(ask: Ask, config: SshConfig, around: SshSurroundings): SshTarget {
   const { host, destination, ssh } = ask;
-  const query = { destination, user: ssh.user, port: ssh.port, jump: ask.jump, localUser: around.localUser };
+  const query = {
+    destination,
+    user: ssh.user,
+    port: ssh.port,
+    jump: ask.jump,
+    localUser: around.localUser,
+  };
   const options = evaluateSshOptions(config, query);
   refuseProxyCommand(host, destination, options);
   const one = (keyword: string) => options.first.get(keyword)?.[0];
@@ -132,7 +159,10 @@ function resolve(ask: Ask, config: SshConfig, around: SshSurroundings): SshTarge
     agentSocket: paths.agentSocket(one('identityagent')),
     authMethods: authMethodsOf(options),
     algorithms: algorithmsFrom(options),
-    knownHostsFiles: paths.knownHosts(options.first.get('userknownhostsfile'), options.first.get('globalknownhostsfile')),
+    knownHostsFiles: paths.knownHosts(
+      options.first.get('userknownhostsfile'),
+      options.first.get('globalknownhostsfile'),
+    ),
     revokedKeysFile: paths.optional(one('revokedhostkeys'), 'RevokedHostKeys'),
     pins: ssh.hostKeys,
     password: ssh.password,
@@ -151,26 +181,43 @@ function resolve(ask: Ask, config: SshConfig, around: SshSurroundings): SshTarge
 function refuseProxyCommand(host: string, destination: string, options: SshOptions): void {
   const command = options.first.get('proxycommand')?.[0];
   if (command === undefined || command.toLowerCase() === 'none') return;
-  throw new FleetError('ssh-config', `${host}: the ssh config sets ProxyCommand for ${destination}, which fleet does not run`, {
-    hint: 'write the same way as ProxyJump, or set "ProxyCommand none" for this host',
-    host,
-  });
+  throw new FleetError(
+    'ssh-config',
+    `${host}: the ssh config sets ProxyCommand for ${destination}, which fleet does not run`,
+    {
+      hint: 'write the same way as ProxyJump, or set "ProxyCommand none" for this host',
+      host,
+    },
+  );
 }
 
 /** Newer versions of OpenSSH expand tokens in User, older ones do not: fleet does not guess. */
 function plainUser(user: string): string {
   if (!/%|\$\{/.test(user)) return user;
-  throw new FleetError('ssh-config', `User ${user}: tokens and variables in User are not supported`, {
-    hint: 'write the user name in full, or set user in the inventory',
-  });
+  throw new FleetError(
+    'ssh-config',
+    `User ${user}: tokens and variables in User are not supported`,
+    {
+      hint: 'write the user name in full, or set user in the inventory',
+    },
+  );
 }
 
-/** OpenSSH takes an alias without the port; where a name with a port is unknown, it takes the bare name. */
-function keyNames(alias: string | null, address: string, port: number): Pick<SshTarget, 'keyName' | 'otherKeyName'> {
+/**
+ * OpenSSH takes an alias without the port; where a name with a port is unknown, it takes the bare
+ * name.
+ */
+function keyNames(
+  alias: string | null,
+  address: string,
+  port: number,
+): Pick<SshTarget, 'keyName' | 'otherKeyName'> {
   const name = alias ?? address.toLowerCase();
   if (port === 22) return { keyName: name, otherKeyName: null };
   // What fleet wrote under an alias in earlier releases carried the port.
-  return alias === null ? { keyName: `[${name}]:${port}`, otherKeyName: name } : { keyName: name, otherKeyName: `[${name}]:${port}` };
+  return alias === null
+    ? { keyName: `[${name}]:${port}`, otherKeyName: name }
+    : { keyName: name, otherKeyName: `[${name}]:${port}` };
 }
 
 type Identities = Pick<SshTarget, 'identityFiles' | 'identitiesExplicit' | 'identitiesOnly'>;
@@ -179,7 +226,10 @@ function identitiesOf(options: SshOptions, ssh: SshSettings, paths: SshPaths): I
   const named = ssh.identityFiles.length > 0 ? ssh.identityFiles : options.identityFiles;
   const isReal = (file: string) => file.toLowerCase() !== 'none';
   return {
-    identityFiles: named.length > 0 ? named.filter(isReal).map((file) => paths.expand(file, 'IdentityFile')) : paths.defaultIdentities(),
+    identityFiles:
+      named.length > 0
+        ? named.filter(isReal).map((file) => paths.expand(file, 'IdentityFile'))
+        : paths.defaultIdentities(),
     identitiesExplicit: named.length > 0,
     identitiesOnly: isYes(options.first.get('identitiesonly')?.[0]),
   };
@@ -188,7 +238,10 @@ function identitiesOf(options: SshOptions, ssh: SshSettings, paths: SshPaths): I
 function authMethodsOf({ first }: SshOptions): AuthMethod[] {
   const all: AuthMethod[] = ['publickey', 'password', 'keyboard-interactive'];
   const preferred = first.get('preferredauthentications')?.[0]?.split(',');
-  const ordered = preferred === undefined ? all : preferred.flatMap((name) => all.filter((method) => method === name));
+  const ordered =
+    preferred === undefined
+      ? all
+      : preferred.flatMap((name) => all.filter((method) => method === name));
   const switches = {
     publickey: 'pubkeyauthentication',
     password: 'passwordauthentication',
@@ -219,15 +272,23 @@ interface JumpFacts {
 }
 
 /**
- * `[user@]host[:port]`, comma separated. The last one is looked up in the config itself, without secrets or pins of the host behind, and those
+ * `[user@]host[:port]`, comma separated. The last one is looked up in the config itself, without
+ * secrets or pins of the host behind, and those
  * before it are its way; only the first of all goes by its own ProxyJump.
  */
-function resolveJumps(ask: Ask, facts: JumpFacts, config: SshConfig, around: SshSurroundings): SshTarget[] {
+function resolveJumps(
+  ask: Ask,
+  facts: JumpFacts,
+  config: SshConfig,
+  around: SshSurroundings,
+): SshTarget[] {
   if (facts.text === null || facts.text.toLowerCase() === 'none') return [];
   const { host, ssh, depth } = ask;
   if (depth >= MAX_JUMPS) {
     throw new FleetError('ssh-config', `${host}: more than ${MAX_JUMPS} ProxyJump levels`, {
-      hint: 'a jump host probably jumps through itself: set "ProxyJump none" for it, above the pattern that names it',
+      hint:
+        'a jump host probably jumps through itself: set "ProxyJump none" for it, above the ' +
+        'pattern that names it',
       host,
     });
   }
@@ -239,7 +300,15 @@ function resolveJumps(ask: Ask, facts: JumpFacts, config: SshConfig, around: Ssh
     {
       host,
       destination: hop.name,
-      ssh: { ...ssh, user: hop.user, port: hop.port, identityFiles: [], hostKeys: [], password: null, sudoPassword: null },
+      ssh: {
+        ...ssh,
+        user: hop.user,
+        port: hop.port,
+        identityFiles: [],
+        hostKeys: [],
+        password: null,
+        sudoPassword: null,
+      },
       jump: before.length > 0 ? before.join(',') : null,
       depth: depth + 1,
     },
@@ -256,9 +325,15 @@ interface Hop {
 }
 
 function parseHop(host: string, text: string): Hop {
-  const parts = /^(?:ssh:\/\/)?(?:(.+)@)?(?:\[([^\]]+)\]|([^:@[\]/]+))(?::(\d+))?\/?$/.exec(text.trim());
+  const parts = /^(?:ssh:\/\/)?(?:(.+)@)?(?:\[([^\]]+)\]|([^:@[\]/]+))(?::(\d+))?\/?$/.exec(
+    text.trim(),
+  );
   const name = parts?.[2] ?? parts?.[3];
   const port = parts?.[4] === undefined ? null : Number(parts[4]);
-  if (name !== undefined && (port === null || (port > 0 && port < 65_536))) return { user: parts?.[1] ?? null, name, port };
-  throw new FleetError('ssh-config', `${host}: ProxyJump ${text} is not [user@]host[:port]`, { hint: 'correct the ssh config', host });
+  if (name !== undefined && (port === null || (port > 0 && port < 65_536)))
+    return { user: parts?.[1] ?? null, name, port };
+  throw new FleetError('ssh-config', `${host}: ProxyJump ${text} is not [user@]host[:port]`, {
+    hint: 'correct the ssh config',
+    host,
+  });
 }

@@ -29,7 +29,10 @@ export class LimitedOutput implements OutputSink {
 
   push(chunk: Uint8Array): void {
     this.#left -= chunk.length;
-    if (this.#left < 0) throw new OutputOverflow(`answered more than ${this.#maxBytes} bytes, the most that was asked for`);
+    if (this.#left < 0)
+      throw new OutputOverflow(
+        `answered more than ${this.#maxBytes} bytes, the most that was asked for`,
+      );
     this.#next.push(chunk);
   }
 
@@ -38,7 +41,10 @@ export class LimitedOutput implements OutputSink {
   }
 }
 
-/** Bytes in one piece, however small the pieces are in which a host sends them: a list of pieces would cost a hundred times as much as bytes. */
+/**
+ * Bytes in one piece, however small the pieces are in which a host sends them: a list of pieces
+ * would cost a hundred times as much as bytes.
+ */
 export class GrowingBytes {
   #held: Buffer = Buffer.alloc(0);
   #length = 0;
@@ -95,7 +101,8 @@ export class CappedBytes implements OutputSink {
 }
 
 /**
- * Calls `onLine` for every line without its end (`\n` or `\r\n`), and at the end for a last line that has none. A line above `maxBytes` is cut, or
+ * Calls `onLine` for every line without its end (`\n` or `\r\n`), and at the end for a last line
+ * that has none. A line above `maxBytes` is cut, or
  * refused (`isStrict`) with {@link OutputOverflow} as soon as it is too long.
  */
 export class LineSplitter implements OutputSink {
@@ -126,7 +133,8 @@ export class LineSplitter implements OutputSink {
 
   #keep(part: Uint8Array): void {
     const kept = part.subarray(0, this.#maxBytes - this.#partial.length);
-    if (this.#isStrict && kept.length < part.length) throw new OutputOverflow(`answered a line of more than ${this.#maxBytes} bytes`);
+    if (this.#isStrict && kept.length < part.length)
+      throw new OutputOverflow(`answered a line of more than ${this.#maxBytes} bytes`);
     if (kept.length > 0) this.#partial.append(kept);
   }
 
@@ -137,8 +145,10 @@ export class LineSplitter implements OutputSink {
 }
 
 /**
- * Passes on what follows the first `marker`; with `withPid` also a decimal number and a full stop belong to the marker. What precedes
- * it is noise of the login shell or of sudo; its last 4 KiB are kept, and more than 256 KiB of it is refused, as is a marker that goes on
+ * Passes on what follows the first `marker`; with `withPid` also a decimal number and a full stop
+ * belong to the marker. What precedes
+ * it is noise of the login shell or of sudo; its last 4 KiB are kept, and more than 256 KiB of it
+ * is refused, as is a marker that goes on
  * without end ({@link OutputOverflow}).
  */
 export class AfterMarker implements OutputSink {
@@ -168,7 +178,9 @@ export class AfterMarker implements OutputSink {
     const end = at === -1 ? -1 : this.#endOf(seen, at + this.#marker.length);
     if (end === -1) {
       if (this.#seenBytes > MAX_PRELUDE_BYTES)
-        throw new OutputOverflow(`printed more than ${MAX_PRELUDE_BYTES} bytes before the command began`);
+        throw new OutputOverflow(
+          `printed more than ${MAX_PRELUDE_BYTES} bytes before the command began`,
+        );
       this.#head = at === -1 ? seen.subarray(-MAX_NOISE_BYTES) : seen;
       return;
     }
@@ -187,9 +199,11 @@ export class AfterMarker implements OutputSink {
 
   #endOf(seen: Buffer, from: number): number {
     if (!this.#withPid) return from;
-    const [, digits = '', stop] = /^(\d*)(\D?)/.exec(seen.toString('latin1', from, from + MAX_PID_DIGITS + 1)) ?? [];
+    const [, digits = '', stop] =
+      /^(\d*)(\D?)/.exec(seen.toString('latin1', from, from + MAX_PID_DIGITS + 1)) ?? [];
     if (stop === '' && digits.length <= MAX_PID_DIGITS) return -1;
-    if (stop !== '.' || digits === '') throw new OutputOverflow('answered with a marker that no shell of this command has printed');
+    if (stop !== '.' || digits === '')
+      throw new OutputOverflow('answered with a marker that no shell of this command has printed');
     this.pid = Number(digits);
     return from + digits.length + 1;
   }

@@ -1,6 +1,8 @@
 /**
- * Lets a bounded number of sessions be open on one connection, in the order of arrival. sshd's MaxSessions (10 by default, often
- * less where it was hardened) is not announced, so the gate starts below the default and narrows when the host refuses one.
+ * Lets a bounded number of sessions be open on one connection, in the order of arrival. sshd's
+ * MaxSessions (10 by default, often
+ * less where it was hardened) is not announced, so the gate starts below the default and narrows
+ * when the host refuses one.
  */
 export class ChannelGate {
   #limit: number;

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What an interrupted command line still waits for on a connection, ms: commands on the host are told to end. */
+/**
+ * What an interrupted command line still waits for on a connection, ms: commands on the host are
+ * told to end.
+ */
 const LIMIT_MS = 4_000;
 
 /** What has to be said to a host before a link ends because the command line was interrupted. */
@@ -13,7 +16,10 @@ export class Farewells {
     return () => this.#farewells.delete(farewell);
   }
 
-  /** Says all of them side by side, then calls `act`; at once where there are none, after {@link LIMIT_MS} at the latest. */
+  /**
+   * Says all of them side by side, then calls `act`; at once where there are none, after {@link
+   * LIMIT_MS} at the latest.
+   */
   before(act: () => void): void {
     if (this.#farewells.size === 0) {
       act();

@@ -5,28 +5,43 @@ import { quoteShell } from '../shared/shell-command.ts';
 import type { SshLink } from './link.ts';
 import { socketFailure } from './ssh-refusals.ts';
 
-/** Bytes before the socket is there at most: what start files print, and the reason why it is not. */
+/**
+ * Bytes before the socket is there at most: what start files print, and the reason why it is not.
+ */
 const MAX_NOISE_BYTES = 64 * 1024;
 
 /**
- * Connects standard input and output with a unix socket: says so by the marker and a full stop, or by the marker, `!` and the reason. It takes one
- * request (to its empty line) and copies the answer to its end. perl-base is essential on Debian and Ubuntu, and starts in a few milliseconds.
+ * Connects standard input and output with a unix socket: says so by the marker and a full stop, or
+ * by the marker, `!` and the reason. It takes one
+ * request (to its empty line) and copies the answer to its end. perl-base is essential on Debian
+ * and Ubuntu, and starts in a few milliseconds.
  */
 const PROGRAM = [
   '$|=1; my ($p,$m,$t)=@ARGV; alarm $t;',
-  'my $s; socket($s,AF_UNIX,SOCK_STREAM,0) && connect($s,pack_sockaddr_un($p)) or do { print "$m!$!\\n"; exit 1 }; print "$m.";',
-  'my ($r,$b)=(""); while (sysread(STDIN,$b,65536)) { syswrite($s,$b); $r=substr($r.$b,-65540); last if $r=~/\\r\\n\\r\\n/ }',
+  'my $s; socket($s,AF_UNIX,SOCK_STREAM,0) && connect($s,pack_sockaddr_un($p)) or do { ' +
+    'print "$m!$!\\n"; exit 1 }; print "$m.";',
+  'my ($r,$b)=(""); while (sysread(STDIN,$b,65536)) { syswrite($s,$b); ' +
+    '$r=substr($r.$b,-65540); last if $r=~/\\r\\n\\r\\n/ }',
   'while (sysread($s,$b,65536)) { print $b }',
 ].join(' ');
 
 /**
- * A stream to a unix socket on the host, carried by a command of the login user: for hosts whose sshd forwards no sockets. It can be written to at
- * once; it is destroyed with `agent-unreachable` when the host says why nothing answers. `onConnected` tells that the socket is there.
+ * A stream to a unix socket on the host, carried by a command of the login user: for hosts whose
+ * sshd forwards no sockets. It can be written to at
+ * once; it is destroyed with `agent-unreachable` when the host says why nothing answers.
+ * `onConnected` tells that the socket is there.
  */
-export async function openSocketByCommand(link: SshLink, path: string, limitMs: number, onConnected: () => void): Promise<Duplex> {
+export async function openSocketByCommand(
+  link: SshLink,
+  path: string,
+  limitMs: number,
+  onConnected: () => void,
+): Promise<Duplex> {
   const marker = `fleet-${randomBytes(9).toString('hex')}`;
   const limitS = Math.ceil(limitMs / 1000) + 5;
-  const command = `LC_ALL=C exec perl -MSocket -e ${quoteShell(PROGRAM)} ${quoteShell(path)} ${marker} ${limitS}`;
+  const command =
+    `LC_ALL=C exec perl -MSocket -e ${quoteShell(PROGRAM)} ${quoteShell(path)} ${marker} ` +
+    `${limitS}`;
   let stream: CommandStream | null = null;
   await link.openSession(`exec /bin/sh -c ${quoteShell(command)}`, limitMs, (channel) => {
     const fail = (words: string) => stream?.destroy(socketFailure(link.target, path, words));
@@ -44,9 +59,15 @@ class CommandStream extends Duplex {
   #head: Buffer | null = Buffer.alloc(0);
   #said = '';
 
-  constructor(channel: ClientChannel, marker: string, onConnected: () => void, fail: (words: string) => void) {
+  constructor(
+    channel: ClientChannel,
+    marker: string,
+    onConnected: () => void,
+    fail: (words: string) => void,
+  ) {
     super();
-    // The host may say why nothing answers before the caller listens, who then finds the stream destroyed.
+    // The host may say why nothing answers before the caller listens, who then finds the stream
+    // destroyed.
     this.on('error', () => {});
     this.#channel = channel;
     this.#marker = marker;
@@ -94,7 +115,11 @@ class CommandStream extends Duplex {
     this.#channel.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+  override _write(
+    chunk: Buffer,
+    _encoding: BufferEncoding,
+    done: (error?: Error | null) => void,
+  ): void {
     if (this.#channel.writable) this.#channel.write(chunk, () => done());
     else done();
   }

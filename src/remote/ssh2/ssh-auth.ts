@@ -1,5 +1,12 @@
 import { access } from 'node:fs/promises';
-import type { AnyAuthMethod, AuthHandlerMiddleware, BaseAgent, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2';
+import type {
+  AnyAuthMethod,
+  AuthHandlerMiddleware,
+  BaseAgent,
+  ParsedKey,
+  SignCallback,
+  SigningRequestOptions,
+} from 'ssh2';
 import { FleetError } from '../../model/errors.ts';
 import type { SecretReference } from '../../model/secret-reference.ts';
 import { readBounded } from '../../surroundings/read-bounded.ts';
@@ -11,7 +18,10 @@ import type { LoginStory } from './ssh-errors.ts';
 
 type Ssh2 = typeof import('ssh2');
 
-/** One thing to try at the login. `label` is for messages; `method` is SSH's name of it, which the server must offer. */
+/**
+ * One thing to try at the login. `label` is for messages; `method` is SSH's name of it, which the
+ * server must offer.
+ */
 interface Candidate {
   readonly label: string;
   readonly method: AuthMethod;
@@ -30,43 +40,80 @@ export interface AuthPlan {
 }
 
 /**
- * Prepares a login: keys that are named (from their file, else from the agent), the agent's other keys, then the password; where no key is named, the
- * agent goes before OpenSSH's default keys. Reads keys and secrets once; asks for a passphrase only where it may.
+ * Prepares a login: keys that are named (from their file, else from the agent), the agent's other
+ * keys, then the password; where no key is named, the
+ * agent goes before OpenSSH's default keys. Reads keys and secrets once; asks for a passphrase only
+ * where it may.
  */
-export async function planAuth(ssh2: Ssh2, target: SshTarget, context: SshContext, mayAsk: boolean): Promise<AuthPlan> {
+export async function planAuth(
+  ssh2: Ssh2,
+  target: SshTarget,
+  context: SshContext,
+  mayAsk: boolean,
+): Promise<AuthPlan> {
   const skipped: string[] = [];
   const note = (text: string): void => {
     if (!skipped.includes(text)) skipped.push(text);
   };
-  const keys = target.authMethods.includes('publickey') ? await loadIdentities(ssh2, target, context, mayAsk) : [];
+  const keys = target.authMethods.includes('publickey')
+    ? await loadIdentities(ssh2, target, context, mayAsk)
+    : [];
   for (const key of keys) if (key.problem !== null) note(key.problem);
-  for (const key of keys) if (key.certificate !== null) note(`${key.certificate} is a certificate, which fleet does not offer`);
-  const password = target.password === null ? [] : passwordCandidates(target.user, await context.secret(target.password), note);
+  for (const key of keys)
+    if (key.certificate !== null)
+      note(`${key.certificate} is a certificate, which fleet does not offer`);
+  const password =
+    target.password === null
+      ? []
+      : passwordCandidates(target.user, await context.secret(target.password), note);
   const all = [...keyCandidates(ssh2, target, keys, note), ...password];
-  const ordered = target.authMethods.flatMap((method) => all.filter((candidate) => candidate.method === method));
+  const ordered = target.authMethods.flatMap((method) =>
+    all.filter((candidate) => candidate.method === method),
+  );
   return iterate(target.user, ordered, skipped, note);
 }
 
 /** Named keys one by one; the agent's part for a key is tried where its file cannot be used. */
-function keyCandidates(ssh2: Ssh2, target: SshTarget, keys: readonly Identity[], note: (text: string) => void): Candidate[] {
+function keyCandidates(
+  ssh2: Ssh2,
+  target: SshTarget,
+  keys: readonly Identity[],
+  note: (text: string) => void,
+): Candidate[] {
   const fromFile = ({ path, parsed }: Identity): Candidate[] => {
     if (parsed === null || !accepts(target, parsed.type)) return [];
-    return [{ label: path, method: 'publickey', auth: { type: 'publickey', username: target.user, key: parsed } }];
+    return [
+      {
+        label: path,
+        method: 'publickey',
+        auth: { type: 'publickey', username: target.user, key: parsed },
+      },
+    ];
   };
-  const named = new Set(keys.flatMap(({ publicBlob }) => (publicBlob === null ? [] : [publicBlob.toString('base64')])));
+  const named = new Set(
+    keys.flatMap(({ publicBlob }) => (publicBlob === null ? [] : [publicBlob.toString('base64')])),
+  );
   const agent = (label: string, wanted: (blob: string) => boolean, missing: string | null) =>
     agentCandidate(ssh2, target, label, wanted, () => missing !== null && note(missing));
   if (target.identitiesExplicit) {
     const each = keys.flatMap((key) => {
       const blob = key.publicBlob?.toString('base64');
       if (key.parsed !== null || blob === undefined) return fromFile(key);
-      return agent(`${key.path} from ssh-agent`, (one) => one === blob, `${key.path} is not in the ssh-agent`);
+      return agent(
+        `${key.path} from ssh-agent`,
+        (one) => one === blob,
+        `${key.path} is not in the ssh-agent`,
+      );
     });
-    return target.identitiesOnly ? each : [...each, ...agent('ssh-agent', (blob) => !named.has(blob), null)];
+    return target.identitiesOnly
+      ? each
+      : [...each, ...agent('ssh-agent', (blob) => !named.has(blob), null)];
   }
   const files = keys.flatMap(fromFile);
   const known = agent('ssh-agent', (blob) => named.has(blob), null);
-  return target.identitiesOnly ? [...known, ...files] : [...agent('ssh-agent', () => true, null), ...files];
+  return target.identitiesOnly
+    ? [...known, ...files]
+    : [...agent('ssh-agent', () => true, null), ...files];
 }
 
 /** Whether the config lets keys of this type be used; RSA keys sign by several names. */
@@ -75,7 +122,12 @@ const accepts = ({ algorithms }: SshTarget, type: string): boolean =>
     ? algorithms.publicKey.some((name) => name === type || name.startsWith('rsa-sha2-'))
     : algorithms.publicKey.includes(type);
 
-function iterate(username: string, candidates: readonly Candidate[], skipped: readonly string[], note: (text: string) => void): AuthPlan {
+function iterate(
+  username: string,
+  candidates: readonly Candidate[],
+  skipped: readonly string[],
+  note: (text: string) => void,
+): AuthPlan {
   const left = [...candidates];
   const tried: string[] = [];
   const accepted: string[] = [];
@@ -86,15 +138,18 @@ function iterate(username: string, candidates: readonly Candidate[], skipped: re
     // The server's list arrives with its first refusal: until then everything may be tried.
     const allowed = offered as readonly string[] | null;
     if (!asked && left.some(({ method }) => method !== 'publickey')) {
-      // Where there is more than keys, the order may matter (password, then key): ask for the list first, which no server counts as a try.
+      // Where there is more than keys, the order may matter (password, then key): ask for the list
+      // first, which no server counts as a try.
       asked = true;
       use({ type: 'none', username });
       return;
     }
     asked = true;
-    if (last !== null && partial === true && !accepted.includes(last.label)) accepted.push(last.label);
+    if (last !== null && partial === true && !accepted.includes(last.label))
+      accepted.push(last.label);
     // What was refused only because it was not its turn may come later.
-    else if (last !== null && allowed !== null && !allowed.includes(last.method)) left.unshift(last);
+    else if (last !== null && allowed !== null && !allowed.includes(last.method))
+      left.unshift(last);
     wanted = allowed ?? wanted;
     const at = left.findIndex(({ method }) => allowed === null || allowed.includes(method));
     last = at === -1 ? null : (left.splice(at, 1)[0] ?? null);
@@ -107,7 +162,12 @@ function iterate(username: string, candidates: readonly Candidate[], skipped: re
     if (!tried.includes(last.label)) tried.push(last.label);
     use(last.auth);
   };
-  return { handler, story: () => ({ tried, accepted, skipped, wanted }), note, exhausted: () => done };
+  return {
+    handler,
+    story: () => ({ tried, accepted, skipped, wanted }),
+    note,
+    exhausted: () => done,
+  };
 }
 
 interface Identity {
@@ -122,17 +182,33 @@ interface Identity {
   readonly certificate: string | null;
 }
 
-/** Loads the target's keys. Where nothing else could be tried, or a key was named, its passphrase is asked for: one key after the other. */
-async function loadIdentities(ssh2: Ssh2, target: SshTarget, context: SshContext, mayAsk: boolean): Promise<readonly Identity[]> {
-  const keys = await Promise.all(target.identityFiles.map((path) => loadIdentity(ssh2, path, target, context)));
+/**
+ * Loads the target's keys. Where nothing else could be tried, or a key was named, its passphrase is
+ * asked for: one key after the other.
+ */
+async function loadIdentities(
+  ssh2: Ssh2,
+  target: SshTarget,
+  context: SshContext,
+  mayAsk: boolean,
+): Promise<readonly Identity[]> {
+  const keys = await Promise.all(
+    target.identityFiles.map((path) => loadIdentity(ssh2, path, target, context)),
+  );
   const ask = context.askPassphrase ?? null;
   if (ask === null || !mayAsk) return keys;
   const inAgent = await agentBlobs(ssh2, target, context);
-  const isUsable = inAgent.size > 0 || keys.some(({ parsed }) => parsed !== null) || target.password !== null;
+  const isUsable =
+    inAgent.size > 0 || keys.some(({ parsed }) => parsed !== null) || target.password !== null;
   const opened: Identity[] = [];
   for (const key of keys) {
-    const isWanted = key.locked !== null && (target.identitiesExplicit || !isUsable) && !isIn(key, inAgent);
-    opened.push(isWanted ? await context.once(`unlocked ${key.path}`, () => unlock(ssh2, key, target, ask)) : key);
+    const isWanted =
+      key.locked !== null && (target.identitiesExplicit || !isUsable) && !isIn(key, inAgent);
+    opened.push(
+      isWanted
+        ? await context.once(`unlocked ${key.path}`, () => unlock(ssh2, key, target, ask))
+        : key,
+    );
   }
   return opened;
 }
@@ -140,8 +216,15 @@ async function loadIdentities(ssh2: Ssh2, target: SshTarget, context: SshContext
 const isIn = ({ publicBlob }: Identity, blobs: ReadonlySet<string>): boolean =>
   publicBlob !== null && blobs.has(publicBlob.toString('base64'));
 
-/** Keys that the agent holds, by their wire format in base64; none where there is no agent or it does not answer. */
-function agentBlobs(ssh2: Ssh2, { agentSocket }: SshTarget, context: SshContext): Promise<ReadonlySet<string>> {
+/**
+ * Keys that the agent holds, by their wire format in base64; none where there is no agent or it
+ * does not answer.
+ */
+function agentBlobs(
+  ssh2: Ssh2,
+  { agentSocket }: SshTarget,
+  context: SshContext,
+): Promise<ReadonlySet<string>> {
   if (agentSocket === null) return Promise.resolve(new Set());
   return context.once(`agent ${agentSocket}`, () => {
     return new Promise((resolve) => {
@@ -162,21 +245,40 @@ async function unlock(
 ): Promise<Identity> {
   for (let tries = 0; key.locked !== null && tries < passphraseTries; tries += 1) {
     const parsed = ssh2.utils.parseKey(key.locked, await ask(key.path, tries > 0));
-    if (!(parsed instanceof Error)) return { ...key, parsed, publicBlob: parsed.getPublicSSH(), problem: null, locked: null };
+    if (!(parsed instanceof Error))
+      return { ...key, parsed, publicBlob: parsed.getPublicSSH(), problem: null, locked: null };
   }
-  throw new FleetError('ssh-auth', `${target.host}: no passphrase that was given opens ${key.path}`, {
-    hint: `try it with: ssh-keygen -y -f ${key.path}`,
-    host: target.host,
-  });
+  throw new FleetError(
+    'ssh-auth',
+    `${target.host}: no passphrase that was given opens ${key.path}`,
+    {
+      hint: `try it with: ssh-keygen -y -f ${key.path}`,
+      host: target.host,
+    },
+  );
 }
 
-function loadIdentity(ssh2: Ssh2, path: string, target: SshTarget, context: SshContext): Promise<Identity> {
-  const passphrase = target.passphrase === null ? '' : `${target.passphrase.kind}:${target.passphrase.target}`;
-  // Once per key, not per host: opening an encrypted key costs a third of a second of CPU by design.
-  return context.once(`identity ${path} ${passphrase} ${target.identitiesExplicit}`, () => readIdentity(ssh2, path, target, context));
+function loadIdentity(
+  ssh2: Ssh2,
+  path: string,
+  target: SshTarget,
+  context: SshContext,
+): Promise<Identity> {
+  const passphrase =
+    target.passphrase === null ? '' : `${target.passphrase.kind}:${target.passphrase.target}`;
+  // Once per key, not per host: opening an encrypted key costs a third of a second of CPU by
+  // design.
+  return context.once(`identity ${path} ${passphrase} ${target.identitiesExplicit}`, () =>
+    readIdentity(ssh2, path, target, context),
+  );
 }
 
-async function readIdentity(ssh2: Ssh2, path: string, target: SshTarget, context: SshContext): Promise<Identity> {
+async function readIdentity(
+  ssh2: Ssh2,
+  path: string,
+  target: SshTarget,
+  context: SshContext,
+): Promise<Identity> {
   const publicBlob = await readPublicBlob(ssh2, path);
   const certificate = await access(`${path}-cert.pub`).then(
     () => `${path}-cert.pub`,
@@ -198,15 +300,26 @@ async function readIdentity(ssh2: Ssh2, path: string, target: SshTarget, context
   let parsed = ssh2.utils.parseKey(text);
   if (parsed instanceof Error && isEncrypted(text)) {
     if (target.passphrase === null)
-      return failed(`${path} is encrypted: set passphrase in the inventory or add the key to ssh-agent`, text);
+      return failed(
+        `${path} is encrypted: set passphrase in the inventory or add the key to ssh-agent`,
+        text,
+      );
     parsed = ssh2.utils.parseKey(text, await context.secret(target.passphrase));
     if (parsed instanceof Error) throw wrongPassphrase(target, path, target.passphrase);
   }
   // Legacy formats come back as a list, although the declared type does not say so.
   const key = Array.isArray(parsed) ? (parsed[0] as ParsedKey | undefined) : parsed;
-  if (key === undefined || key instanceof Error) return failed(`${path} is not a private key that fleet can read`);
+  if (key === undefined || key instanceof Error)
+    return failed(`${path} is not a private key that fleet can read`);
   const parsedKey = key.isPrivateKey() ? key : null;
-  return { path, parsed: parsedKey, publicBlob: key.getPublicSSH(), problem: null, locked: null, certificate };
+  return {
+    path,
+    parsed: parsedKey,
+    publicBlob: key.getPublicSSH(),
+    problem: null,
+    locked: null,
+    certificate,
+  };
 }
 
 function wrongPassphrase(target: SshTarget, path: string, reference: SecretReference): FleetError {
@@ -220,25 +333,43 @@ function wrongPassphrase(target: SshTarget, path: string, reference: SecretRefer
 const publicKeyBytes = 64 * 1024;
 
 async function readPublicBlob(ssh2: Ssh2, path: string): Promise<Buffer | null> {
-  const text = await readBounded(path.endsWith('.pub') ? path : `${path}.pub`, publicKeyBytes).catch(() => null);
+  const text = await readBounded(
+    path.endsWith('.pub') ? path : `${path}.pub`,
+    publicKeyBytes,
+  ).catch(() => null);
   const parsed = text === null ? null : ssh2.utils.parseKey(text);
   return parsed === null || parsed instanceof Error ? null : parsed.getPublicSSH();
 }
 
-/** Those of the agent's keys that are `wanted`; `onNone` when there are none. No candidate without an agent. */
-function agentCandidate(ssh2: Ssh2, target: SshTarget, label: string, wanted: (blob: string) => boolean, onNone: () => void): Candidate[] {
+/**
+ * Those of the agent's keys that are `wanted`; `onNone` when there are none. No candidate without
+ * an agent.
+ */
+function agentCandidate(
+  ssh2: Ssh2,
+  target: SshTarget,
+  label: string,
+  wanted: (blob: string) => boolean,
+  onNone: () => void,
+): Candidate[] {
   if (target.agentSocket === null) {
     onNone();
     return [];
   }
   const inner = ssh2.createAgent(target.agentSocket) as BaseAgent;
-  const isWanted = (key: ParsedKey): boolean => accepts(target, key.type) && wanted(key.getPublicSSH().toString('base64'));
+  const isWanted = (key: ParsedKey): boolean =>
+    accepts(target, key.type) && wanted(key.getPublicSSH().toString('base64'));
   const agent = new (filteredAgentClass(ssh2, inner, isWanted, onNone))();
   return [{ label, method: 'publickey', auth: { type: 'agent', username: target.user, agent } }];
 }
 
 /** An agent that offers only the keys that are `wanted`. */
-function filteredAgentClass(ssh2: Ssh2, inner: BaseAgent, wanted: (key: ParsedKey) => boolean, onNone: () => void): new () => BaseAgent {
+function filteredAgentClass(
+  ssh2: Ssh2,
+  inner: BaseAgent,
+  wanted: (key: ParsedKey) => boolean,
+  onNone: () => void,
+): new () => BaseAgent {
   return class extends ssh2.BaseAgent {
     override getIdentities(done: Parameters<BaseAgent['getIdentities']>[0]): void {
       inner.getIdentities((error, keys) => {
@@ -272,9 +403,14 @@ function agentKeyBlob(ssh2: Ssh2, key: unknown): string {
 }
 
 /** Questions about anything but the password: one-time codes, user names. */
-const OTHER_QUESTION = /one.?time|verification|\bcode\b|passcode|token|\botp\b|\bpin\b|user ?name|login:/i;
+const OTHER_QUESTION =
+  /one.?time|verification|\bcode\b|passcode|token|\botp\b|\bpin\b|user ?name|login:/i;
 
-function passwordCandidates(username: string, password: string, note: (text: string) => void): Candidate[] {
+function passwordCandidates(
+  username: string,
+  password: string,
+  note: (text: string) => void,
+): Candidate[] {
   const answer: AnyAuthMethod = {
     type: 'keyboard-interactive',
     username,

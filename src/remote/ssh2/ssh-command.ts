@@ -32,25 +32,47 @@ export interface PreparedCommand {
   readonly stopCommand: (pid: number) => { readonly wire: string; readonly stdin: string };
 }
 
-/** `started` is false when the marker never came: the command did not run, and `noise` is what was printed instead. */
+/**
+ * `started` is false when the marker never came: the command did not run, and `noise` is what was
+ * printed instead.
+ */
 export interface CommandOutcome extends CommandResult {
   readonly started: boolean;
   readonly noise: string;
 }
 
-/** What takes a command's output, within the limits of its answer. Throws {@link OutputOverflow} where the host passes them. */
+/**
+ * What takes a command's output, within the limits of its answer. Throws {@link OutputOverflow}
+ * where the host passes them.
+ */
 export function outputOf(
-  { onLine, replyLimit }: { readonly onLine?: RemoteCommand['onLine'] | undefined; readonly replyLimit?: ReplyLimit | undefined },
+  {
+    onLine,
+    replyLimit,
+  }: {
+    readonly onLine?: RemoteCommand['onLine'] | undefined;
+    readonly replyLimit?: ReplyLimit | undefined;
+  },
   stdout: CappedBytes,
   stderr: CappedBytes,
 ): { readonly out: OutputSink; readonly err: OutputSink } {
-  const lineBytes = Math.min(replyLimit?.lineBytes ?? MAX_LINE_BYTES, replyLimit?.bytes ?? MAX_LINE_BYTES);
-  const out = onLine === undefined ? stdout : new LineSplitter(onLine, lineBytes, replyLimit !== undefined);
+  const lineBytes = Math.min(
+    replyLimit?.lineBytes ?? MAX_LINE_BYTES,
+    replyLimit?.bytes ?? MAX_LINE_BYTES,
+  );
+  const out =
+    onLine === undefined ? stdout : new LineSplitter(onLine, lineBytes, replyLimit !== undefined);
   if (replyLimit === undefined) return { out, err: stderr };
-  return { out: new LimitedOutput(replyLimit.bytes, out), err: new LimitedOutput(replyLimit.bytes, stderr) };
+  return {
+    out: new LimitedOutput(replyLimit.bytes, out),
+    err: new LimitedOutput(replyLimit.bytes, stderr),
+  };
 }
 
-/** Runs a command on an open link. Rejects with `ssh-lost`, `interrupted`, `command-timeout`, `agent-reply`, or what `stdin` or `onLine` throws. */
+/**
+ * Runs a command on an open link. Rejects with `ssh-lost`, `interrupted`, `command-timeout`,
+ * `agent-reply`, or what `stdin` or `onLine` throws.
+ */
 export async function runOnLink(link: SshLink, command: PreparedCommand): Promise<CommandOutcome> {
   const stdout = new CappedBytes(command.maxOutputBytes);
   const stderr = new CappedBytes(command.maxOutputBytes);
@@ -78,29 +100,42 @@ export async function runOnLink(link: SshLink, command: PreparedCommand): Promis
     stderr: stderr.bytes(),
     truncated: stdout.truncated || stderr.truncated,
     started: out.started,
-    noise: [out.noise(), command.marksStderr ? err.noise() : out.started ? '' : textOf(stderr)].filter((text) => text !== '').join('\n'),
+    noise: [out.noise(), command.marksStderr ? err.noise() : out.started ? '' : textOf(stderr)]
+      .filter((text) => text !== '')
+      .join('\n'),
   };
 }
 
 /** The end of what was said instead of a command's output. */
-const textOf = (stderr: CappedBytes): string => Buffer.from(stderr.bytes()).toString('utf8').trim().slice(-4096);
+const textOf = (stderr: CappedBytes): string =>
+  Buffer.from(stderr.bytes()).toString('utf8').trim().slice(-4096);
 
 interface Ending {
   readonly exitCode: number | null;
   readonly signal: string | null;
 }
 
-/** Resolves when the channel is closed, with null when the host sent no exit status: then the link or the shell's parent died. */
+/**
+ * Resolves when the channel is closed, with null when the host sent no exit status: then the link
+ * or the shell's parent died.
+ */
 function closed(channel: ClientChannel): Promise<Ending | null> {
   let ending: Ending | null = null;
   channel.on('exit', (code: number | null, signal?: string) => {
     ending = { exitCode: code, signal: signal ?? null };
   });
   const stderrClosed = new Promise<void>((resolve) => channel.stderr.on('close', () => resolve()));
-  return new Promise((resolve) => channel.on('close', () => void stderrClosed.then(() => resolve(ending))));
+  return new Promise((resolve) =>
+    channel.on('close', () => void stderrClosed.then(() => resolve(ending))),
+  );
 }
 
-function pipeInto(channel: ClientChannel, stream: NodeJS.ReadableStream, sink: OutputSink, thrown: unknown[]): void {
+function pipeInto(
+  channel: ClientChannel,
+  stream: NodeJS.ReadableStream,
+  sink: OutputSink,
+  thrown: unknown[],
+): void {
   let hasFailed = false;
   stream.on('data', (chunk: Uint8Array) => {
     if (hasFailed) return;
@@ -109,7 +144,8 @@ function pipeInto(channel: ClientChannel, stream: NodeJS.ReadableStream, sink: O
     } catch (failure) {
       hasFailed = true;
       thrown.push(failure);
-      // `onLine` is the caller's: what it throws ends the command and reaches the caller, now or once the race below listens.
+      // `onLine` is the caller's: what it throws ends the command and reaches the caller, now or
+      // once the race below listens.
       setImmediate(() => channel.emit('fleet-failure', failure));
     }
   });
@@ -119,12 +155,16 @@ function pipeInto(channel: ClientChannel, stream: NodeJS.ReadableStream, sink: O
 async function feed(channel: ClientChannel, command: PreparedCommand): Promise<never> {
   if (command.stdinHead !== '') channel.write(command.stdinHead);
   if (command.stdin === undefined) channel.end();
-  else if (typeof command.stdin === 'string' || command.stdin instanceof Uint8Array) channel.end(command.stdin);
+  else if (typeof command.stdin === 'string' || command.stdin instanceof Uint8Array)
+    channel.end(command.stdin);
   else await feedChunks(channel, command.stdin);
   return new Promise(() => {});
 }
 
-async function feedChunks(channel: ClientChannel, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+async function feedChunks(
+  channel: ClientChannel,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
   const over = once(channel, 'close').catch(() => {});
   let open = true;
   over.then(() => {
@@ -146,8 +186,16 @@ interface Race {
   stop(): Promise<void>;
 }
 
-/** Whatever comes first: the command's end, its time, the link's end, a failure of what feeds it or reads from it. */
-function raceWithLink(link: SshLink, timeoutMs: number, channel: ClientChannel, race: Race): Promise<Ending> {
+/**
+ * Whatever comes first: the command's end, its time, the link's end, a failure of what feeds it or
+ * reads from it.
+ */
+function raceWithLink(
+  link: SshLink,
+  timeoutMs: number,
+  channel: ClientChannel,
+  race: Race,
+): Promise<Ending> {
   const { ended, fed, stop: stopCommand } = race;
   return new Promise((resolve, reject) => {
     const stopListening = link.onOver((failure) => settle(() => reject(failure)));
@@ -166,16 +214,23 @@ function raceWithLink(link: SshLink, timeoutMs: number, channel: ClientChannel, 
     };
     const overflow = (failure: unknown): void => {
       void fail(readFailure(link.target.host, failure));
-      // It need not care for a channel that is closed: what it goes on sending would be read and dropped for ever.
+      // It need not care for a channel that is closed: what it goes on sending would be read and
+      // dropped for ever.
       if (failure instanceof OutputOverflow) void link.close();
     };
-    // Who waits for the command closes the connection next: that has to wait until the host was told.
+    // Who waits for the command closes the connection next: that has to wait until the host was
+    // told.
     const onInterrupt = (): Promise<void> => {
       settle(() => undefined);
       return stopCommand().finally(() => reject(interruptedFailure(link.target.host)));
     };
-    const forgetInterrupt = race.stopsWithCaller ? link.beforeInterrupt(onInterrupt) : () => undefined;
-    const timer = setTimeout(() => void fail(timeoutFailure(link.target.host, timeoutMs)), timeoutMs);
+    const forgetInterrupt = race.stopsWithCaller
+      ? link.beforeInterrupt(onInterrupt)
+      : () => undefined;
+    const timer = setTimeout(
+      () => void fail(timeoutFailure(link.target.host, timeoutMs)),
+      timeoutMs,
+    );
     channel.once('fleet-failure', overflow);
     fed.catch((failure) => void fail(failure));
     ended.then((ending) => {
@@ -183,7 +238,12 @@ function raceWithLink(link: SshLink, timeoutMs: number, channel: ClientChannel, 
       if (ending !== null) settle(() => resolve(ending));
       else
         setImmediate(() =>
-          settle(() => reject(link.failure() ?? lostFailure(link.target, 'the command’s channel closed without an exit status'))),
+          settle(() =>
+            reject(
+              link.failure() ??
+                lostFailure(link.target, 'the command’s channel closed without an exit status'),
+            ),
+          ),
         );
     });
   });
@@ -194,18 +254,29 @@ const readFailure = (host: string, failure: unknown): unknown =>
 
 const overflowFailure = (host: string, { message }: OutputOverflow): FleetError =>
   new FleetError('agent-reply', `${host}: it ${message}`, {
-    hint: `nothing more was read from it. Look at its forced commands and start files: fleet ssh ${host}; if its fleet is older: fleet init --limit ${host}`,
+    hint:
+      'nothing more was read from it. Look at its forced commands and start files: fleet ssh ' +
+      `${host}; if its fleet is older: fleet init --limit ${host}`,
     host,
   });
 
-/** Time in which a host closes a channel whose command was stopped, ms; one that does not would keep the channel's place for ever. */
+/**
+ * Time in which a host closes a channel whose command was stopped, ms; one that does not would keep
+ * the channel's place for ever.
+ */
 const CLOSE_LIMIT_MS = 20_000;
 
 /**
- * Best effort: closing the channel ends only what reads or writes its pipes, and sshd passes no signals for root, so the process group
+ * Best effort: closing the channel ends only what reads or writes its pipes, and sshd passes no
+ * signals for root, so the process group
  * is ended by a command of its own.
  */
-async function stop(link: SshLink, channel: ClientChannel, { stopCommand }: PreparedCommand, pid: number | null): Promise<void> {
+async function stop(
+  link: SshLink,
+  channel: ClientChannel,
+  { stopCommand }: PreparedCommand,
+  pid: number | null,
+): Promise<void> {
   channel.close();
   channel.emit('fleet-stopped');
   channel.resume();

@@ -2,12 +2,17 @@ import { connect, type Socket } from 'node:net';
 import type { SshTarget } from '../config/ssh-target.ts';
 import { interruptedFailure } from './ssh-errors.ts';
 
-/** Time for one of several addresses of a name before the next is tried too, ms. Node's 250 ms gives up on distant servers. */
+/**
+ * Time for one of several addresses of a name before the next is tried too, ms. Node's 250 ms gives
+ * up on distant servers.
+ */
 const ADDRESS_ATTEMPT_MS = 3_000;
 
 /**
- * Opens a TCP connection within `connectTimeoutMs`, name resolution included. Rejects with Node's own error (code `ETIMEDOUT` when the
- * time is over). The socket always keeps an error listener: a reset may arrive when nobody else listens.
+ * Opens a TCP connection within `connectTimeoutMs`, name resolution included. Rejects with Node's
+ * own error (code `ETIMEDOUT` when the
+ * time is over). The socket always keeps an error listener: a reset may arrive when nobody else
+ * listens.
  */
 export function dial(target: SshTarget, signal: AbortSignal | undefined): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -26,7 +31,10 @@ export function dial(target: SshTarget, signal: AbortSignal | undefined): Promis
       reject(error);
     };
     const onAbort = (): void => fail(interruptedFailure(target.host));
-    const timer = setTimeout(() => fail(Object.assign(new Error('connect timed out'), { code: 'ETIMEDOUT' })), target.connectTimeoutMs);
+    const timer = setTimeout(
+      () => fail(Object.assign(new Error('connect timed out'), { code: 'ETIMEDOUT' })),
+      target.connectTimeoutMs,
+    );
     signal?.addEventListener('abort', onAbort, { once: true });
     socket.on('error', fail);
     socket.once('connect', () => {
@@ -38,7 +46,10 @@ export function dial(target: SshTarget, signal: AbortSignal | undefined): Promis
   });
 }
 
-/** ssh2 writes each packet in three pieces. What is written in one turn leaves as one: a third of the calls, and the host wakes once for each packet. */
+/**
+ * ssh2 writes each packet in three pieces. What is written in one turn leaves as one: a third of
+ * the calls, and the host wakes once for each packet.
+ */
 function writeWhole(socket: Socket): void {
   const write: (...call: Parameters<Socket['write']>) => boolean = socket.write.bind(socket);
   socket.write = ((...call: Parameters<Socket['write']>) => {

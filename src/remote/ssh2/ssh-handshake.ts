@@ -3,16 +3,33 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Algorithms, Client, ConnectConfig } from 'ssh2';
 import type { FleetError } from '../../model/errors.ts';
-import { hostKeyAlgorithms, judgeHostKey, type KnownHostLine, keyBlobType } from '../config/known-hosts.ts';
+import {
+  hostKeyAlgorithms,
+  judgeHostKey,
+  type KnownHostLine,
+  keyBlobType,
+} from '../config/known-hosts.ts';
 import type { KnownHost, SshContext } from '../config/ssh-context.ts';
 import type { SshTarget } from '../config/ssh-target.ts';
 import { lastWords } from '../shared/host-words.ts';
 import { type AuthPlan, planAuth } from './ssh-auth.ts';
-import { authFailure, type ConnectPhase, connectFailure, hostKeyFailure, interruptedFailure } from './ssh-errors.ts';
+import {
+  authFailure,
+  type ConnectPhase,
+  connectFailure,
+  hostKeyFailure,
+  interruptedFailure,
+} from './ssh-errors.ts';
 
-/** Pauses before the next attempt when a host drops new connections before the handshake (MaxStartups), ms; half of each is random. */
+/**
+ * Pauses before the next attempt when a host drops new connections before the handshake
+ * (MaxStartups), ms; half of each is random.
+ */
 const REFUSED_PAUSES_MS = [400, 1_200, 3_000];
-/** And then, where it said so in words, for as long as connect_timeout allows: a penalty of sshd's takes 15 s and more. */
+/**
+ * And then, where it said so in words, for as long as connect_timeout allows: a penalty of sshd's
+ * takes 15 s and more.
+ */
 const LATER_PAUSE_MS = 5_000;
 
 /** The lists come from ssh-algorithms.ts, whose names ssh2's types do not know as such. */
@@ -22,22 +39,33 @@ function algorithmsFor({ algorithms }: SshTarget, known: readonly KnownHostLine[
   return { kex, cipher, hmac: mac, compress: ['none'], serverHostKey } as Algorithms;
 }
 
-/** A client after the login. `stream` is what it runs on; `client` keeps an error listener for ever. */
+/**
+ * A client after the login. `stream` is what it runs on; `client` keeps an error listener for ever.
+ */
 export interface LoggedIn {
   readonly client: Client;
   readonly stream: Duplex;
 }
 
 /**
- * Opens a stream with `open`, checks the host key, logs in. Bounded by `connectTimeoutMs` for the stream and again for the handshake
- * with login. A host that drops the stream before the handshake is asked again, nothing was done yet: up to three times, or, where it says that it takes no
+ * Opens a stream with `open`, checks the host key, logs in. Bounded by `connectTimeoutMs` for the
+ * stream and again for the handshake
+ * with login. A host that drops the stream before the handshake is asked again, nothing was done
+ * yet: up to three times, or, where it says that it takes no
  * connections now, within `connectTimeoutMs`.
  */
-export async function logIn(target: SshTarget, context: SshContext, open: () => Promise<Duplex>): Promise<LoggedIn> {
+export async function logIn(
+  target: SshTarget,
+  context: SshContext,
+  open: () => Promise<Duplex>,
+): Promise<LoggedIn> {
   const ssh2 = (await import('ssh2')).default;
   const known = await context.knownHostLines(target);
-  // A host that nobody vouches for is refused before the login: nobody need be asked for a passphrase.
-  const mayAsk = target.pins.length > 0 || [...known.lines, ...known.other].some(({ marker }) => marker === null);
+  // A host that nobody vouches for is refused before the login: nobody need be asked for a
+  // passphrase.
+  const mayAsk =
+    target.pins.length > 0 ||
+    [...known.lines, ...known.other].some(({ marker }) => marker === null);
   const plan = () => planAuth(ssh2, target, context, mayAsk);
   const firstPlan = await plan();
   const giveUpAt = Date.now() + target.connectTimeoutMs;
@@ -50,8 +78,14 @@ export async function logIn(target: SshTarget, context: SshContext, open: () => 
       const config = connectConfig(target, context, auth, state, known);
       return await attemptLogin(new ssh2.Client(), stream, config, auth, state, context.signal);
     } catch (cause) {
-      const pauseMs = REFUSED_PAUSES_MS[attempt] ?? (lastWords(state.greeting) === '' ? undefined : LATER_PAUSE_MS);
-      if (pauseMs === undefined || !wasDroppedEarly(state, cause) || Date.now() + pauseMs > giveUpAt)
+      const pauseMs =
+        REFUSED_PAUSES_MS[attempt] ??
+        (lastWords(state.greeting) === '' ? undefined : LATER_PAUSE_MS);
+      if (
+        pauseMs === undefined ||
+        !wasDroppedEarly(state, cause) ||
+        Date.now() + pauseMs > giveUpAt
+      )
         throw explain(target, auth, state, cause);
       await sleep(
         pauseMs / 2 + Math.random() * (pauseMs / 2),
@@ -76,15 +110,25 @@ interface AttemptState {
 /** Bytes that a host may say before SSH's own first line and that are kept. */
 const MAX_GREETING_BYTES = 1024;
 
-function connectConfig(target: SshTarget, context: SshContext, auth: AuthPlan, state: AttemptState, known: KnownHost): ConnectConfig {
+function connectConfig(
+  target: SshTarget,
+  context: SshContext,
+  auth: AuthPlan,
+  state: AttemptState,
+  known: KnownHost,
+): ConnectConfig {
   return {
     username: target.user,
     readyTimeout: target.connectTimeoutMs,
-    // ssh2 only asks for signs of life; ssh-link.ts judges silence, by any byte received, so that a slow upload is not taken for a dead link.
+    // ssh2 only asks for signs of life; ssh-link.ts judges silence, by any byte received, so that a
+    // slow upload is not taken for a dead link.
     keepaliveInterval: Math.ceil(context.silenceMs / 3),
     keepaliveCountMax: Number.MAX_SAFE_INTEGER,
     strictVendor: false,
-    algorithms: algorithmsFor(target, known.lines.some(({ marker }) => marker === null) ? known.lines : known.other),
+    algorithms: algorithmsFor(
+      target,
+      known.lines.some(({ marker }) => marker === null) ? known.lines : known.other,
+    ),
     authHandler: auth.handler,
     hostVerifier: (blob: Buffer): boolean => {
       const key = { type: keyBlobType(blob), blob };
@@ -118,8 +162,16 @@ function attemptLogin(
     });
     hearGreeting(stream, state);
     client.on('error', (error: Error & { level?: string }) => {
-      const goesOn = state.phase === 'auth' && !auth.exhausted() && (error.level === 'agent' || error.level === 'client-authentication');
-      if (goesOn) auth.note(error.level === 'agent' ? 'ssh-agent does not answer or refused to sign' : 'a key could not sign');
+      const goesOn =
+        state.phase === 'auth' &&
+        !auth.exhausted() &&
+        (error.level === 'agent' || error.level === 'client-authentication');
+      if (goesOn)
+        auth.note(
+          error.level === 'agent'
+            ? 'ssh-agent does not answer or refused to sign'
+            : 'a key could not sign',
+        );
       else fail(error);
     });
     client.on('close', () => fail(undefined));
@@ -146,26 +198,56 @@ function hearGreeting(stream: Duplex, state: Pick<AttemptState, 'greeting'>): vo
   stream.on('data', hear);
 }
 
-/** Worth another try after a pause: dropped without a word, or because of too many at once. Refused connections do not make penalties longer. */
+/**
+ * Worth another try after a pause: dropped without a word, or because of too many at once. Refused
+ * connections do not make penalties longer.
+ */
 const wasDroppedEarly = (state: AttemptState, cause: unknown): boolean => {
   if (state.phase !== 'handshake' || state.keyFailure !== null) return false;
   const { level, code } = (cause ?? {}) as { level?: string; code?: string };
-  const isDrop = cause === undefined || level === 'protocol' || code === 'ECONNRESET' || code === 'EPIPE';
-  return isDrop && (lastWords(state.greeting) === '' || /MaxStartups|not allowed at this time/i.test(state.greeting));
+  const isDrop =
+    cause === undefined || level === 'protocol' || code === 'ECONNRESET' || code === 'EPIPE';
+  return (
+    isDrop &&
+    (lastWords(state.greeting) === '' ||
+      /MaxStartups|not allowed at this time/i.test(state.greeting))
+  );
 };
 
-function explain(target: SshTarget, auth: AuthPlan, state: AttemptState, cause: unknown): FleetError {
+function explain(
+  target: SshTarget,
+  auth: AuthPlan,
+  state: AttemptState,
+  cause: unknown,
+): FleetError {
   if (state.keyFailure !== null) return state.keyFailure;
-  const { name, level, code, message } = (cause ?? {}) as { name?: string; level?: string; code?: unknown; message?: string };
+  const { name, level, code, message } = (cause ?? {}) as {
+    name?: string;
+    level?: string;
+    code?: unknown;
+    message?: string;
+  };
   if (name === 'AbortError') return interruptedFailure(target.host);
   const timedOut = level === 'client-timeout' || level === 'client-socket';
-  if (state.phase !== 'auth' || timedOut) return connectFailure(target, state.phase, cause, state.greeting);
+  if (state.phase !== 'auth' || timedOut)
+    return connectFailure(target, state.phase, cause, state.greeting);
   // A number is the reason of a disconnect in sshd's own words.
-  return authFailure(target, { ...auth.story(), said: typeof code === 'number' ? (message ?? '') : state.banner }, cause);
+  return authFailure(
+    target,
+    { ...auth.story(), said: typeof code === 'number' ? (message ?? '') : state.banner },
+    cause,
+  );
 }
 
-/** Connects without a login only to see the host key. Rejects like a connection; never with `ssh-host-key`. */
-export async function captureHostKey(target: SshTarget, open: () => Promise<Duplex>, signal?: AbortSignal): Promise<Buffer> {
+/**
+ * Connects without a login only to see the host key. Rejects like a connection; never with
+ * `ssh-host-key`.
+ */
+export async function captureHostKey(
+  target: SshTarget,
+  open: () => Promise<Duplex>,
+  signal?: AbortSignal,
+): Promise<Buffer> {
   const ssh2 = (await import('ssh2')).default;
   const client = new ssh2.Client();
   let key: Buffer | null = null;

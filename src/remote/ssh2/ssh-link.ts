@@ -17,7 +17,10 @@ import { watchSilence } from './watch-silence.ts';
 /** Sessions on one connection at most; sshd's default MaxSessions is 10. */
 const MAX_SESSIONS = 8;
 
-/** Connects through the target's jumps and logs in. Jump hosts are shared by all links of one context, the last of which closes them. */
+/**
+ * Connects through the target's jumps and logs in. Jump hosts are shared by all links of one
+ * context, the last of which closes them.
+ */
 export async function openLink(target: SshTarget, context: SshContext): Promise<SshLink> {
   const route = await openRoute(target, context);
   try {
@@ -30,7 +33,10 @@ export async function openLink(target: SshTarget, context: SshContext): Promise<
   }
 }
 
-/** How streams to a target are made: directly, or through its last jump, which stays open until `release`. */
+/**
+ * How streams to a target are made: directly, or through its last jump, which stays open until
+ * `release`.
+ */
 export interface Route {
   open(): Promise<Duplex>;
   release(): void;
@@ -47,7 +53,9 @@ export async function openRoute(target: SshTarget, context: SshContext): Promise
         return await withLimit(jump.openTcp(target.address, target.port), target.connectTimeoutMs);
       } catch (cause) {
         // Time-outs and lost links have their own words.
-        throw cause instanceof FleetError || !('reason' in (cause as object)) ? cause : hopFailure(target, jump.target, cause);
+        throw cause instanceof FleetError || !('reason' in (cause as object))
+          ? cause
+          : hopFailure(target, jump.target, cause);
       }
     },
     release() {
@@ -61,7 +69,9 @@ export async function openRoute(target: SshTarget, context: SshContext): Promise
 const jumpUsers = new WeakMap<SshLink, number>();
 
 async function sharedJump(target: SshTarget, context: SshContext): Promise<SshLink> {
-  const path = [...target.jumps, target].map((hop) => `${hop.user}@${hop.address}:${hop.port}`).join(',');
+  const path = [...target.jumps, target]
+    .map((hop) => `${hop.user}@${hop.address}:${hop.port}`)
+    .join(',');
   return context.once(`jump ${path}`, async () => {
     const link = await openLink(target, context);
     link.onOver(() => context.forget(`jump ${path}`));
@@ -76,7 +86,9 @@ async function withLimit(opening: Promise<Duplex>, limitMs: number): Promise<Dup
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       late = true;
-      reject(Object.assign(new Error('no answer to the request for a channel'), { code: 'ETIMEDOUT' }));
+      reject(
+        Object.assign(new Error('no answer to the request for a channel'), { code: 'ETIMEDOUT' }),
+      );
     }, limitMs);
   });
   opening.then(
@@ -125,7 +137,8 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
     },
     beforeInterrupt: (listener) => farewells.add(listener),
     openSession: (command, limitMs, attach) => {
-      const open = (attachFirst: Attach) => call<ClientChannel>((done) => client.exec(command, attaching(attachFirst, done)));
+      const open = (attachFirst: Attach) =>
+        call<ClientChannel>((done) => client.exec(command, attaching(attachFirst, done)));
       return openGated(gate, target, limitMs, attach, open);
     },
     async openSocket(path, limitMs) {
@@ -144,11 +157,15 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
         socketsNeedCommand = true;
       });
     },
-    openTcp: (address, port) => call<Duplex>((done) => client.forwardOut('127.0.0.1', 0, address, port, done)),
+    openTcp: (address, port) =>
+      call<Duplex>((done) => client.forwardOut('127.0.0.1', 0, address, port, done)),
     async roundTrip() {
       const from = performance.now();
-      // Cancelling a forwarding that does not exist does nothing on the host, and its refusal is the answer that is timed.
-      await call<void>((done) => client.unforwardIn('127.0.0.1', 1, () => done(undefined, undefined)));
+      // Cancelling a forwarding that does not exist does nothing on the host, and its refusal is
+      // the answer that is timed.
+      await call<void>((done) =>
+        client.unforwardIn('127.0.0.1', 1, () => done(undefined, undefined)),
+      );
       if (failure !== null) throw failure;
       return performance.now() - from;
     },
@@ -164,7 +181,10 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
 
 type Call = <T>(start: (done: Done<T>) => void) => Promise<T>;
 
-/** Runs one of ssh2's callback functions so that it also ends with the link, whatever ssh2 does about its callback then. */
+/**
+ * Runs one of ssh2's callback functions so that it also ends with the link, whatever ssh2 does
+ * about its callback then.
+ */
 function callOnLink<T>(
   target: SshTarget,
   listeners: Set<(failure: FleetError) => void>,

@@ -6,7 +6,10 @@ const PROBE_MS = 5_000;
 const SFTP_INIT = Buffer.from([0, 0, 0, 5, 1, 0, 0, 0, 3]);
 const SFTP_VERSION = 2;
 
-/** Whether a command on this link is answered by an SFTP server, which says nothing until it is asked in its own protocol (ForceCommand internal-sftp). */
+/**
+ * Whether a command on this link is answered by an SFTP server, which says nothing until it is
+ * asked in its own protocol (ForceCommand internal-sftp).
+ */
 export async function answersSftp(link: SshLink): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), PROBE_MS);

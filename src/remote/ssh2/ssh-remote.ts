@@ -5,10 +5,22 @@ import type { HostName } from '../../model/names.ts';
 import type { SshContext } from '../config/ssh-context.ts';
 import type { SshTarget } from '../config/ssh-target.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from '../remote.ts';
-import { DOWNLOAD_MISSING, downloadScript, type Elevation, stopScript, uploadScript, wrapCommand } from '../shared/shell-command.ts';
+import {
+  DOWNLOAD_MISSING,
+  downloadScript,
+  type Elevation,
+  stopScript,
+  uploadScript,
+  wrapCommand,
+} from '../shared/shell-command.ts';
 import { getOverStream } from '../shared/socket-get.ts';
 import type { SshLink } from './link.ts';
-import { type CommandOutcome, DEFAULT_OUTPUT_BYTES, type PreparedCommand, runOnLink } from './ssh-command.ts';
+import {
+  type CommandOutcome,
+  DEFAULT_OUTPUT_BYTES,
+  type PreparedCommand,
+  runOnLink,
+} from './ssh-command.ts';
 import { interruptedFailure } from './ssh-errors.ts';
 import { openLink } from './ssh-link.ts';
 import { answersSftp } from './ssh-probe.ts';
@@ -21,9 +33,12 @@ const TRANSFER_WORDS_BYTES = 64 * 1024;
 const SLOWEST_BYTES_PER_S = 64 * 1024;
 
 /**
- * A host over SSH. Nothing happens before the first use. A link that was lost is not used again: the call that lost it rejects, and
- * the next one connects anew. Errors: see {@link Remote}; besides `ssh-config` for options that cannot be followed, `interrupted`
- * after the context's signal, `host-space` when an upload finds the disk full, `agent-reply` for what is not HTTP.
+ * A host over SSH. Nothing happens before the first use. A link that was lost is not used again:
+ * the call that lost it rejects, and
+ * the next one connects anew. Errors: see {@link Remote}; besides `ssh-config` for options that
+ * cannot be followed, `interrupted`
+ * after the context's signal, `host-space` when an upload finds the disk full, `agent-reply` for
+ * what is not HTTP.
  */
 export function createSshRemote(spec: Pick<HostSpec, 'name' | 'ssh'>, context: SshContext): Remote {
   return new SshRemote(spec, context);
@@ -53,9 +68,19 @@ class SshRemote implements Remote {
     return { exitCode, signal, stdout, stderr, truncated };
   }
 
-  async upload(path: string, content: Uint8Array, options: { readonly mode: number; readonly timeoutMs?: number }): Promise<void> {
-    const timeoutMs = options.timeoutMs ?? transferTimeMs(this.#spec.ssh.commandTimeoutMs, content.length);
-    const script = uploadScript(absolute(path), content.length, options.mode, randomBytes(6).toString('hex'));
+  async upload(
+    path: string,
+    content: Uint8Array,
+    options: { readonly mode: number; readonly timeoutMs?: number },
+  ): Promise<void> {
+    const timeoutMs =
+      options.timeoutMs ?? transferTimeMs(this.#spec.ssh.commandTimeoutMs, content.length);
+    const script = uploadScript(
+      absolute(path),
+      content.length,
+      options.mode,
+      randomBytes(6).toString('hex'),
+    );
     const result = await this.#run({
       command: script,
       stdin: content,
@@ -65,25 +90,45 @@ class SshRemote implements Remote {
     });
     if (result.exitCode === 0) return;
     const said = Buffer.from(result.stderr).toString('utf8').trim();
-    // The shell tells the kernel's ENOSPC and EDQUOT only in words, in the C locale that the script sets.
+    // The shell tells the kernel's ENOSPC and EDQUOT only in words, in the C locale that the script
+    // sets.
     if (/No space left on device|Disk quota exceeded/.test(said)) {
-      throw new FleetError('host-space', `${this.host}: no space for ${path} (${content.length} bytes)`, {
-        hint: `free space on the host: fleet exec ${this.host} -- df -h`,
-        host: this.host,
-        cause: said,
-      });
+      throw new FleetError(
+        'host-space',
+        `${this.host}: no space for ${path} (${content.length} bytes)`,
+        {
+          hint: `free space on the host: fleet exec ${this.host} -- df -h`,
+          host: this.host,
+          cause: said,
+        },
+      );
     }
     throw this.#transferFailure(`${path} could not be written`, said);
   }
 
-  async download(path: string, options: { readonly maxBytes?: number; readonly timeoutMs?: number } = {}): Promise<Uint8Array> {
+  async download(
+    path: string,
+    options: { readonly maxBytes?: number; readonly timeoutMs?: number } = {},
+  ): Promise<Uint8Array> {
     const maxBytes = options.maxBytes ?? DEFAULT_DOWNLOAD_BYTES;
-    const timeoutMs = options.timeoutMs ?? transferTimeMs(this.#spec.ssh.commandTimeoutMs, maxBytes);
+    const timeoutMs =
+      options.timeoutMs ?? transferTimeMs(this.#spec.ssh.commandTimeoutMs, maxBytes);
     const script = downloadScript(absolute(path), maxBytes);
-    const result = await this.#run({ command: script, asRoot: true, timeoutMs, replyLimit: { bytes: maxBytes + TRANSFER_WORDS_BYTES } });
-    if (result.exitCode === DOWNLOAD_MISSING) throw this.#transferFailure(`${path} does not exist`, undefined);
-    if (result.exitCode !== 0) throw this.#transferFailure(`${path} could not be read`, Buffer.from(result.stderr).toString('utf8'));
-    if (result.stdout.length > maxBytes) throw this.#transferFailure(`${path} is larger than ${maxBytes} bytes`, undefined);
+    const result = await this.#run({
+      command: script,
+      asRoot: true,
+      timeoutMs,
+      replyLimit: { bytes: maxBytes + TRANSFER_WORDS_BYTES },
+    });
+    if (result.exitCode === DOWNLOAD_MISSING)
+      throw this.#transferFailure(`${path} does not exist`, undefined);
+    if (result.exitCode !== 0)
+      throw this.#transferFailure(
+        `${path} could not be read`,
+        Buffer.from(result.stderr).toString('utf8'),
+      );
+    if (result.stdout.length > maxBytes)
+      throw this.#transferFailure(`${path} is larger than ${maxBytes} bytes`, undefined);
     return result.stdout;
   }
 
@@ -122,7 +167,10 @@ class SshRemote implements Remote {
     return this.#link ?? this.#open();
   }
 
-  /** Callers that come while it connects share the attempt and its failure; after a failure or a loss the next one starts anew. */
+  /**
+   * Callers that come while it connects share the attempt and its failure; after a failure or a
+   * loss the next one starts anew.
+   */
   #open(): Promise<SshLink> {
     const opening = this.#logIn();
     const forget = (): void => {
@@ -172,14 +220,19 @@ class SshRemote implements Remote {
       stopsWithCaller: command.stopsWithCaller === true,
       stopCommand: (pid) => ({ wire: stopScript(pid, elevation), stdin: password }),
     });
-    if (!outcome.started && outcome.exitCode !== null) throw await this.#neverStarted(link, elevation, outcome.noise);
+    if (!outcome.started && outcome.exitCode !== null)
+      throw await this.#neverStarted(link, elevation, outcome.noise);
     return outcome;
   }
 
-  /** Whose fault it is: sudo's, when a command without it starts, else the login's. One or two short looks, on the failure only. */
+  /**
+   * Whose fault it is: sudo's, when a command without it starts, else the login's. One or two short
+   * looks, on the failure only.
+   */
   async #neverStarted(link: SshLink, elevation: Elevation, noise: string): Promise<FleetError> {
     const { target } = link;
-    if (elevation.kind === 'none') return loginFailure(target, noise, noise === '' && (await answersSftp(link)));
+    if (elevation.kind === 'none')
+      return loginFailure(target, noise, noise === '' && (await answersSftp(link)));
     if (!isLoginRefusal(noise)) {
       const plain = await this.#look(link);
       if (plain === null || plain.started) return sudoFailure(target, noise);
@@ -218,20 +271,30 @@ class SshRemote implements Remote {
   }
 }
 
-function elevationOf(host: HostName, command: RemoteCommand, target: SshTarget, marker: string): Elevation {
+function elevationOf(
+  host: HostName,
+  command: RemoteCommand,
+  target: SshTarget,
+  marker: string,
+): Elevation {
   if (command.asRoot !== true || target.user === 'root') return { kind: 'none' };
   if (target.sudo === 'narrow') {
     if (command.narrow !== undefined) return { kind: 'narrow', act: command.narrow };
     throw new FleetError(
       'sudo',
-      `${host}: this needs all of root's rights, and ssh.sudo: narrow leaves ${target.user} fleet's helper only`,
+      `${host}: this needs all of root's rights, and ssh.sudo: narrow leaves ` +
+        `${target.user} fleet's helper only`,
       {
-        hint: 'fleet init, doctor, uninstall and exec --root log in as ssh.init_user, or use ssh.sudo_password; set one of them in the inventory',
+        hint:
+          'fleet init, doctor, uninstall and exec --root log in as ssh.init_user, or use ' +
+          'ssh.sudo_password; set one of them in the inventory',
         host,
       },
     );
   }
-  return target.sudoPassword === null ? { kind: 'sudo' } : { kind: 'sudo-password', drained: `${marker}-payload` };
+  return target.sudoPassword === null
+    ? { kind: 'sudo' }
+    : { kind: 'sudo-password', drained: `${marker}-payload` };
 }
 
 const transferTimeMs = (commandTimeoutMs: number, bytes: number): number =>
@@ -239,5 +302,7 @@ const transferTimeMs = (commandTimeoutMs: number, bytes: number): number =>
 
 function absolute(path: string): string {
   if (path.startsWith('/') && !path.includes('\0')) return path;
-  throw new FleetError('bug', `remote path ${JSON.stringify(path)} is not absolute`, { hint: 'please report this' });
+  throw new FleetError('bug', `remote path ${JSON.stringify(path)} is not absolute`, {
+    hint: 'please report this',
+  });
 }

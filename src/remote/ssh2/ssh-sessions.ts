@@ -12,7 +12,10 @@ const REFUSAL_PAUSE_MS = 40;
 
 export type Attach = (channel: ClientChannel) => void;
 
-/** Opens a session when the gate has a place. A channel's place is free again when the channel is closed. */
+/**
+ * Opens a session when the gate has a place. A channel's place is free again when the channel is
+ * closed.
+ */
 export async function openGated(
   gate: ChannelGate,
   target: SshTarget,
@@ -33,7 +36,8 @@ export async function openGated(
       });
       return await openInTime(target, limitMs, opening);
     } catch (cause) {
-      // Refused before the command was sent: waiting for another session to end and asking again is safe.
+      // Refused before the command was sent: waiting for another session to end and asking again is
+      // safe.
       const refused = !(cause instanceof FleetError);
       if (refused) gate.narrow();
       leave();
@@ -55,7 +59,11 @@ function onlyOnce(act: () => void): () => void {
 }
 
 /** A channel that opens after its time is closed again. */
-async function openInTime(target: SshTarget, limitMs: number, opening: Promise<ClientChannel>): Promise<ClientChannel> {
+async function openInTime(
+  target: SshTarget,
+  limitMs: number,
+  opening: Promise<ClientChannel>,
+): Promise<ClientChannel> {
   let late = false;
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {

@@ -17,14 +17,20 @@ import type { SshContext } from '../config/ssh-context.ts';
 import { captureHostKey } from './ssh-handshake.ts';
 import { openRoute } from './ssh-link.ts';
 
-/** A host's key as it presents it now. Nothing proves yet that it is the right one: the operator compares the fingerprint. */
+/**
+ * A host's key as it presents it now. Nothing proves yet that it is the right one: the operator
+ * compares the fingerprint.
+ */
 export interface PresentedHostKey {
   readonly type: string;
   /** `SHA256:...` */
   readonly fingerprint: string;
   /** For known_hosts, without a line end. */
   readonly line: string;
-  /** What is known about it already. `changed` and `revoked` need more than a yes: adding the line would silence the alarm. */
+  /**
+   * What is known about it already. `changed` and `revoked` need more than a yes: adding the line
+   * would silence the alarm.
+   */
   readonly verdict: HostKeyVerdict;
   /** What known_hosts files have the host under. */
   readonly keyName: string;
@@ -34,8 +40,14 @@ export interface PresentedHostKey {
   readonly unusedOptions: readonly string[];
 }
 
-/** Connects, looks at the host key and leaves without a login. Jump hosts on the way must be trusted already. Rejects with `ssh-*`. */
-export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context: SshContext): Promise<PresentedHostKey> {
+/**
+ * Connects, looks at the host key and leaves without a login. Jump hosts on the way must be trusted
+ * already. Rejects with `ssh-*`.
+ */
+export async function readHostKey(
+  spec: Pick<HostSpec, 'name' | 'ssh'>,
+  context: SshContext,
+): Promise<PresentedHostKey> {
   const target = await context.target(spec);
   const route = await openRoute(target, context);
   const blob = await captureHostKey(target, route.open, context.signal).finally(route.release);
@@ -45,11 +57,20 @@ export async function readHostKey(spec: Pick<HostSpec, 'name' | 'ssh'>, context:
   const verdict = judgeHostKey({ type, blob }, lines, target.pins, other);
   const plain = lines.filter(({ marker }) => marker === null);
   const knownIn = [...new Set(plain.map(({ source }) => source.replace(/:\d+$/, '')))];
-  return { type, fingerprint: hostKeyFingerprint(blob), line, verdict, keyName: target.keyName, knownIn, unusedOptions: target.unused };
+  return {
+    type,
+    fingerprint: hostKeyFingerprint(blob),
+    line,
+    verdict,
+    keyName: target.keyName,
+    knownIn,
+    unusedOptions: target.unused,
+  };
 }
 
 /**
- * Takes out of a known_hosts file whatever vouches for `name`; the file as it was is kept as `FILE.old`, as `ssh-keygen -R` does. Safe to repeat. Gives what still
+ * Takes out of a known_hosts file whatever vouches for `name`; the file as it was is kept as
+ * `FILE.old`, as `ssh-keygen -R` does. Safe to repeat. Gives what still
  * vouches for it, `FILE:LINE`, or `FILE` where the file may not be written.
  */
 export async function removeKnownHost(file: string, name: string): Promise<string[]> {
@@ -77,20 +98,29 @@ export async function removeKnownHost(file: string, name: string): Promise<strin
   }
 }
 
-/** A name that a host had before it was renamed vouches under the new one, too. Gives whether a line was added. */
+/**
+ * A name that a host had before it was renamed vouches under the new one, too. Gives whether a line
+ * was added.
+ */
 export async function copyKnownHost(file: string, before: string, after: string): Promise<boolean> {
   const text = await readKnownHostsText(file).then(
     (content) => content.toString('latin1'),
     () => '',
   );
-  const about = (name: string) => parseKnownHosts(text, file).filter((line) => line.marker === null && hostFieldMatches(line.hosts, name));
+  const about = (name: string) =>
+    parseKnownHosts(text, file).filter(
+      (line) => line.marker === null && hostFieldMatches(line.hosts, name),
+    );
   if (before === after || about(after).length > 0) return false;
   const lines = about(before);
   for (const { type, key } of lines) await appendKnownHost(file, `${after} ${type} ${key}`);
   return lines.length > 0;
 }
 
-/** On a full disk a part of the text may find room: half a line is taken back, unless somebody has written behind it meanwhile. */
+/**
+ * On a full disk a part of the text may find room: half a line is taken back, unless somebody has
+ * written behind it meanwhile.
+ */
 async function appendWhole(handle: FileHandle, text: string): Promise<void> {
   const { size } = await handle.stat();
   const bytes = Buffer.from(text);
@@ -104,8 +134,10 @@ async function appendWhole(handle: FileHandle, text: string): Promise<void> {
 }
 
 /**
- * Adds one line to a known_hosts file, which is made (0600, its folder 0700) when missing. Safe to repeat: returns false when the
- * line is there already. Writers do not disturb each other: one write in append mode; at worst two of them add the same line.
+ * Adds one line to a known_hosts file, which is made (0600, its folder 0700) when missing. Safe to
+ * repeat: returns false when the
+ * line is there already. Writers do not disturb each other: one write in append mode; at worst two
+ * of them add the same line.
  */
 export async function appendKnownHost(file: string, line: string): Promise<boolean> {
   makeFolder(dirname(file));
@@ -119,7 +151,10 @@ export async function appendKnownHost(file: string, line: string): Promise<boole
   if (before.split('\n').some((known) => known.trim() === line.trim())) return false;
   const handle = await open(file, 'a', 0o600);
   try {
-    await appendWhole(handle, `${before === '' || before.endsWith('\n') ? '' : '\n'}${line.trim()}\n`);
+    await appendWhole(
+      handle,
+      `${before === '' || before.endsWith('\n') ? '' : '\n'}${line.trim()}\n`,
+    );
     await handle.sync();
   } catch (error) {
     throw atPath(error, file);

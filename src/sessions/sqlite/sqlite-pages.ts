@@ -1,6 +1,8 @@
 /**
- * The pages of an SQLite file as sqlite.org/fileformat2.html describes them. Nothing in the file is evaluated: no SQL, expression, collation or
- * constraint. Every page is visited at most once, so time and memory are linear in the size of the file. All functions throw RangeError for a
+ * The pages of an SQLite file as sqlite.org/fileformat2.html describes them. Nothing in the file is
+ * evaluated: no SQL, expression, collation or
+ * constraint. Every page is visited at most once, so time and memory are linear in the size of the
+ * file. All functions throw RangeError for a
  * damaged file; {@link readSessionTables} makes a refusal of it.
  */
 export interface SqlitePages {
@@ -13,7 +15,10 @@ export interface SqlitePages {
   readonly used: Uint8Array;
 }
 
-/** A cell with content. `local` bytes lie at `start` in the image, the rest of `size` in the chain that begins at page `overflow`. */
+/**
+ * A cell with content. `local` bytes lie at `start` in the image, the rest of `size` in the chain
+ * that begins at page `overflow`.
+ */
 export interface Cell {
   /** Null in an index and in a table without rowid. */
   readonly rowId: number | bigint | null;
@@ -49,23 +54,33 @@ export const lengthAt = (image: Buffer, offset: number): readonly [number, numbe
   return [value, end];
 };
 
-/** The image must have passed {@link refuseSqliteImage}, which checks the page size and the length. */
+/**
+ * The image must have passed {@link refuseSqliteImage}, which checks the page size and the length.
+ */
 export const openPages = (image: Buffer): SqlitePages => {
   const stored = image.readUInt16BE(16);
   const pageSize = stored === 1 ? 65_536 : stored;
   const usable = pageSize - image.readUInt8(20);
   const count = image.length / pageSize;
-  if (usable < 480 || image.readUInt8(21) !== 64 || image.readUInt8(22) !== 32 || image.readUInt8(23) !== 32) throw damage('its header');
+  if (
+    usable < 480 ||
+    image.readUInt8(21) !== 64 ||
+    image.readUInt8(22) !== 32 ||
+    image.readUInt8(23) !== 32
+  )
+    throw damage('its header');
   const pages = { image, pageSize, usable, count, used: new Uint8Array(count) };
   const autoVacuum = image.readUInt32BE(52) !== 0;
-  for (let page = 2; autoVacuum && page <= count; page += Math.floor(usable / 5) + 1) claimPage(pages, page);
+  for (let page = 2; autoVacuum && page <= count; page += Math.floor(usable / 5) + 1)
+    claimPage(pages, page);
   claimFreeList(pages);
   return pages;
 };
 
 /** Marks a page as visited and returns where it begins. */
 export const claimPage = (pages: SqlitePages, page: number): number => {
-  if (page < 1 || page > pages.count || pages.used[page - 1] !== 0) throw damage(`page ${page} is missing or used twice`);
+  if (page < 1 || page > pages.count || pages.used[page - 1] !== 0)
+    throw damage(`page ${page} is missing or used twice`);
   pages.used[page - 1] = 1;
   return (page - 1) * pages.pageSize;
 };
@@ -77,14 +92,18 @@ const claimFreeList = (pages: SqlitePages): void => {
     const start = claimPage(pages, trunk);
     const leaves = image.readUInt32BE(start + 4);
     if (leaves > usable / 4 - 2) throw damage('its list of free pages');
-    for (let leaf = 0; leaf < leaves; leaf++) claimPage(pages, image.readUInt32BE(start + 8 + 4 * leaf));
+    for (let leaf = 0; leaf < leaves; leaf++)
+      claimPage(pages, image.readUInt32BE(start + 8 + 4 * leaf));
     found += 1 + leaves;
     trunk = image.readUInt32BE(start);
   }
   if (found !== image.readUInt32BE(36)) throw damage('its list of free pages');
 };
 
-/** Every page belongs to a table, an index or the free list; anything else is a file that lost a part. */
+/**
+ * Every page belongs to a table, an index or the free list; anything else is a file that lost a
+ * part.
+ */
 export const requireAllUsed = ({ used }: SqlitePages): void => {
   if (used.includes(0)) throw damage('a page belongs to nothing');
 };
@@ -92,7 +111,8 @@ export const requireAllUsed = ({ used }: SqlitePages): void => {
 /** Marks the pages behind a cell's content, which must be exactly as many as its size asks for. */
 export const claimOverflow = (pages: SqlitePages, { size, local, overflow }: Cell): void => {
   let page = overflow;
-  for (let left = size - local; left > 0; left -= pages.usable - 4) page = pages.image.readUInt32BE(claimPage(pages, page));
+  for (let left = size - local; left > 0; left -= pages.usable - 4)
+    page = pages.image.readUInt32BE(claimPage(pages, page));
   if (page !== 0) throw damage('content that does not end');
 };
 

@@ -19,7 +19,8 @@ const textOf = (bytes: Buffer, encoding: TextEncoding): string => {
 /** Bytes of the integers of serial types 1 to 6. */
 const integerBytes = [0, 1, 2, 3, 4, 6, 8] as const;
 
-const sizeOf = (type: number): number => (type >= 12 ? Math.floor((type - 12) / 2) : type === 7 ? 8 : (integerBytes[type] ?? 0));
+const sizeOf = (type: number): number =>
+  type >= 12 ? Math.floor((type - 12) / 2) : type === 7 ? 8 : (integerBytes[type] ?? 0);
 
 const cellOf = (type: number, bytes: Buffer, encoding: TextEncoding): SqliteCell => {
   if (type === 0) return null;
@@ -30,7 +31,10 @@ const cellOf = (type: number, bytes: Buffer, encoding: TextEncoding): SqliteCell
   return bytes.length === 8 ? bytes.readBigInt64BE(0) : BigInt(bytes.readIntBE(0, bytes.length));
 };
 
-/** The cells of one record (fileformat2.html, section 2.1), which must fill it to the last byte. Throws RangeError for damage. */
+/**
+ * The cells of one record (fileformat2.html, section 2.1), which must fill it to the last byte.
+ * Throws RangeError for damage.
+ */
 export const decodeRecord = (content: Buffer, encoding: TextEncoding): SqliteCell[] => {
   const [headerEnd, first] = lengthAt(content, 0);
   const cells: SqliteCell[] = [];
@@ -38,7 +42,8 @@ export const decodeRecord = (content: Buffer, encoding: TextEncoding): SqliteCel
   for (let offset = first; offset < headerEnd; ) {
     const [type, next] = lengthAt(content, offset);
     const end = body + sizeOf(type);
-    if (next > headerEnd || end > content.length) throw damage('a row that is longer than its content');
+    if (next > headerEnd || end > content.length)
+      throw damage('a row that is longer than its content');
     cells.push(cellOf(type, content.subarray(body, end), encoding));
     offset = next;
     body = end;

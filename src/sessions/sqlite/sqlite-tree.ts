@@ -1,4 +1,12 @@
-import { type Cell, claimOverflow, claimPage, damage, lengthAt, type SqlitePages, varintAt } from './sqlite-pages.ts';
+import {
+  type Cell,
+  claimOverflow,
+  claimPage,
+  damage,
+  lengthAt,
+  type SqlitePages,
+  varintAt,
+} from './sqlite-pages.ts';
 
 /** SQLite itself allows no deeper trees. */
 const deepest = 20;
@@ -75,8 +83,16 @@ const freeBlocks = ({ image, usable }: SqlitePages, { start, header }: Page): Ex
   return blocks;
 };
 
-/** Cells and free blocks never overlap, and what lies between them is as much as the page says: SQLite's own check of a page. */
-const requireCovered = ({ image, usable }: SqlitePages, { header }: Page, extents: Extent[], contentStart: number): void => {
+/**
+ * Cells and free blocks never overlap, and what lies between them is as much as the page says:
+ * SQLite's own check of a page.
+ */
+const requireCovered = (
+  { image, usable }: SqlitePages,
+  { header }: Page,
+  extents: Extent[],
+  contentStart: number,
+): void => {
   let end = contentStart;
   let gaps = 0;
   for (const [from, to] of extents.sort((a, b) => a[0] - b[0])) {
@@ -84,7 +100,8 @@ const requireCovered = ({ image, usable }: SqlitePages, { header }: Page, extent
     gaps += from - end;
     end = to;
   }
-  if (gaps + usable - end !== image.readUInt8(header + 7)) throw damage('space of a page that belongs to nothing');
+  if (gaps + usable - end !== image.readUInt8(header + 7))
+    throw damage('space of a page that belongs to nothing');
 };
 
 function walkPage(walk: Walk, number: number, depth: number): void {
@@ -94,18 +111,21 @@ function walkPage(walk: Walk, number: number, depth: number): void {
   const header = number === 1 ? start + 100 : start;
   const kind = image.readUInt8(header);
   const isLeaf = kind === 10 || kind === 13;
-  if (depth > deepest || kind !== (isTable ? 5 : 2) + (isLeaf ? 8 : 0)) throw damage(`page ${number} is not part of its table`);
+  if (depth > deepest || kind !== (isTable ? 5 : 2) + (isLeaf ? 8 : 0))
+    throw damage(`page ${number} is not part of its table`);
   if (isLeaf && (walk.leafDepth ?? depth) !== depth) throw damage('leaves of different depth');
   if (isLeaf) walk.leafDepth = depth;
   const page: Page = { start, header, isLeaf };
   const cells = image.readUInt16BE(header + 3);
   const pointers = header + (isLeaf ? 8 : 12);
   const contentStart = image.readUInt16BE(header + 5) || 65_536;
-  if (contentStart < pointers + 2 * cells - start || contentStart > pages.usable) throw damage('cells outside their page');
+  if (contentStart < pointers + 2 * cells - start || contentStart > pages.usable)
+    throw damage('cells outside their page');
   const extents = freeBlocks(pages, page);
   for (let index = 0; index < cells; index++) {
     const offset = image.readUInt16BE(pointers + 2 * index);
-    if (offset < contentStart || offset > pages.usable - 4) throw damage('cells outside their page');
+    if (offset < contentStart || offset > pages.usable - 4)
+      throw damage('cells outside their page');
     const end = walkCell(walk, page, start + offset, depth) - start;
     extents.push([offset, Math.max(end, offset + 4)]);
   }
@@ -114,10 +134,16 @@ function walkPage(walk: Walk, number: number, depth: number): void {
 }
 
 /**
- * Visits every cell with content of the tree at page `root`, in order, and checks each of its pages as SQLite's `quick_check` does, without evaluating
- * anything. Returns whether it is a table with row ids (otherwise an index or a table without them). Throws RangeError for damage.
+ * Visits every cell with content of the tree at page `root`, in order, and checks each of its pages
+ * as SQLite's `quick_check` does, without evaluating
+ * anything. Returns whether it is a table with row ids (otherwise an index or a table without
+ * them). Throws RangeError for damage.
  */
-export const walkTree = (pages: SqlitePages, root: number, visit: (cell: Cell) => void): boolean => {
+export const walkTree = (
+  pages: SqlitePages,
+  root: number,
+  visit: (cell: Cell) => void,
+): boolean => {
   if (root > pages.count) throw damage(`page ${root} is missing`);
   const kind = pages.image.readUInt8((root - 1) * pages.pageSize + (root === 1 ? 100 : 0));
   const isTable = kind === 5 || kind === 13;

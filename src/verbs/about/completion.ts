@@ -1,7 +1,10 @@
 import { argument } from '../input.ts';
 import { defineErrand } from '../verb.ts';
 
-/** Each asks fleet for the candidates, one a line: `fleet __complete WORD...`, the last word is the one that is being typed. `:files` asks for files. */
+/**
+ * Each asks fleet for the candidates, one a line: `fleet __complete WORD...`, the last word is the
+ * one that is being typed. `:files` asks for files.
+ */
 const scripts = {
   bash: `# fleet completion for bash: eval "$(fleet completion bash)"
 _fleet() {
@@ -52,10 +55,15 @@ export const completion = defineErrand({
   name: 'completion',
   group: 'about',
   isLocal: true,
-  summary: 'what your shell needs to complete commands, options, hosts, groups, accounts and scripts; asks no host',
+  summary:
+    'what your shell needs to complete commands, options, hosts, groups, accounts and ' +
+    'scripts; asks no host',
   input: { shell: argument({ choices: ['bash', 'zsh', 'fish'] }) },
   examples: [
-    ['completion bash > ~/.local/share/bash-completion/completions/fleet', 'bash, from the next shell on'],
+    [
+      'completion bash > ~/.local/share/bash-completion/completions/fleet',
+      'bash, from the next shell on',
+    ],
     ['completion zsh > ~/.zfunc/_fleet', 'zsh, with ~/.zfunc in fpath'],
     ['completion fish > ~/.config/fish/completions/fleet.fish', 'fish, at once'],
   ],

@@ -2,12 +2,17 @@ import { FleetError } from '../../model/errors.ts';
 import { argument } from '../input.ts';
 import { defineErrand, type Verb } from '../verb.ts';
 
-/** `fleet schema`: the verbs as programs see them. `all`: called when it runs, because this verb is one of them. */
+/**
+ * `fleet schema`: the verbs as programs see them. `all`: called when it runs, because this verb is
+ * one of them.
+ */
 export const schemaVerb = (all: () => readonly Verb[]) =>
   defineErrand({
     name: 'schema',
     group: 'about',
-    summary: "what commands take, as JSON Schema, what each may change, and an API's route to it; for programs",
+    summary:
+      "what commands take, as JSON Schema, what each may change, and an API's route to " +
+      'it; for programs',
     input: { command: argument({ isMany: true, isOptional: true }) },
     examples: [
       ['schema', 'every command'],
@@ -16,7 +21,10 @@ export const schemaVerb = (all: () => readonly Verb[]) =>
     files: [],
     effects: 'nothing',
     async run(_, { command }) {
-      const [{ jsonSchemaOf }, { effectsOf, routeOf }] = await Promise.all([import('../input-schema.ts'), import('../route.ts')]);
+      const [{ jsonSchemaOf }, { effectsOf, routeOf }] = await Promise.all([
+        import('../input-schema.ts'),
+        import('../route.ts'),
+      ]);
       return chosen(all(), command.join(' ')).map((verb) => ({
         ...{ name: verb.name, summary: verb.summary, group: verb.group, effects: effectsOf(verb) },
         ...{ route: routeOf(verb), input: jsonSchemaOf(verb) },
@@ -27,7 +35,11 @@ export const schemaVerb = (all: () => readonly Verb[]) =>
 
 /** Those called so, or in that group of words; all where nothing is named. Errors: `usage`. */
 function chosen(verbs: readonly Verb[], name: string): readonly Verb[] {
-  const found = verbs.filter((verb) => name === '' || verb.name === name || verb.name.startsWith(`${name} `));
+  const found = verbs.filter(
+    (verb) => name === '' || verb.name === name || verb.name.startsWith(`${name} `),
+  );
   if (found.length > 0) return found;
-  throw new FleetError('usage', `there is no command ${name}`, { hint: 'fleet --help lists them, fleet schema describes them all' });
+  throw new FleetError('usage', `there is no command ${name}`, {
+    hint: 'fleet --help lists them, fleet schema describes them all',
+  });
 }

@@ -20,8 +20,16 @@ export const version = defineErrand({
     ]);
     const root = packageRoot();
     const manifest: unknown = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-    const found = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
-    return { fleet: found, node: process.version, platform: `${process.platform}-${process.arch}`, path: root };
+    const found =
+      typeof manifest === 'object' && manifest !== null && 'version' in manifest
+        ? String(manifest.version)
+        : 'unknown';
+    return {
+      fleet: found,
+      node: process.version,
+      platform: `${process.platform}-${process.arch}`,
+      path: root,
+    };
   },
   toJson: (found) => found,
 });

@@ -6,8 +6,14 @@ export interface EachAccount<T> {
   readonly errors: readonly FleetError[];
 }
 
-/** Several accounts at the same time; one that fails does not stop the rest. Values and errors are in the order of `names`. */
-export async function eachAccount<T>(names: readonly string[], act: (name: string) => Promise<T>): Promise<EachAccount<T>> {
+/**
+ * Several accounts at the same time; one that fails does not stop the rest. Values and errors are
+ * in the order of `names`.
+ */
+export async function eachAccount<T>(
+  names: readonly string[],
+  act: (name: string) => Promise<T>,
+): Promise<EachAccount<T>> {
   const outcomes = await Promise.allSettled(names.map(act));
   const values: T[] = [];
   const errors: FleetError[] = [];

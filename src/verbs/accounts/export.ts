@@ -19,16 +19,32 @@ export const exportAccount = defineChange({
   summary: 'stop an account and write its session to a file',
   input: {
     account: argument({ of: 'account' }),
-    format: option({ short: 'f', shown: 'format', words: 'format of the file', choices: formats, isRequired: true }),
-    output: option({ of: 'file', short: 'o', shown: 'file', words: 'where to write it (must not exist)', isRequired: true }),
+    format: option({
+      short: 'f',
+      shown: 'format',
+      words: 'format of the file',
+      choices: formats,
+      isRequired: true,
+    }),
+    output: option({
+      of: 'file',
+      short: 'o',
+      shown: 'file',
+      words: 'where to write it (must not exist)',
+      isRequired: true,
+    }),
   },
   examples: [
-    ['accounts export anna --format telethon --output anna.session', 'for a program that uses Telethon'],
+    [
+      'accounts export anna --format telethon --output anna.session',
+      'for a program that uses Telethon',
+    ],
     ['accounts import anna.session', 'it comes back as the account that it was'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig'],
   plan: async () => null,
-  question: (_, { account, output }) => `Stop ${account} and write its session, unencrypted, to ${output}?`,
+  question: (_, { account, output }) =>
+    `Stop ${account} and write its session, unencrypted, to ${output}?`,
   async execute(context, begin, _, { account, format, output }) {
     const workflow = await import('../../workflows/accounts/detach-account.ts');
     const path = resolve(output);

@@ -16,10 +16,15 @@ function refuseName(name: string | undefined, files: readonly string[]): void {
 export const importAccounts = defineChange({
   name: 'accounts import',
   group: 'accounts',
-  summary: 'check session files, folders of them and Telegram Desktop data (tdata), and copy them into the vault; the files stay',
+  summary:
+    'check session files, folders of them and Telegram Desktop data (tdata), and copy ' +
+    'them into the vault; the files stay',
   input: {
     files: argument({ of: 'file', isMany: true }),
-    name: option({ shown: 'name', words: 'name of the account (for a single file); default: the name of the file' }),
+    name: option({
+      shown: 'name',
+      words: 'name of the account (for a single file); default: the name of the file',
+    }),
     passcode: option({
       ...{ of: 'secret', shown: 'reference' },
       words: "passcode of Telegram Desktop's data, as env:NAME, file:PATH or exec:COMMAND",
@@ -28,7 +33,10 @@ export const importAccounts = defineChange({
   examples: [
     ['accounts import sessions', 'every session in the folder: checked, encrypted, recorded'],
     ['accounts import old.session --name anna', 'one file, under another name than its own'],
-    ['accounts import tdata --passcode env:PASSCODE', 'what Telegram Desktop keeps, with its passcode'],
+    [
+      'accounts import tdata --passcode env:PASSCODE',
+      'what Telegram Desktop keeps, with its passcode',
+    ],
   ],
   files: ['inventory', 'ledger', 'vault', 'key'],
   exits: { 3: 'a file was refused; the others are imported' },
@@ -45,7 +53,8 @@ export const importAccounts = defineChange({
     refuseName(name, paths);
     return paths.map((path) => ({ path, ...proposedFor(path, name ?? null) }));
   },
-  question: (files) => `Import ${files.length === 1 ? 'this file' : `these ${files.length} files`}?`,
+  question: (files) =>
+    `Import ${files.length === 1 ? 'this file' : `these ${files.length} files`}?`,
   async execute(context, _begin, plan, { name, passcode }) {
     const files = plan.map(({ path }) => path);
     const workflow = await import('../../workflows/accounts/import-accounts.ts');
@@ -53,14 +62,25 @@ export const importAccounts = defineChange({
     const secret = reference === null ? '' : await context.readSecret(reference);
     const outcomes = await workflow.importAccounts(context, files, name ?? null, secret);
     const read = new Set(outcomes.map(({ path }) => path));
-    return { outcomes, unread: context.signal.aborted ? files.filter((path) => !read.has(path)).length : 0 };
+    return {
+      outcomes,
+      unread: context.signal.aborted ? files.filter((path) => !read.has(path)).length : 0,
+    };
   },
-  toJson: (_, done) => ({ files: (done?.outcomes ?? []).map(({ problem, ...rest }) => ({ ...rest, code: problem?.code ?? null })) }),
+  toJson: (_, done) => ({
+    files: (done?.outcomes ?? []).map(({ problem, ...rest }) => ({
+      ...rest,
+      code: problem?.code ?? null,
+    })),
+  }),
   problems(files, done) {
     const { outcomes = [], unread = 0 } = done ?? {};
     const left = new FleetError('interrupted', `${unread} of ${files.length} files were not read`, {
       hint: 'run the same command again: what was imported is known then',
     });
-    return [...outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem])), ...(unread === 0 ? [] : [left])];
+    return [
+      ...outcomes.flatMap(({ problem }) => (problem === null ? [] : [problem])),
+      ...(unread === 0 ? [] : [left]),
+    ];
   },
 });

@@ -11,7 +11,10 @@ export const listAccounts = defineLook({
   input: accountListOptions,
   examples: [
     ['accounts list', 'all accounts, as they were seen last'],
-    ['accounts list --state offline,needs-login --sort since', 'what is not well, the oldest trouble first'],
+    [
+      'accounts list --state offline,needs-login --sort since',
+      'what is not well, the oldest trouble first',
+    ],
     ['accounts list --limit eu --json', 'those on hosts of the group eu, for programs'],
   ],
   files: ['inventory', 'ledger'],
@@ -22,7 +25,8 @@ export const listAccounts = defineLook({
     ]);
     const chosen = new Set<string>(selectHosts(inventory, limit).map(({ name }) => name));
     const all = await listKnownAccounts(ledger.db);
-    const there = limit.length === 0 ? all : all.filter(({ host }) => host !== null && chosen.has(host));
+    const there =
+      limit.length === 0 ? all : all.filter(({ host }) => host !== null && chosen.has(host));
     return { accounts: listedAccounts(there, wishes), total: all.length };
   },
   toJson: ({ accounts }) => ({ accounts: accounts.map(accountData) }),

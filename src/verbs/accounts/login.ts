@@ -9,26 +9,43 @@ const secretOf = (name: string, text: string | undefined) => secretOption(name, 
 export const loginAccount = defineChange({
   name: 'accounts login',
   group: 'accounts',
-  summary: 'log an account in on the host that will run it: a new one, or one whose session is dead; its script, pins and memory stay',
+  summary:
+    'log an account in on the host that will run it: a new one, or one whose session is ' +
+    'dead; its script, pins and memory stay',
   input: {
     account: argument({ of: 'account' }),
     by: option({
-      ...{ shown: 'way', words: 'how its owner proves who they are; default: code, or bot with --token' },
+      ...{
+        shown: 'way',
+        words: 'how its owner proves who they are; default: code, or bot with --token',
+      },
       choices: ['code', 'qr', 'bot'],
     }),
     host: option({
       ...{ of: 'host', shown: 'host' },
-      words: 'where; default: its own host, for a new account the one that fleet allocate would choose',
+      words:
+        'where; default: its own host, for a new account the one that fleet allocate would choose',
     }),
     phone: option({ shown: 'number', words: 'its telephone number; default: it is asked' }),
-    token: option({ of: 'secret', shown: 'reference', words: "a bot's token: env:NAME, file:PATH or exec:COMMAND" }),
-    password: option({ of: 'secret', shown: 'reference', words: 'its two-step password, in the same form; default: it is asked' }),
+    token: option({
+      of: 'secret',
+      shown: 'reference',
+      words: "a bot's token: env:NAME, file:PATH or exec:COMMAND",
+    }),
+    password: option({
+      of: 'secret',
+      shown: 'reference',
+      words: 'its two-step password, in the same form; default: it is asked',
+    }),
     cancel: flag('give a login up that was begun; if it had succeeded, it is logged out'),
     dryRun: dryRun('show what would be done, and change nothing'),
   },
   examples: [
     ['accounts login anna', 'number, code and password are asked, and never shown'],
-    ['accounts login anna --by qr', 'a QR code on the terminal, for the phone that has the account'],
+    [
+      'accounts login anna --by qr',
+      'a QR code on the terminal, for the phone that has the account',
+    ],
     ['accounts login news-bot --token env:BOT_TOKEN', 'a bot, by its token'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],
@@ -36,9 +53,13 @@ export const loginAccount = defineChange({
     const isToken = secretOf('--token', token) !== null;
     secretOf('--password', password);
     if (isToken && by !== undefined && by !== 'bot')
-      throw new FleetError('usage', `--token does not go with --by ${by}`, { hint: 'leave one of the two out' });
+      throw new FleetError('usage', `--token does not go with --by ${by}`, {
+        hint: 'leave one of the two out',
+      });
     if (phone !== undefined && !/^\+?[\d ()./-]{5,30}$/.test(phone)) {
-      throw new FleetError('usage', '--phone is not a telephone number', { hint: 'write it with its country code: --phone +491511234567' });
+      throw new FleetError('usage', '--phone is not a telephone number', {
+        hint: 'write it with its country code: --phone +491511234567',
+      });
     }
   },
   async plan(context, { account, by, token, host }) {
@@ -52,13 +73,28 @@ export const loginAccount = defineChange({
       await cancelLogin(context, plan);
       return null;
     }
-    const given = { phone: phone ?? null, token: secretOf('--token', token), password: secretOf('--password', password) };
+    const given = {
+      phone: phone ?? null,
+      token: secretOf('--token', token),
+      password: secretOf('--password', password),
+    };
     const prompts = await context.desk.openLoginPrompts(given, context.readSecret);
     return executeLogin(context, plan, { begin, aside, prompts }).finally(() => prompts.close());
   },
   toJson(plan, outcome, { dryRun: isDryRun }) {
-    const end = outcome === null ? (isDryRun ? { isDryRun } : { isCancelled: true }) : { state: outcome.state };
-    return { account: plan.account, host: plan.host.name, way: plan.way, isNew: plan.known === null, ...end };
+    const end =
+      outcome === null
+        ? isDryRun
+          ? { isDryRun }
+          : { isCancelled: true }
+        : { state: outcome.state };
+    return {
+      account: plan.account,
+      host: plan.host.name,
+      way: plan.way,
+      isNew: plan.known === null,
+      ...end,
+    };
   },
   problems: (_, outcome) => (outcome === null || outcome.problem === null ? [] : [outcome.problem]),
 });

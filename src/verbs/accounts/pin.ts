@@ -24,7 +24,10 @@ export const pinAccount = defineChange({
         hint: `fleet accounts pin ${account.name} HOST`,
       });
     if (!context.inventory.hosts.some(({ name }) => name === host))
-      throw new FleetError('usage', `no such host: ${host}`, { host, hint: 'fleet hosts list shows the known ones' });
+      throw new FleetError('usage', `no such host: ${host}`, {
+        host,
+        hint: 'fleet hosts list shows the known ones',
+      });
     return { account, host };
   },
   async execute(context, _, { account, host }) {
@@ -61,10 +64,17 @@ async function find(context: OpenContext, name: string): Promise<PlacedAccount> 
   const account = await requireAccount(context, name);
   const pinned = isAccountName(name) ? accountSpecFor(context.inventory, name).pinnedTo : null;
   if (pinned === null) return account;
-  throw new FleetError('usage', `the inventory pins ${name} to ${pinned}`, { account: name, hint: `change pinned_to of ${name} there` });
+  throw new FleetError('usage', `the inventory pins ${name} to ${pinned}`, {
+    account: name,
+    hint: `change pinned_to of ${name} there`,
+  });
 }
 
-async function change({ ledger, now }: OpenContext, { name, host }: PlacedAccount, pinnedTo: string | null): Promise<void> {
+async function change(
+  { ledger, now }: OpenContext,
+  { name, host }: PlacedAccount,
+  pinnedTo: string | null,
+): Promise<void> {
   const [{ setPin }, { recordEvent }] = await Promise.all([
     import('../../ledger/queries/accounts.ts'),
     import('../../ledger/queries/records.ts'),

@@ -10,7 +10,10 @@ export const removeAccounts = defineChange({
   input: { accounts: argument({ of: 'account', isMany: true }) },
   examples: [
     ['accounts remove anna', 'its encrypted session stays in a file that is named'],
-    ['accounts export anna --format telethon --output anna.session', 'instead: take its session elsewhere'],
+    [
+      'accounts export anna --format telethon --output anna.session',
+      'instead: take its session elsewhere',
+    ],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig'],
   plan: async () => null,
@@ -18,7 +21,10 @@ export const removeAccounts = defineChange({
   async execute(context, begin, _, { accounts }) {
     const { removeAccount } = await import('../../workflows/accounts/detach-account.ts');
     const run = await begin();
-    return eachAccount(accounts, async (name) => ({ account: name, kept: await removeAccount(context, run, name) }));
+    return eachAccount(accounts, async (name) => ({
+      account: name,
+      kept: await removeAccount(context, run, name),
+    }));
   },
   toJson: (_, done) => ({ removed: done?.values ?? [] }),
   problems: (_, done) => done?.errors ?? [],

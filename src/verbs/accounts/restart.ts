@@ -5,7 +5,9 @@ import { defineChange } from '../verb.ts';
 export const restartAccounts = defineChange({
   name: 'accounts restart',
   group: 'accounts',
-  summary: 'restart workers with the current telegram:, worker:, limits: and model settings, one at a time on each host',
+  summary:
+    'restart workers with the current telegram:, worker:, limits: and model settings, one ' +
+    'at a time on each host',
   input: { accounts: argument({ of: 'account', isMany: true }) },
   examples: [
     ['accounts restart anna', 'after limits: changed in the inventory'],
@@ -17,12 +19,18 @@ export const restartAccounts = defineChange({
     return planRestarts(context, accounts);
   },
   isEmpty: ({ errors }) => errors.length > 0,
-  question: ({ restarts }) => `Restart ${restarts.map(({ account, host }) => `${account.name} on ${host.name}`).join(', ')}?`,
+  question: ({ restarts }) =>
+    `Restart ${restarts.map(({ account, host }) => `${account.name} on ${host.name}`).join(', ')}?`,
   async execute(context, begin, plan) {
     const { executeRestarts } = await import('../../workflows/accounts/restart-accounts.ts');
     const errors = await executeRestarts(context, await begin(), plan);
     const failed = new Set(errors.map(({ host }) => host));
-    return { errors, restarted: plan.restarts.filter(({ host }) => !failed.has(host.name)).map(({ account }) => account.name) };
+    return {
+      errors,
+      restarted: plan.restarts
+        .filter(({ host }) => !failed.has(host.name))
+        .map(({ account }) => account.name),
+    };
   },
   toJson: (_, done) => ({ restarted: done?.restarted ?? [] }),
   problems: ({ errors }, done) => [...errors, ...(done?.errors ?? [])],

@@ -2,7 +2,10 @@ import { argument } from '../input.ts';
 import { alertsData, storyData, verdictData } from '../results/looks/alerts.ts';
 import { defineLook } from '../verb.ts';
 
-/** `fleet alerts list`: what fires, who is told, and how to keep it quiet for a while. Sweeps are what finds and tells. */
+/**
+ * `fleet alerts list`: what fires, who is told, and how to keep it quiet for a while. Sweeps are
+ * what finds and tells.
+ */
 export const listAlerts = defineLook({
   name: 'alerts list',
   isWatchable: true,
@@ -76,7 +79,11 @@ export const testAlerts = defineLook({
     return testChannels(context, channels);
   },
   toJson: (trials) => ({
-    channels: trials.map(({ channel, isTaken, problem }) => ({ channel, taken: isTaken, code: problem?.code ?? null })),
+    channels: trials.map(({ channel, isTaken, problem }) => ({
+      channel,
+      taken: isTaken,
+      code: problem?.code ?? null,
+    })),
   }),
   problems: (trials) => trials.flatMap(({ problem }) => (problem === null ? [] : [problem])),
 });

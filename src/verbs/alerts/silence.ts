@@ -8,16 +8,22 @@ function untilTime(text: string | undefined): number | null {
   if (text === undefined) return null;
   const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isFinite(ms)) return ms;
-  throw new FleetError('usage', `--until must be a time such as 2026-12-01T06:30Z (got ${JSON.stringify(text.slice(0, 100))})`, {
-    hint: 'or --for 2h',
-  });
+  throw new FleetError(
+    'usage',
+    `--until must be a time such as 2026-12-01T06:30Z (got ${JSON.stringify(text.slice(0, 100))})`,
+    {
+      hint: 'or --for 2h',
+    },
+  );
 }
 
 /** `fleet alerts silence`. */
 export const silenceAlerts = defineChange({
   name: 'alerts silence',
   group: 'alerts',
-  summary: 'send no messages about RULE/SUBJECT for a while; * stands for any text, a host includes its accounts',
+  summary:
+    'send no messages about RULE/SUBJECT for a while; * stands for any text, a host ' +
+    'includes its accounts',
   input: {
     pattern: argument({}),
     for: option({
@@ -28,15 +34,21 @@ export const silenceAlerts = defineChange({
     reason: option({ shown: 'text', words: 'why, for whoever looks next' }),
   },
   examples: [
-    ["alerts silence '*/h2' --for 4h --reason 'new disk'", 'nothing about h2 and its accounts during maintenance'],
+    [
+      "alerts silence '*/h2' --for 4h --reason 'new disk'",
+      'nothing about h2 and its accounts during maintenance',
+    ],
     ['alerts unsilence 3', 'end it earlier, by the number that it got'],
   ],
   files: ['inventory', 'ledger'],
   check({ reason = '', until, for: lengthMs }) {
     if (until !== undefined && lengthMs !== undefined)
-      throw new FleetError('usage', '--until cannot be used with --for', { hint: 'leave one of the two out' });
+      throw new FleetError('usage', '--until cannot be used with --for', {
+        hint: 'leave one of the two out',
+      });
     untilTime(until);
-    if (reason.length > 200) throw new FleetError('usage', '--reason has more than 200 characters', { hint: 'say less' });
+    if (reason.length > 200)
+      throw new FleetError('usage', '--reason has more than 200 characters', { hint: 'say less' });
   },
   plan: async () => null,
   async execute(context, _begin, _plan, input) {
@@ -53,7 +65,9 @@ export const silenceAlerts = defineChange({
 /** Errors: `usage`. */
 function idOf(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new FleetError('usage', `${text} is not the number of a silence`, { hint: 'fleet alerts list shows the numbers of silences' });
+  throw new FleetError('usage', `${text} is not the number of a silence`, {
+    hint: 'fleet alerts list shows the numbers of silences',
+  });
 }
 
 /** `fleet alerts unsilence`. */

@@ -12,9 +12,18 @@ const input = {
   user: option({ shown: 'user', words: 'log in as this user' }),
   port: portOption('port of its SSH server'),
   identityFile: option({ of: 'file', shown: 'file', words: 'private key to try' }),
-  password: option({ of: 'secret', shown: 'reference', words: 'login password, as env:NAME, file:PATH or exec:COMMAND' }),
+  password: option({
+    of: 'secret',
+    shown: 'reference',
+    words: 'login password, as env:NAME, file:PATH or exec:COMMAND',
+  }),
   sudoPassword: option({ of: 'secret', shown: 'reference', words: 'password for sudo, likewise' }),
-  group: option({ of: 'group', shown: 'group', isMany: true, words: 'group that it belongs to (repeatable)' }),
+  group: option({
+    of: 'group',
+    shown: 'group',
+    isMany: true,
+    words: 'group that it belongs to (repeatable)',
+  }),
   label: option({ shown: 'key=value', isMany: true, words: 'label (repeatable)' }),
   location: option({ shown: 'place', words: 'city, or code of its airport' }),
   maxAccounts: option({
@@ -28,7 +37,9 @@ const input = {
 export const addHost = defineErrand({
   name: 'hosts add',
   group: 'hosts',
-  summary: 'add a host to the inventory, by [USER@]ADDRESS[:PORT] or by its name in the ssh config; comments and order stay',
+  summary:
+    'add a host to the inventory, by [USER@]ADDRESS[:PORT] or by its name in the ssh ' +
+    'config; comments and order stay',
   input,
   examples: [
     ['hosts add eu-3 root@192.0.2.13 --group eu', 'one more server, in a group'],
@@ -68,24 +79,35 @@ async function hostFrom(wishes: InputOf<typeof input>): Promise<DraftHost> {
   const outcome = draftFromAddresses([`${name}=${address ?? name}`]);
   const labels = wishes.label.map((text) => /^([^=]+)=(.+)$/.exec(text));
   const mistakes = [
-    ...(outcome.problems ?? (outcome.draft.hosts.length === 1 ? [] : [`${name}: one host at a time, no ranges`])),
+    ...(outcome.problems ??
+      (outcome.draft.hosts.length === 1 ? [] : [`${name}: one host at a time, no ranges`])),
     ...(user === undefined || isUserName(user) ? [] : ['--user: no system takes this user name']),
     ...(isReference(password) ? [] : [wantedReference('--password', 'password')]),
     ...(isReference(sudoPassword) ? [] : [wantedReference('--sudo-password', 'password')]),
-    ...labels.flatMap((found, index) => (found === null ? [`--label ${wishes.label[index]}: write key=value`] : [])),
+    ...labels.flatMap((found, index) =>
+      found === null ? [`--label ${wishes.label[index]}: write key=value`] : [],
+    ),
   ];
   const [host] = outcome.problems === undefined ? outcome.draft.hosts : [];
   if (mistakes.length > 0 || host === undefined)
-    throw new FleetError('usage', `the host has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}`, {
-      hint: 'for example: fleet hosts add eu-3 root@192.0.2.13 --group eu',
-      problems: mistakes,
-    });
-  const given = Object.entries({ user, port, identityFile, password, sudoPassword }).filter(([, value]) => value !== undefined);
+    throw new FleetError(
+      'usage',
+      `the host has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}`,
+      {
+        hint: 'for example: fleet hosts add eu-3 root@192.0.2.13 --group eu',
+        problems: mistakes,
+      },
+    );
+  const given = Object.entries({ user, port, identityFile, password, sudoPassword }).filter(
+    ([, value]) => value !== undefined,
+  );
   return {
     ...host,
     ...Object.fromEntries(given),
     groups: wishes.group,
-    labels: Object.fromEntries(labels.flatMap((found) => (found === null ? [] : [[found[1] ?? '', found[2] ?? '']]))),
+    labels: Object.fromEntries(
+      labels.flatMap((found) => (found === null ? [] : [[found[1] ?? '', found[2] ?? '']])),
+    ),
     location: wishes.location ?? null,
     maxAccounts: wishes.maxAccounts ?? null,
   };

@@ -9,7 +9,10 @@ export const cordon = defineChange({
   name: 'hosts cordon',
   group: 'hosts',
   summary: 'place no new accounts on hosts',
-  input: { hosts, reason: option({ shown: 'text', words: 'why, for the others', start: 'by the operator' }) },
+  input: {
+    hosts,
+    reason: option({ shown: 'text', words: 'why, for the others', start: 'by the operator' }),
+  },
   examples: [
     ['hosts cordon h2 --reason "disk is old"', 'its accounts stay, no other one comes'],
     ['drain h2', 'also move its accounts away'],
@@ -39,7 +42,9 @@ export const uncordon = defineChange({
   async execute(context, _begin, _plan, input) {
     const { setCordon } = await import('../../ledger/queries/hosts.ts');
     for (const name of input.hosts) await setCordon(context.ledger.db, name, null);
-    const still = context.inventory.hosts.filter(({ name, cordoned }) => input.hosts.includes(name) && cordoned);
+    const still = context.inventory.hosts.filter(
+      ({ name, cordoned }) => input.hosts.includes(name) && cordoned,
+    );
     return { uncordoned: input.hosts, cordonedInInventory: still.map(({ name }) => name) };
   },
   toJson: (_, done) => ({ ...done }),

@@ -3,7 +3,9 @@ import { argument, flag, option } from '../input.ts';
 import { defineLook } from '../verb.ts';
 
 /** What comes from a host as it is. */
-export const rawFlag = flag('escape sequences and other control characters of the host as they are, also on a terminal');
+export const rawFlag = flag(
+  'escape sequences and other control characters of the host as they are, also on a terminal',
+);
 
 /** `fleet exec`. */
 export const exec = defineLook({
@@ -15,8 +17,17 @@ export const exec = defineLook({
     command: argument({ isMany: true }),
     root: flag('run it as root'),
     timeout: option({
-      ...{ of: 'duration', shown: 'duration', words: 'end it after this time: 60, 60s, 10m', start: 60_000, startWords: '60s' },
-      ...{ range: { min: 100, max: 24 * 3_600_000, words: 'from 0.1 s to 24 hours' }, example: '5m' },
+      ...{
+        of: 'duration',
+        shown: 'duration',
+        words: 'end it after this time: 60, 60s, 10m',
+        start: 60_000,
+        startWords: '60s',
+      },
+      ...{
+        range: { min: 100, max: 24 * 3_600_000, words: 'from 0.1 s to 24 hours' },
+        example: '5m',
+      },
     }),
     raw: rawFlag,
   },
@@ -36,7 +47,9 @@ export const exec = defineLook({
     const hosts = selectHosts(context.inventory, [pattern, ...limit]);
     return execOnHosts(context, hosts, command.join(' '), { asRoot: root, timeoutMs: timeout });
   },
-  toJson: (results) => ({ hosts: results.map(({ error, ...rest }) => ({ ...rest, error: error?.message ?? null })) }),
+  toJson: (results) => ({
+    hosts: results.map(({ error, ...rest }) => ({ ...rest, error: error?.message ?? null })),
+  }),
   problems: (results) => results.flatMap(({ error }) => (error === null ? [] : [error])),
 });
 
@@ -56,7 +69,10 @@ export const ssh = defineLook({
   async look(context, { host: wanted }) {
     const { openShell, rememberPinnedKey } = await import('../../workflows/hosts/open-shell.ts');
     const host = context.inventory.hosts.find(({ name }) => name === wanted);
-    if (host === undefined) throw new FleetError('usage', `no such host: ${wanted}`, { hint: 'fleet hosts list shows the known ones' });
+    if (host === undefined)
+      throw new FleetError('usage', `no such host: ${wanted}`, {
+        hint: 'fleet hosts list shows the known ones',
+      });
     await context.progress.stop();
     const sshContext = await context.ssh();
     await rememberPinnedKey(context.inventory, sshContext, host);

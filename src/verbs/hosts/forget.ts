@@ -24,12 +24,20 @@ export const forgetHost = defineChange({
     const { planForget } = await import('../../workflows/ownership/forget-host.ts');
     return planForget(context, host);
   },
-  question: (farewell, { host }) => `Forget ${host} (${why[farewell]})? Its measurements go; decisions and history stay`,
+  question: (farewell, { host }) =>
+    `Forget ${host} (${why[farewell]})? Its measurements go; decisions and history stay`,
   async execute(context, begin, farewell, { host }) {
     const { askFarewell, executeForget } = await import('../../workflows/ownership/forget-host.ts');
     if (farewell === 'ask') await askFarewell(context, await begin(), host);
     await executeForget(context, host, farewell);
-    return { isInInventory: context.inventory.hosts.some(({ name }) => name === host), inventory: context.inventory.path };
+    return {
+      isInInventory: context.inventory.hosts.some(({ name }) => name === host),
+      inventory: context.inventory.path,
+    };
   },
-  toJson: (farewell, done, { host }) => ({ forgotten: host, because: farewell, isInInventory: done?.isInInventory }),
+  toJson: (farewell, done, { host }) => ({
+    forgotten: host,
+    because: farewell,
+    isInInventory: done?.isInInventory,
+  }),
 });

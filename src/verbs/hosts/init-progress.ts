@@ -27,9 +27,20 @@ export function reportSteps(
     const { host } = event;
     const seen: Seen = hosts.get(host) ?? { done: 0, running: new Set(), bytes: undefined };
     hosts.set(host, seen);
-    const tell = (text: string, more: Partial<Extract<FleetEvent, { kind: 'host' }>> = {}): void => {
+    const tell = (
+      text: string,
+      more: Partial<Extract<FleetEvent, { kind: 'host' }>> = {},
+    ): void => {
       const count = { done: seen.done, of: Math.max(seen.done, of.get(host) ?? 0) };
-      report({ kind: 'host', host, text, status: 'working', count, ...(seen.bytes === undefined ? {} : { bytes: seen.bytes }), ...more });
+      report({
+        kind: 'host',
+        host,
+        text,
+        status: 'working',
+        count,
+        ...(seen.bytes === undefined ? {} : { bytes: seen.bytes }),
+        ...more,
+      });
     };
     const underWay = (): string => [...seen.running].join(', ') || 'looking';
     if (event.t === 'facts') tell('looking', { isBrief: true });
@@ -44,8 +55,10 @@ export function reportSteps(
     }
     if (event.t === 'step') takeStep(event, seen, tell, underWay);
     if (event.t === 'note') tell(`${event.id}: ${event.text}`);
-    if (event.t === 'broken') tell(event.error.message.replace(`${host}: `, ''), { status: 'failed' });
-    if (event.t === 'end' && !event.failed && !event.halted) tell(endLine(event.pending, event.changed), { status: 'done' });
+    if (event.t === 'broken')
+      tell(event.error.message.replace(`${host}: `, ''), { status: 'failed' });
+    if (event.t === 'end' && !event.failed && !event.halted)
+      tell(endLine(event.pending, event.changed), { status: 'done' });
   };
 }
 
@@ -63,11 +76,16 @@ function takeStep(
   seen.done += 1;
   seen.running.delete(event.id);
   if (event.state === 'changed') tell(changeLine(event.id, event.what));
-  else if (event.state === 'failed') tell(`${event.id}: ${event.failure?.message ?? ''}`, { status: 'failed' });
+  else if (event.state === 'failed')
+    tell(`${event.id}: ${event.failure?.message ?? ''}`, { status: 'failed' });
 }
 
 const endLine = (pending: number, changed: number): string =>
-  pending > 0 ? `${pending} steps pending` : changed > 0 ? `ready, ${changed} steps changed` : 'ready, nothing to do';
+  pending > 0
+    ? `${pending} steps pending`
+    : changed > 0
+      ? `ready, ${changed} steps changed`
+      : 'ready, nothing to do';
 
 /** One change by its name, several by their number: the end of the command has them all. */
 function changeLine(step: string, what: readonly string[]): string {

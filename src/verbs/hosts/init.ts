@@ -11,7 +11,9 @@ const steps = { shown: 'steps', isMany: true, many: 'commas' } as const;
 export const init = defineErrand({
   name: 'init',
   group: 'hosts',
-  summary: 'make hosts ready: packages, limits, firewall, runtime, agent, units; a ready host is left alone',
+  summary:
+    'make hosts ready: packages, limits, firewall, runtime, agent, units; a ready host is ' +
+    'left alone',
   input: {
     dryRun: dryRun('change nothing, say what would change (exit code 4 when something would)'),
     diff: flag('show what changes in files'),
@@ -35,10 +37,14 @@ export const init = defineErrand({
   },
   run: (desk, input) =>
     // Ctrl-C does not cut the links, so the step that is under way ends, and is recorded.
-    withContext(desk, { needsAllRights: true, isUnasked: false, isLasting: true }, async (context) => {
-      const { initHosts } = await import('./init-hosts.ts');
-      return initHosts(context, input, trialWishes(input));
-    }),
+    withContext(
+      desk,
+      { needsAllRights: true, isUnasked: false, isLasting: true },
+      async (context) => {
+        const { initHosts } = await import('./init-hosts.ts');
+        return initHosts(context, input, trialWishes(input));
+      },
+    ),
   toJson(end, input) {
     if (end.kind === 'steps') return { steps: end.steps };
     if (end.kind === 'put back') return { check: false, hosts: [], ...end.report.data };
@@ -47,12 +53,18 @@ export const init = defineErrand({
   problems(end) {
     if (end.kind === 'steps') return [];
     if (end.kind === 'put back') return end.report.errors;
-    return [...end.outcomes.flatMap(({ error }) => (error === null ? [] : [error])), ...end.errors, ...end.restarts.errors];
+    return [
+      ...end.outcomes.flatMap(({ error }) => (error === null ? [] : [error])),
+      ...end.errors,
+      ...end.restarts.errors,
+    ];
   },
   exit(end) {
     const isPending = end.kind === 'hosts' && end.outcomes.some(({ state }) => state === 'pending');
     const hasFailed =
-      end.kind === 'hosts' && [...end.outcomes.flatMap(({ error }) => error ?? []), ...end.errors, ...end.restarts.errors].length > 0;
+      end.kind === 'hosts' &&
+      [...end.outcomes.flatMap(({ error }) => error ?? []), ...end.errors, ...end.restarts.errors]
+        .length > 0;
     return isPending && !hasFailed ? exitCode.pending : undefined;
   },
 });

@@ -24,16 +24,27 @@ export const listHosts = defineLook({
     ]);
     const chosen = new Set<string>(selectHosts(context.inventory, limit).map(({ name }) => name));
     const { view } = await readFleetView(context, { maxAgeMs: null });
-    const rows = new Map((await ledgerHosts.listHosts(context.ledger.db)).map((row) => [row.name, row]));
-    const there = rankHosts(view, context.inventory.placement).filter(({ host }) => chosen.has(host));
+    const rows = new Map(
+      (await ledgerHosts.listHosts(context.ledger.db)).map((row) => [row.name, row]),
+    );
+    const there = rankHosts(view, context.inventory.placement).filter(({ host }) =>
+      chosen.has(host),
+    );
     const hosts = listedHosts(there, rows, wishes);
     const [{ straysOf }, { renamedHosts }, { listKnownAccounts }] = await Promise.all([
       import('../../workflows/checkup/fleet-status.ts'),
       import('../../workflows/hosts/host-identity.ts'),
       import('../../workflows/accounts/known-accounts.ts'),
     ]);
-    const strays = straysOf(context.inventory, await listKnownAccounts(context.ledger.db), await renamedHosts(context));
+    const strays = straysOf(
+      context.inventory,
+      await listKnownAccounts(context.ledger.db),
+      await renamedHosts(context),
+    );
     return { hosts, rows, strays, total: context.inventory.hosts.length };
   },
-  toJson: ({ hosts, rows, strays }) => ({ hosts: hosts.map((rank) => hostData(rank, rows.get(rank.host))), notInInventory: strays }),
+  toJson: ({ hosts, rows, strays }) => ({
+    hosts: hosts.map((rank) => hostData(rank, rows.get(rank.host))),
+    notInInventory: strays,
+  }),
 });

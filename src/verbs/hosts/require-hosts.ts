@@ -9,5 +9,7 @@ export async function requireHosts(context: OpenContext, names: readonly string[
   const known = new Set((await listHosts(context.ledger.db)).map(({ name }) => name));
   const unknown = names.filter((name) => !known.has(name));
   if (unknown.length > 0)
-    throw new FleetError('usage', `no such host: ${unknown.join(', ')}`, { hint: 'fleet hosts list shows the known ones' });
+    throw new FleetError('usage', `no such host: ${unknown.join(', ')}`, {
+      hint: 'fleet hosts list shows the known ones',
+    });
 }

@@ -18,10 +18,15 @@ const notAsked = 'run fleet init --yes to restart them, one at a time on each ho
 const nothing: RestartReport = { data: {}, text: '', errors: [] };
 
 /**
- * After hosts became ready: accounts whose own worker changed are restarted, when the operator agrees and this ledger owns them. Otherwise they go on running as they are, and are
+ * After hosts became ready: accounts whose own worker changed are restarted, when the operator
+ * agrees and this ledger owns them. Otherwise they go on running as they are, and are
  * named. `isRefused`: the operator has not agreed.
  */
-export async function restartStale(context: OpenContext, outcomes: readonly HostInitOutcome[], isRefused = false): Promise<RestartReport> {
+export async function restartStale(
+  context: OpenContext,
+  outcomes: readonly HostInitOutcome[],
+  isRefused = false,
+): Promise<RestartReport> {
   const { findStaleWorkers } = await import('../../workflows/init/stale-workers.ts');
   const workers = await findStaleWorkers(context, outcomes);
   if (workers.length === 0) return nothing;
@@ -32,23 +37,43 @@ export async function restartStale(context: OpenContext, outcomes: readonly Host
       : isRefused
         ? notAsked
         : await refusal(context, owned);
-  if (why !== null) return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, why), errors: [] };
+  if (why !== null)
+    return {
+      data: { stale: workers.map(workerData), restarted: [] },
+      text: stillOld(workers, why),
+      errors: [],
+    };
   const [{ beginRun, takeLock }, { isHeld, isNoRestart, restartWorkers }] = await Promise.all([
     import('../../ledger/queries/runs.ts'),
     import('../../workflows/accounts/restart-workers.ts'),
   ]);
   // The hosts are ready by now: another command at work must not hide that.
-  const lock = await takeLock(context.ledger, context.desk.waitMs, { command: 'init', signal: context.signal }).catch((error: unknown) => {
+  const lock = await takeLock(context.ledger, context.desk.waitMs, {
+    command: 'init',
+    signal: context.signal,
+  }).catch((error: unknown) => {
     if (error instanceof FleetError) return error;
     throw error;
   });
   if (lock instanceof FleetError) {
-    return { data: { stale: workers.map(workerData), restarted: [] }, text: stillOld(workers, lock.message), errors: [lock] };
+    return {
+      data: { stale: workers.map(workerData), restarted: [] },
+      text: stillOld(workers, lock.message),
+      errors: [lock],
+    };
   }
   try {
-    const all = await restartWorkers(context, await beginRun(context.ledger, 'init', context.now()), restartsOf(owned));
+    const all = await restartWorkers(
+      context,
+      await beginRun(context.ledger, 'init', context.now()),
+      restartsOf(owned),
+    );
     // A release before that was put back: there is nothing to mend, and what runs there goes on.
-    const strange = new Set(all.flatMap(({ code, host }) => (code === 'host-not-ready' && host !== undefined ? [host] : [])));
+    const strange = new Set(
+      all.flatMap(({ code, host }) =>
+        code === 'host-not-ready' && host !== undefined ? [host] : [],
+      ),
+    );
     const held = all.filter(isHeld).flatMap(({ account }) => account ?? []);
     const errors = all.filter((error) => !isNoRestart(error));
     const foreign = workers.filter(({ account }) => account === null);
@@ -56,31 +81,59 @@ export async function restartStale(context: OpenContext, outcomes: readonly Host
     const done = owned.filter(({ host }) => !failed.has(host.name));
     const kept = owned.filter(({ host }) => strange.has(host.name));
     const text = [
-      ...(done.length === 0 ? [] : [`Restarted with the new release: ${done.map(nameOf).join(', ')}`]),
+      ...(done.length === 0
+        ? []
+        : [`Restarted with the new release: ${done.map(nameOf).join(', ')}`]),
       ...(foreign.length === 0 ? [] : [stillOld(foreign, 'this ledger does not own them')]),
       ...(kept.length === 0 ? [] : [goesOn(kept, [...strange])]),
-      ...(held.length === 0 ? [] : [`Not restarted: ${held.join(', ')}. Their hosts hold them since a boot: fleet sweep gives them back.`]),
+      ...(held.length === 0
+        ? []
+        : [
+            `Not restarted: ${held.join(', ')}. Their hosts hold them since a boot: fleet ` +
+              'sweep gives them back.',
+          ]),
     ].join('\n');
-    return { data: { stale: [...foreign, ...kept].map(workerData), restarted: done.map(workerData) }, text, errors };
+    return {
+      data: { stale: [...foreign, ...kept].map(workerData), restarted: done.map(workerData) },
+      text,
+      errors,
+    };
   } finally {
     await lock.release();
   }
 }
 
 const goesOn = (workers: readonly StaleWorker[], hosts: readonly string[]): string =>
-  `Not restarted: ${workers.map(nameOf).join(', ')}. The programs on ${hosts.join(', ')} are of an earlier fleet, which this one cannot tell anything; the workers go on as they are.`;
+  `Not restarted: ${workers.map(nameOf).join(', ')}. The programs on ${hosts.join(', ')} ` +
+  'are of an earlier fleet, which this one cannot tell anything; the workers go on as they ' +
+  'are.';
 
 export const restartsOf = (workers: readonly StaleWorker[]): readonly Restart[] =>
   workers.flatMap(({ account, host }) =>
-    account === null ? [] : [{ host, account, why: 'its worker is of an earlier release', acts: [], again: 'fleet init' }],
+    account === null
+      ? []
+      : [
+          {
+            host,
+            account,
+            why: 'its worker is of an earlier release',
+            acts: [],
+            again: 'fleet init',
+          },
+        ],
   );
 
 /** Null: go on. */
-export async function refusal({ desk, progress }: OpenContext, owned: readonly StaleWorker[]): Promise<string | null> {
+export async function refusal(
+  { desk, progress }: OpenContext,
+  owned: readonly StaleWorker[],
+): Promise<string | null> {
   if (desk.isAgreed) return null;
   if (!desk.canAsk) return notAsked;
   await progress.hold();
-  const question = `Restart ${owned.length} accounts whose worker changed (${owned.map(nameOf).join(', ')}), one at a time on each host?`;
+  const question =
+    `Restart ${owned.length} accounts whose worker changed (${owned.map(nameOf).join(', ')}` +
+    '), one at a time on each host?';
   return desk.agree(question, null).then(
     () => null,
     () => 'run fleet init again to restart them',
@@ -99,6 +152,7 @@ const stillOld = (workers: readonly StaleWorker[], why: string): string =>
   `Accounts that still run a worker of an earlier release (${why}):\n${workers
     .map(
       (worker) =>
-        `  ${nameOf(worker)} on ${worker.host.name}: ${worker.release === null ? 'a restart was interrupted' : `release ${worker.release}`}`,
+        `  ${nameOf(worker)} on ${worker.host.name}: ` +
+        `${worker.release === null ? 'a restart was interrupted' : `release ${worker.release}`}`,
     )
     .join('\n')}`;

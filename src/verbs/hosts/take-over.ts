@@ -17,7 +17,8 @@ export const takeOver = defineChange({
     return selectHosts(context.inventory, hosts);
   },
   question: (chosen) =>
-    `Is the ledger that ${chosen.map(({ name }) => name).join(', ')} obeyed until now out of use? Two that work on the same accounts lose them`,
+    `Is the ledger that ${chosen.map(({ name }) => name).join(', ')} obeyed until now out ` +
+    'of use? Two that work on the same accounts lose them',
   async execute(context, begin, chosen) {
     const [{ takeOverHost }, { forEachHost }] = await Promise.all([
       import('../../workflows/hosts/take-over-host.ts'),
@@ -25,8 +26,15 @@ export const takeOver = defineChange({
     ]);
     const run = await begin();
     const { inventory, signal } = context;
-    return forEachHost(chosen, inventory.concurrency, (host) => takeOverHost(context, run, host), signal);
+    return forEachHost(
+      chosen,
+      inventory.concurrency,
+      (host) => takeOverHost(context, run, host),
+      signal,
+    );
   },
-  toJson: (_, done) => ({ takenOver: (done ?? []).filter(({ ok }) => ok).map(({ host }) => host.name) }),
+  toJson: (_, done) => ({
+    takenOver: (done ?? []).filter(({ ok }) => ok).map(({ host }) => host.name),
+  }),
   problems: (_, done) => (done ?? []).flatMap((outcome) => (outcome.ok ? [] : [outcome.error])),
 });

@@ -3,7 +3,8 @@ import type { HostKeyOffer } from '../../workflows/hosts/trust-hosts.ts';
 import { argument, flag } from '../input.ts';
 import { defineChange } from '../verb.ts';
 
-const freshOf = (keys: readonly HostKeyOffer[]): HostKeyOffer[] => keys.filter(({ isKnown }) => !isKnown);
+const freshOf = (keys: readonly HostKeyOffer[]): HostKeyOffer[] =>
+  keys.filter(({ isKnown }) => !isKnown);
 
 /** `fleet hosts trust`. */
 export const trustHosts = defineChange({
@@ -12,7 +13,9 @@ export const trustHosts = defineChange({
   summary: "show the hosts' keys and remember them; compare the fingerprints first",
   input: {
     hosts: argument({ of: 'pattern', isMany: true, isOptional: true }),
-    replace: flag('these hosts were reinstalled or got new keys: forget what known_hosts has of them'),
+    replace: flag(
+      'these hosts were reinstalled or got new keys: forget what known_hosts has of them',
+    ),
   },
   examples: [
     ['hosts trust', 'every host whose key is not known yet'],
@@ -22,14 +25,21 @@ export const trustHosts = defineChange({
   isBesideOthers: true,
   check({ hosts, replace }) {
     if (replace && hosts.length === 0)
-      throw new FleetError('usage', '--replace needs the names of the hosts', { hint: 'for example: fleet hosts trust h2 --replace' });
+      throw new FleetError('usage', '--replace needs the names of the hosts', {
+        hint: 'for example: fleet hosts trust h2 --replace',
+      });
   },
   async plan(context, { hosts, replace, limit }) {
     const [{ readHostKeys }, { selectHosts }] = await Promise.all([
       import('../../workflows/hosts/trust-hosts.ts'),
       import('../../inventory/select-hosts.ts'),
     ]);
-    return readHostKeys(context, await context.ssh(), selectHosts(context.inventory, [...hosts, ...limit]), { replace });
+    return readHostKeys(
+      context,
+      await context.ssh(),
+      selectHosts(context.inventory, [...hosts, ...limit]),
+      { replace },
+    );
   },
   question({ keys }) {
     const fresh = freshOf(keys);
@@ -38,13 +48,21 @@ export const trustHosts = defineChange({
     const what = fresh.length === 1 ? 'it' : `all ${fresh.length}`;
     if (changed.length === 0) return `Are these the fingerprints that you expect? Remember ${what}`;
     const names = changed.map(({ host }) => host).join(', ');
-    return `Somebody between you and ${names} would look like this, too. Did you compare with the console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), and is it right? Remember ${what}, forget the former keys`;
+    return (
+      `Somebody between you and ${names} would look like this, too. Did you compare with the ` +
+      'console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), and is it right? Remember ' +
+      `${what}, forget the former keys`
+    );
   },
   async execute(context, _, { keys }) {
     const workflow = await import('../../workflows/hosts/trust-hosts.ts');
     const fresh = freshOf(keys);
     const stillTrusted = await workflow.trustHosts(context.inventory, fresh);
-    return { remembered: fresh.length, stillTrusted, knownHosts: context.inventory.paths.knownHosts };
+    return {
+      remembered: fresh.length,
+      stillTrusted,
+      knownHosts: context.inventory.paths.knownHosts,
+    };
   },
   toJson: ({ keys }, done) => ({
     hosts: keys.map(({ host, type, fingerprint, isKnown, replaces, unusedOptions }) => ({

@@ -14,8 +14,18 @@ interface Wishes {
   readonly forgetClaims: boolean;
 }
 
-async function takeBack(context: OpenContext, hosts: Hosts, { isCheck, purgePackages, forgetClaims }: Wishes) {
-  const [{ planUninstall, recordUninstalled }, { runInit }, { loadLibrary }, { packageRoot }, { noBlob }] = await Promise.all([
+async function takeBack(
+  context: OpenContext,
+  hosts: Hosts,
+  { isCheck, purgePackages, forgetClaims }: Wishes,
+) {
+  const [
+    { planUninstall, recordUninstalled },
+    { runInit },
+    { loadLibrary },
+    { packageRoot },
+    { noBlob },
+  ] = await Promise.all([
     import('../../workflows/init/uninstall.ts'),
     import('../../workflows/init/init.ts'),
     import('../../workflows/init/init-materials.ts'),
@@ -49,14 +59,19 @@ export const uninstall = defineChange({
     hosts: argument({ of: 'pattern', isMany: true }),
     dryRun: dryRun('change nothing, say what would be undone (exit code 4 when something would)'),
     purgePackages: flag('also remove the packages that fleet installed'),
-    forgetClaims: flag('also remove the tombstones that keep old copies of accounts from running there'),
+    forgetClaims: flag(
+      'also remove the tombstones that keep old copies of accounts from running there',
+    ),
   },
   examples: [
     ['uninstall h3 --dry-run', 'what would be taken back'],
     ['uninstall h3', 'the host is left as fleet found it'],
   ],
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],
-  exits: { 3: 'a host owns accounts, or something could not be undone', 4: 'with --dry-run: something would be undone' },
+  exits: {
+    3: 'a host owns accounts, or something could not be undone',
+    4: 'with --dry-run: something would be undone',
+  },
   needsAllRights: () => true,
   async plan(context, { hosts: names, dryRun: isCheck, purgePackages, forgetClaims }) {
     const [{ selectHosts }, { refuseOwners }] = await Promise.all([
@@ -65,16 +80,26 @@ export const uninstall = defineChange({
     ]);
     const hosts = selectHosts(context.inventory, names);
     await refuseOwners(context, hosts);
-    return { hosts, outcomes: isCheck ? await takeBack(context, hosts, { isCheck, purgePackages, forgetClaims }) : [] };
+    return {
+      hosts,
+      outcomes: isCheck
+        ? await takeBack(context, hosts, { isCheck, purgePackages, forgetClaims })
+        : [],
+    };
   },
   question: ({ hosts }) => `Remove fleet from ${hosts.map(({ name }) => name).join(', ')}?`,
   execute: (context, _, { hosts }, { purgePackages, forgetClaims }) =>
     takeBack(context, hosts, { isCheck: false, purgePackages, forgetClaims }),
-  toJson: ({ outcomes }, done, input) => ({ check: input.dryRun, hosts: (done ?? outcomes).map(initData) }),
-  problems: ({ outcomes }, done) => (done ?? outcomes).flatMap(({ error }) => (error === null ? [] : [error])),
+  toJson: ({ outcomes }, done, input) => ({
+    check: input.dryRun,
+    hosts: (done ?? outcomes).map(initData),
+  }),
+  problems: ({ outcomes }, done) =>
+    (done ?? outcomes).flatMap(({ error }) => (error === null ? [] : [error])),
   exit({ outcomes }, done) {
     const all = done ?? outcomes;
-    const isPending = all.every(({ error }) => error === null) && all.some(({ state }) => state === 'pending');
+    const isPending =
+      all.every(({ error }) => error === null) && all.some(({ state }) => state === 'pending');
     return isPending ? exitCode.pending : undefined;
   },
 });

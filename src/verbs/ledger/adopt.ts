@@ -10,12 +10,15 @@ export const adopt = defineChange({
   input: {
     without: option({
       ...{ of: 'host', isExact: true, shown: 'hosts', isMany: true, many: 'words' },
-      words: 'you state that these hosts, which others remember and the inventory does not have, run nothing any more',
+      words:
+        'you state that these hosts, which others remember and the inventory does not ' +
+        'have, run nothing any more',
     }),
     replaced: option({
       ...{ of: 'host', isExact: true, shown: 'hosts', isMany: true, many: 'words' },
       words:
-        'you state that these hosts are the machines that had their accounts, with other hardware, or that the old ones run nothing any more',
+        'you state that these hosts are the machines that had their accounts, with other ' +
+        'hardware, or that the old ones run nothing any more',
     }),
     dryRun: dryRun('show what would change and change nothing'),
   },
@@ -33,20 +36,37 @@ export const adopt = defineChange({
   isEmpty: isAdopted,
   question: () => 'Write this into the ledger? No other copy of it may be in use',
   async execute(context, _begin, adoption) {
-    const [{ executeAdoption }, { beginAdoption }, { readSamples }, { noteHistoryHead }, { recordStates }] = await Promise.all([
+    const [
+      { executeAdoption },
+      { beginAdoption },
+      { readSamples },
+      { noteHistoryHead },
+      { recordStates },
+    ] = await Promise.all([
       import('../../workflows/custody/adopt.ts'),
       import('../../ledger/queries/runs.ts'),
       import('../../workflows/hosts/read-samples.ts'),
       import('../../workflows/custody/history-head.ts'),
       import('../../workflows/hosts/record-states.ts'),
     ]);
-    await executeAdoption(context, await beginAdoption(context.ledger, context.now(), adoption), adoption);
-    const heard = adoption.hosts.filter(({ survey }) => survey !== null && survey.release !== '').map(({ host }) => host);
-    // What counts from now on; without it `fleet doctor` would compare with the last backup of the former history.
+    await executeAdoption(
+      context,
+      await beginAdoption(context.ledger, context.now(), adoption),
+      adoption,
+    );
+    const heard = adoption.hosts
+      .filter(({ survey }) => survey !== null && survey.release !== '')
+      .map(({ host }) => host);
+    // What counts from now on; without it `fleet doctor` would compare with the last backup of the
+    // former history.
     await noteHistoryHead(context, await context.readSecret(context.inventory.vaultKey));
     await recordStates(context, await readSamples(context, heard, 0));
     return null;
   },
-  toJson: (adoption, _, input) => ({ dryRun: input.dryRun, isChanged: !isAdopted(adoption), ...adoptionData(adoption) }),
+  toJson: (adoption, _, input) => ({
+    dryRun: input.dryRun,
+    isChanged: !isAdopted(adoption),
+    ...adoptionData(adoption),
+  }),
   problems: (adoption) => adoptionErrors(adoption),
 });

@@ -3,13 +3,21 @@ import { option } from '../input.ts';
 import { backupErrors } from '../results/upkeep/backup.ts';
 import { defineLook } from '../verb.ts';
 
-/** `fleet backup`. It works beside others, and changes the ledger's note of its last backup only. */
+/**
+ * `fleet backup`. It works beside others, and changes the ledger's note of its last backup only.
+ */
 export const backup = defineLook({
   name: 'backup',
   group: 'ledger',
-  summary: 'write ledger and vault into one encrypted file, and check it by restoring it to a scratch folder; for cron',
+  summary:
+    'write ledger and vault into one encrypted file, and check it by restoring it to a ' +
+    'scratch folder; for cron',
   input: {
-    to: option({ of: 'folder', shown: 'folder', words: 'where it goes (default: backups/ beside the ledger)' }),
+    to: option({
+      of: 'folder',
+      shown: 'folder',
+      words: 'where it goes (default: backups/ beside the ledger)',
+    }),
     keep: option({
       ...{ of: 'count', shown: 'count', range: { min: 1, max: 100_000 }, example: '14' },
       words: 'keep so many of the newest backups of this fleet there, and remove the older ones',
@@ -28,7 +36,8 @@ export const backup = defineLook({
       import('../../workflows/custody/lost-ledger.ts'),
     ]);
     await refuseLostLedger(context);
-    const directory = to === undefined ? join(dirname(context.inventory.paths.ledger), 'backups') : resolve(to);
+    const directory =
+      to === undefined ? join(dirname(context.inventory.paths.ledger), 'backups') : resolve(to);
     return makeBackup(context, directory, keep ?? null);
   },
   toJson: (made) => ({ ...made, lastRunMs: undefined }),

@@ -9,7 +9,13 @@ export const listBackups = defineErrand({
   name: 'backup list',
   group: 'ledger',
   summary: 'list the backups in a folder, newest first, and whether the vault key opens them',
-  input: { to: option({ of: 'folder', shown: 'folder', words: 'where they are (default: backups/ beside the ledger)' }) },
+  input: {
+    to: option({
+      of: 'folder',
+      shown: 'folder',
+      words: 'where they are (default: backups/ beside the ledger)',
+    }),
+  },
   examples: [
     ['backup list', 'those beside the ledger'],
     ['backup list --to /mnt/backups', 'those in another folder'],
@@ -19,7 +25,8 @@ export const listBackups = defineErrand({
   async run(desk, { to }) {
     const inventory = await loadInventoryOf(desk);
     const workflow = await import('../../workflows/custody/list-backups.ts');
-    const folder = to === undefined ? join(dirname(inventory.paths.ledger), 'backups') : resolve(to);
+    const folder =
+      to === undefined ? join(dirname(inventory.paths.ledger), 'backups') : resolve(to);
     const identity = await secretReader(inventory)(inventory.vaultKey).catch((error: unknown) => {
       if (error instanceof FleetError) return null;
       throw error;

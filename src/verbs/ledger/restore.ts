@@ -18,11 +18,15 @@ interface RestoreInput extends InputOf<Fields> {
 async function restoreBackup(desk: Desk, input: RestoreInput): Promise<RestorePlan> {
   const { file, dryRun: isDryRun, unsealed } = input;
   const inventory = await loadInventoryOf(desk);
-  const { endRestore, executeRestore, planRestore } = await import('../../workflows/custody/restore.ts');
+  const { endRestore, executeRestore, planRestore } = await import(
+    '../../workflows/custody/restore.ts'
+  );
   const { takeLock } = await import('../../ledger/queries/runs.ts');
   const current = await openCurrent(inventory.paths.ledger);
   const isOpen = current !== null && current !== 'unreadable';
-  const lock = isOpen ? await takeLock(current, desk.waitMs, { command: 'restore', signal: desk.signal }) : null;
+  const lock = isOpen
+    ? await takeLock(current, desk.waitMs, { command: 'restore', signal: desk.signal })
+    : null;
   const letGo = async (): Promise<void> => {
     await lock?.release();
     if (isOpen) await current.close();

@@ -8,7 +8,9 @@ import { defineLook } from '../verb.ts';
 function logSubject(account: string | undefined, host: string | undefined): LogSubject {
   if (account !== undefined && host === undefined) return { account };
   if (account === undefined && host !== undefined) return { host };
-  throw new FleetError('usage', 'name an account, or a host with --host', { hint: 'for example: fleet logs anna --level warn --since 2h' });
+  throw new FleetError('usage', 'name an account, or a host with --host', {
+    hint: 'for example: fleet logs anna --level warn --since 2h',
+  });
 }
 
 /** `fleet logs`. */
@@ -23,7 +25,11 @@ export const logs = defineLook({
       ...{ shown: 'level', choices: ['error', 'warn', 'info', 'debug'], example: 'warn' },
       words: 'this and everything graver',
     }),
-    since: option({ of: 'time', shown: 'time', words: 'from this time on: 2h for two hours ago, or 2026-11-23T10:00Z' }),
+    since: option({
+      of: 'time',
+      shown: 'time',
+      words: 'from this time on: 2h for two hours ago, or 2026-11-23T10:00Z',
+    }),
     follow: flag('go on until Ctrl-C', 'f'),
     lines: lines('how many lines from the past', { start: 50, min: 0 }),
     raw: rawFlag,
@@ -42,11 +48,18 @@ export const logs = defineLook({
     const collected: string[] = [];
     await context.progress.stop();
     const level = input.level ?? null;
-    const sinceMs = input.since === undefined ? null : await timeOf('--since', input.since, context.now());
+    const sinceMs =
+      input.since === undefined ? null : await timeOf('--since', input.since, context.now());
     const { line } = context.desk;
-    const show = (text: string): void => (line === null ? void collected.push(text) : line(text, input.raw));
+    const show = (text: string): void =>
+      line === null ? void collected.push(text) : line(text, input.raw);
     const about = logSubject(input.account, input.host);
-    await readLogs(context, about, { lines: input.lines, isFollowing: input.follow, level, sinceMs }, show);
+    await readLogs(
+      context,
+      about,
+      { lines: input.lines, isFollowing: input.follow, level, sinceMs },
+      show,
+    );
     return collected;
   },
   toJson: (collected) => ({ lines: collected }),

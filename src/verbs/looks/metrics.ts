@@ -1,13 +1,18 @@
 import { defineLook } from '../verb.ts';
 
-/** `fleet metrics`: for Prometheus, through a collector's file or an exporter that runs commands. */
+/**
+ * `fleet metrics`: for Prometheus, through a collector's file or an exporter that runs commands.
+ */
 export const metrics = defineLook({
   name: 'metrics',
   group: 'looks',
   summary: "what hosts and accounts have counted, in Prometheus' text format",
   input: {},
   examples: [
-    ['metrics > fleet.prom', 'for the node exporter; templates/prometheus has rules and a dashboard'],
+    [
+      'metrics > fleet.prom',
+      'for the node exporter; templates/prometheus has rules and a dashboard',
+    ],
     ['metrics --limit eu', 'the hosts of the group eu'],
   ],
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],

@@ -22,10 +22,18 @@ export const rankings = defineLook({
       import('../../workflows/checkup/advise-scaling.ts'),
     ]);
     const chosen = new Set<string>(selectHosts(context.inventory, limit).map(({ name }) => name));
-    const facts = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
+    const facts = await readFleetView(context, {
+      maxAgeMs: context.inventory.placement.sampleMaxAgeMs,
+    });
     const advice = await adviseFleet(context, facts);
-    const hosts = rankHosts(facts.view, context.inventory.placement).filter(({ host }) => chosen.has(host));
-    return { hosts, advice, errors: facts.readings.flatMap(({ problem }) => (problem === null ? [] : [problem])) };
+    const hosts = rankHosts(facts.view, context.inventory.placement).filter(({ host }) =>
+      chosen.has(host),
+    );
+    return {
+      hosts,
+      advice,
+      errors: facts.readings.flatMap(({ problem }) => (problem === null ? [] : [problem])),
+    };
   },
   toJson: ({ hosts, advice }) => ({ hosts, advice: adviceData(advice) }),
   problems: ({ errors }) => errors,

@@ -20,7 +20,11 @@ export const history = defineLook({
   files: ['inventory', 'ledger'],
   async look({ ledger }, { account, host, lines: limit }) {
     const { readHistory } = await import('../../ledger/queries/records.ts');
-    return readHistory(ledger.db, { limit, ...(account ? { account } : {}), ...(host ? { host } : {}) });
+    return readHistory(ledger.db, {
+      limit,
+      ...(account ? { account } : {}),
+      ...(host ? { host } : {}),
+    });
   },
   toJson: (rows) => ({
     history: rows.map(({ decision_json, at, ...row }) => ({
@@ -66,5 +70,7 @@ export const events = defineLook({
     const { readEvents } = await import('../../ledger/queries/records.ts');
     return readEvents(ledger.db, input.lines);
   },
-  toJson: (rows) => ({ events: rows.map(({ at, ...row }) => ({ ...row, at: new Date(at).toISOString() })) }),
+  toJson: (rows) => ({
+    events: rows.map(({ at, ...row }) => ({ ...row, at: new Date(at).toISOString() })),
+  }),
 });

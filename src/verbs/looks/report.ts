@@ -6,9 +6,17 @@ import { defineLook } from '../verb.ts';
 export const report = defineLook({
   name: 'report',
   group: 'looks',
-  summary: 'one HTML file for mail and browsers: map, rankings, capacity, trend, availability by month and cause, history; asks no host',
+  summary:
+    'one HTML file for mail and browsers: map, rankings, capacity, trend, availability by ' +
+    'month and cause, history; asks no host',
   input: {
-    output: option({ of: 'file', short: 'o', shown: 'file', words: 'where to; - is standard output', start: 'fleet-report.html' }),
+    output: option({
+      of: 'file',
+      short: 'o',
+      shown: 'file',
+      words: 'where to; - is standard output',
+      start: 'fleet-report.html',
+    }),
     months: option({
       ...{ of: 'count', shown: 'count', range: { min: 1, max: 24 }, example: '12', start: 3 },
       words: 'months of availability',
@@ -22,7 +30,9 @@ export const report = defineLook({
   files: ['inventory', 'ledger'],
   check({ limit }) {
     if (limit.length > 0)
-      throw new FleetError('usage', 'a report is about all hosts: no --limit', { hint: 'fleet status --limit PATTERN shows some' });
+      throw new FleetError('usage', 'a report is about all hosts: no --limit', {
+        hint: 'fleet status --limit PATTERN shows some',
+      });
   },
   async look(context, { months }) {
     const { readReport } = await import('../../workflows/checkup/read-report.ts');

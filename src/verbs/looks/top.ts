@@ -17,10 +17,18 @@ async function open(context: OpenContext, { limit }: { readonly limit: readonly 
 export const top = defineLook({
   name: 'top',
   group: 'looks',
-  summary: 'what hosts and accounts use now, refreshed until Ctrl-C; printed once without a terminal',
+  summary:
+    'what hosts and accounts use now, refreshed until Ctrl-C; printed once without a terminal',
   input: {
     interval: option({
-      ...{ of: 'duration', shown: 'duration', words: 'time between two looks: 2, 2s, 1m', start: 2_000, startWords: '2s', example: '5s' },
+      ...{
+        of: 'duration',
+        shown: 'duration',
+        words: 'time between two looks: 2, 2s, 1m',
+        start: 2_000,
+        startWords: '2s',
+        example: '5s',
+      },
       range: { min: 500, max: 3_600_000, words: 'from 0.5 s to 1 hour' },
     }),
     once: flag('look once'),
@@ -38,5 +46,6 @@ export const top = defineLook({
   },
   open,
   toJson: ({ moment }) => momentData(moment),
-  problems: ({ moment }) => moment.hosts.flatMap(({ problem }) => (problem === null ? [] : [problem])),
+  problems: ({ moment }) =>
+    moment.hosts.flatMap(({ problem }) => (problem === null ? [] : [problem])),
 });

@@ -13,7 +13,9 @@ export const why = defineLook({
     account: argument({ of: 'account' }),
     at: option({
       ...{ of: 'time', shown: 'time' },
-      words: 'the decision that held then (2026-11-23T10:00Z, or 2h for two hours ago), made once more from what was known',
+      words:
+        'the decision that held then (2026-11-23T10:00Z, or 2h for two hours ago), made ' +
+        'once more from what was known',
     }),
   },
   examples: [
@@ -51,12 +53,18 @@ export const whyNot = defineLook({
       import('../../workflows/ownership/account-acts.ts'),
     ]);
     if (!isAccountName(account) || !isHostName(host)) {
-      throw new FleetError('usage', `"${isAccountName(account) ? host : account}" cannot be a name`, {
-        hint: 'fleet accounts list and fleet hosts list show the names',
-      });
+      throw new FleetError(
+        'usage',
+        `"${isAccountName(account) ? host : account}" cannot be a name`,
+        {
+          hint: 'fleet accounts list and fleet hosts list show the names',
+        },
+      );
     }
     await requireAccount(context, account);
-    const { view } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
+    const { view } = await readFleetView(context, {
+      maxAgeMs: context.inventory.placement.sampleMaxAgeMs,
+    });
     return explainRefusal(view, account, host, context.inventory.placement);
   },
   toJson: (answer, { account, host }) => ({ account, host, ...answer }),

@@ -37,8 +37,12 @@ export const allocate = defineChange({
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],
   exits: { 3: 'an account found no host, or is not online' },
   check({ accounts, all }) {
-    if (accounts.length === 0 && !all) throw new FleetError('usage', 'which accounts?', { hint: 'name them, or use --all' });
-    if (accounts.length > 0 && all) throw new FleetError('usage', 'both --all and names were given', { hint: 'use one of the two' });
+    if (accounts.length === 0 && !all)
+      throw new FleetError('usage', 'which accounts?', { hint: 'name them, or use --all' });
+    if (accounts.length > 0 && all)
+      throw new FleetError('usage', 'both --all and names were given', {
+        hint: 'use one of the two',
+      });
   },
   async plan(context, { accounts, strategy }) {
     const { planAllocation } = await import('../../workflows/moves/allocate.ts');
@@ -48,12 +52,18 @@ export const allocate = defineChange({
     return (await import('../../workflows/moves/allocate.ts')).isEmptyPlan(plan);
   },
   async leave(context, plan) {
-    const { noteFailedAllocation } = await import('../../workflows/moves/note-failed-allocation.ts');
+    const { noteFailedAllocation } = await import(
+      '../../workflows/moves/note-failed-allocation.ts'
+    );
     await noteFailedAllocation(context, unplacedErrors(plan));
   },
   question: () => 'Carry this out?',
   async execute(context, begin, plan): Promise<Allocated> {
-    const [{ executeAllocation }, { noteFailedAllocation }, { announceColleagues, pushStaleBehaviours }] = await Promise.all([
+    const [
+      { executeAllocation },
+      { noteFailedAllocation },
+      { announceColleagues, pushStaleBehaviours },
+    ] = await Promise.all([
       import('../../workflows/moves/allocate.ts'),
       import('../../workflows/moves/note-failed-allocation.ts'),
       import('../../workflows/answers/push-scripts.ts'),

@@ -11,7 +11,8 @@ export const problemsOf = (outcomes: readonly MoveOutcome[] | null): FleetError[
 
 /** What verbs have in common that carry out a plan of moves. */
 export const movingVerb = {
-  isEmpty: ({ plan, resumed }: PreparedMoves): boolean => plan.moves.length === 0 && resumed.length === 0 && plan.cordon === null,
+  isEmpty: ({ plan, resumed }: PreparedMoves): boolean =>
+    plan.moves.length === 0 && resumed.length === 0 && plan.cordon === null,
   question: (): string => 'Carry this out?',
   /** Begins no move after `deadlineMs`. */
   execute: async (
@@ -23,12 +24,19 @@ export const movingVerb = {
     const { executeMoves } = await import('../../workflows/moves/move-accounts.ts');
     return executeMoves(context, await begin(), prepared, deadlineMs);
   },
-  toJson: (prepared: PreparedMoves, done: readonly MoveOutcome[] | null, { dryRun }: { readonly dryRun: boolean }): Json => ({
+  toJson: (
+    prepared: PreparedMoves,
+    done: readonly MoveOutcome[] | null,
+    { dryRun }: { readonly dryRun: boolean },
+  ): Json => ({
     dryRun,
     plan: movePlanData(prepared),
     moves: (done ?? []).map(outcomeData),
   }),
-  problems: ({ plan }: PreparedMoves, done: readonly MoveOutcome[] | null): FleetError[] => [...stayingErrors(plan), ...problemsOf(done)],
+  problems: ({ plan }: PreparedMoves, done: readonly MoveOutcome[] | null): FleetError[] => [
+    ...stayingErrors(plan),
+    ...problemsOf(done),
+  ],
 } as const;
 
 /** Exit code 3 of these verbs. */

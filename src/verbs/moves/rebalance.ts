@@ -16,20 +16,33 @@ export const rebalance = defineChange({
       ...{ of: 'count', shown: 'count', range: { min: 0, max: 100_000 }, example: '5' },
       words: 'at most so many moves; default: the inventory',
     }),
-    steady: flag('for cron: act only after several evaluations in a row, on smoothed figures, and then rest'),
+    steady: flag(
+      'for cron: act only after several evaluations in a row, on smoothed figures, and then rest',
+    ),
     dryRun: dryRun(),
-    save: option({ of: 'file', shown: 'file', words: 'write the plan to a new file for fleet apply, and change nothing' }),
+    save: option({
+      of: 'file',
+      shown: 'file',
+      words: 'write the plan to a new file for fleet apply, and change nothing',
+    }),
   },
   examples: [
     ['rebalance --dry-run', 'which moves, why, and the fewest that could do it'],
-    ['rebalance --save plan.json', 'keep the plan for a colleague; fleet apply plan.json carries it out'],
+    [
+      'rebalance --save plan.json',
+      'keep the plan for a colleague; fleet apply plan.json carries it out',
+    ],
     ['rebalance --steady --yes', 'for cron: only when the spread lasts'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],
   exits: movingExits,
   async plan(context, { threshold = null, maxMigrations = null, steady, save }) {
     const { planRebalanceMoves } = await import('../../workflows/moves/rebalance.ts');
-    const prepared = await planRebalanceMoves(context, { threshold, maxMigrations, isSteady: steady });
+    const prepared = await planRebalanceMoves(context, {
+      threshold,
+      maxMigrations,
+      isSteady: steady,
+    });
     if (save === undefined) return prepared;
     const { savePlan } = await import('../../workflows/moves/plan-file.ts');
     await savePlan(save, prepared.plan, context.ledger.db);

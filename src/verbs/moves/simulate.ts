@@ -2,24 +2,47 @@ import { flag, option } from '../input.ts';
 import { whatIfData, whatIfErrors } from '../results/moves/simulate.ts';
 import { defineLook } from '../verb.ts';
 
-const many = { of: 'count', shown: 'count', range: { min: 0, max: 100_000 }, example: '3', start: 0 } as const;
+const many = {
+  of: 'count',
+  shown: 'count',
+  range: { min: 0, max: 100_000 },
+  example: '3',
+  start: 0,
+} as const;
 
 /** `fleet simulate`: what if. */
 export const simulate = defineLook({
   name: 'simulate',
   group: 'moves',
-  summary: 'show what would happen if hosts or accounts were lost, added or grew; asks no host, changes nothing',
+  summary:
+    'show what would happen if hosts or accounts were lost, added or grew; asks no host, ' +
+    'changes nothing',
   input: {
-    lose: option({ of: 'host', shown: 'host', isMany: true, words: 'the host is gone (may be given several times)' }),
+    lose: option({
+      of: 'host',
+      shown: 'host',
+      isMany: true,
+      words: 'the host is gone (may be given several times)',
+    }),
     addHosts: option({ ...many, words: 'so many empty hosts more' }),
-    hostsLike: option({ of: 'host', shown: 'host', words: 'each like that one; default: the first that is up' }),
+    hostsLike: option({
+      of: 'host',
+      shown: 'host',
+      words: 'each like that one; default: the first that is up',
+    }),
     addAccounts: option({ ...many, words: 'so many accounts more' }),
     accountsLike: option({
       ...{ of: 'account', shown: 'account' },
       words: 'each like that one; default: with the median demand and no wishes',
     }),
     scale: option({
-      ...{ of: 'number', shown: 'factor', words: 'every account needs so many times as much', start: 1, example: '1.5' },
+      ...{
+        of: 'number',
+        shown: 'factor',
+        words: 'every account needs so many times as much',
+        start: 1,
+        example: '1.5',
+      },
       range: { min: 0, max: 1000, aboveMin: true },
     }),
     rebalance: flag('and a rebalance afterwards'),
@@ -28,7 +51,10 @@ export const simulate = defineLook({
   examples: [
     ['simulate --lose h2', 'would the others take its accounts?'],
     ['simulate --add-accounts 20 --add-hosts 1', 'is one host enough for twenty more?'],
-    ['simulate --scale 1.5 --rebalance', 'every account grows by half, and is moved where that helps'],
+    [
+      'simulate --scale 1.5 --rebalance',
+      'every account grows by half, and is moved where that helps',
+    ],
   ],
   files: ['inventory', 'ledger'],
   exits: { 3: 'something finds no place' },

@@ -14,7 +14,10 @@ interface OpenConfig {
   readonly ssh: SshContext;
 }
 
-/** The inventory with its text, and what the ssh config says; no ledger is opened or made for a look. */
+/**
+ * The inventory with its text, and what the ssh config says; no ledger is opened or made for a
+ * look.
+ */
 async function openConfig(desk: Desk): Promise<OpenConfig> {
   const [{ readInventoryText }, { parseInventory }, { openRemotes }] = await Promise.all([
     import('../../inventory/load-inventory.ts'),
@@ -24,7 +27,11 @@ async function openConfig(desk: Desk): Promise<OpenConfig> {
   const path = await inventoryPathOf(desk);
   const text = await readInventoryText(path);
   const inventory = parseInventory(text, { path });
-  const { ssh } = openRemotes({ knownHosts: inventory.paths.knownHosts, readSecret: secretReader(inventory), signal: desk.signal });
+  const { ssh } = openRemotes({
+    knownHosts: inventory.paths.knownHosts,
+    readSecret: secretReader(inventory),
+    signal: desk.signal,
+  });
   return { path, text, inventory, ssh };
 }
 
@@ -32,7 +39,9 @@ async function openConfig(desk: Desk): Promise<OpenConfig> {
 export const validateConfig = defineErrand({
   name: 'config validate',
   group: 'setup',
-  summary: 'check the inventory and what it names: profiles, scripts, the ssh config; asks no host, reads no secret',
+  summary:
+    'check the inventory and what it names: profiles, scripts, the ssh config; asks no ' +
+    'host, reads no secret',
   input: {},
   examples: [
     ['config validate', 'all mistakes at once; asks no host'],
@@ -43,7 +52,11 @@ export const validateConfig = defineErrand({
   async run(desk) {
     const { path, inventory, ssh } = await openConfig(desk);
     const workflow = await import('../../workflows/config/validate.ts');
-    return { path, inventory: inventory.path, valid: await workflow.validateConfig(inventory, ssh) };
+    return {
+      path,
+      inventory: inventory.path,
+      valid: await workflow.validateConfig(inventory, ssh),
+    };
   },
   toJson: ({ inventory, valid }) => ({ inventory, ...valid }),
 });

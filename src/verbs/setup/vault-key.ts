@@ -27,9 +27,13 @@ export const createKey = defineErrand({
     const keyPath = keyPathOf(inventory);
     if (keyPath === null) {
       const { kind, target } = inventory.vaultKey;
-      throw new FleetError('usage', `vault.key is ${kind}:${target}, not a file that fleet could make`, {
-        hint: 'put the output of age-keygen there, or use file:PATH',
-      });
+      throw new FleetError(
+        'usage',
+        `vault.key is ${kind}:${target}, not a file that fleet could make`,
+        {
+          hint: 'put the output of age-keygen there, or use file:PATH',
+        },
+      );
     }
     const { makeVaultKey } = await import('../../vault/provide-vault-key.ts');
     const { path, recipient } = await makeVaultKey(keyPath, inventory.paths.vault);
@@ -42,7 +46,9 @@ export const createKey = defineErrand({
 export const rotateKey = defineChange({
   name: 'vault rotate-key',
   group: 'setup',
-  summary: 'encrypt the vault with a new key; run it again if it was interrupted; the former key is kept for older backups',
+  summary:
+    'encrypt the vault with a new key; run it again if it was interrupted; the former key ' +
+    'is kept for older backups',
   input: {},
   examples: [
     ['vault rotate-key', 'then keep a copy of the new key elsewhere'],
@@ -50,7 +56,9 @@ export const rotateKey = defineChange({
   ],
   files: ['inventory', 'ledger', 'vault', 'key'],
   plan: async () => null,
-  question: () => 'Write every record of the vault anew, with a new key? Copies of the former key open only older backups from then on',
+  question: () =>
+    'Write every record of the vault anew, with a new key? Copies of the former key open ' +
+    'only older backups from then on',
   async execute(context) {
     const { rotateVaultKey } = await import('../../workflows/custody/rotate-vault-key.ts');
     return rotateVaultKey(context, keyPathOf(context.inventory));

@@ -15,7 +15,8 @@ const pauseVerb = (
     files: ['inventory', 'ledger', 'knownHosts', 'sshConfig', 'scripts'],
     exits: { 3: 'a host was not told; the next fleet scripts push tells it' },
     plan: async () => null,
-    question: (_, { accounts }) => `${verb === 'pause' ? 'Pause' : 'Resume'} ${accounts.join(', ')}?`,
+    question: (_, { accounts }) =>
+      `${verb === 'pause' ? 'Pause' : 'Resume'} ${accounts.join(', ')}?`,
     async execute(context, begin, _, { accounts }) {
       const { pauseAccounts } = await import('../../workflows/accounts/account-control.ts');
       return pauseAccounts(context, await begin(), accounts, verb === 'pause');

@@ -19,13 +19,18 @@ interface Push {
 async function tryPush(
   context: OpenContext,
   begin: () => Promise<Run>,
-  { push, trial }: { readonly push: PushPlan; readonly trial: Exclude<ScriptTrial, { kind: 'none' }> },
+  {
+    push,
+    trial,
+  }: { readonly push: PushPlan; readonly trial: Exclude<ScriptTrial, { kind: 'none' }> },
 ): Promise<TrialOutcome> {
   const [{ executeTrial }, { watchFleet }] = await Promise.all([
     import('../../workflows/trials/try-scripts.ts'),
     import('../../workflows/trials/watch-fleet.ts'),
   ]);
-  const watched = context.inventory.hosts.filter((host: HostSpec) => push.changes.some((change) => change.host === host));
+  const watched = context.inventory.hosts.filter((host: HostSpec) =>
+    push.changes.some((change) => change.host === host),
+  );
   const watch = watchFleet(context, watched, context.freshRemoteFor);
   try {
     return await executeTrial(context, await begin(), trial, watch);
@@ -38,7 +43,9 @@ async function tryPush(
 export const pushScripts = defineChange({
   name: 'scripts push',
   group: 'talk',
-  summary: 'give hosts what their accounts are to answer, as the inventory and the scripts say now; workers take it up without a restart',
+  summary:
+    'give hosts what their accounts are to answer, as the inventory and the scripts say ' +
+    'now; workers take it up without a restart',
   input: {
     accounts: argument({ of: 'account', isMany: true, isOptional: true }),
     dryRun: dryRun('only show what would change'),
@@ -47,7 +54,10 @@ export const pushScripts = defineChange({
   examples: [
     ['scripts push --dry-run', 'what would change for which account'],
     ['scripts push', 'show it, ask, push; workers take it up within seconds'],
-    ['scripts push --canary 2 --watch 30m', 'two accounts first; all others, or nobody, half an hour later'],
+    [
+      'scripts push --canary 2 --watch 30m',
+      'two accounts first; all others, or nobody, half an hour later',
+    ],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],
   exits: { 3: 'a host was not told, or the trial was put back' },
@@ -63,25 +73,35 @@ export const pushScripts = defineChange({
     const trial = await planTrial(context, push, accounts, trialWishes(flags));
     return { push, trial, changes: push.changes.filter(({ changes }) => changes.length > 0) };
   },
-  isEmpty: ({ changes, trial }) => trial.kind === 'none' && changes.length === 0 && trial.over === null,
+  isEmpty: ({ changes, trial }) =>
+    trial.kind === 'none' && changes.length === 0 && trial.over === null,
   question({ changes, trial }) {
     if (trial.kind !== 'none') return 'Try it?';
     return `Push to ${changes.length === 1 ? 'this account' : `these ${changes.length} accounts`}?`;
   },
   async execute(context, begin, { push, changes, trial }) {
-    if (trial.kind !== 'none') return { tried: await tryPush(context, begin, { push, trial }), errors: [] };
+    if (trial.kind !== 'none')
+      return { tried: await tryPush(context, begin, { push, trial }), errors: [] };
     const [{ pushBehaviours }, { endTrial }] = await Promise.all([
       import('../../workflows/answers/push-scripts.ts'),
       import('../../workflows/trials/try-scripts.ts'),
     ]);
     const run = await begin();
     await endTrial(context, trial.over);
-    return { tried: null, errors: (await pushBehaviours(context, run, { ...push, changes })).errors };
+    return {
+      tried: null,
+      errors: (await pushBehaviours(context, run, { ...push, changes })).errors,
+    };
   },
   toJson: ({ changes, trial }, done) => ({
-    changes: changes.map(({ account, host, changes: words }) => ({ account, host: host.name, changes: words })),
+    changes: changes.map(({ account, host, changes: words }) => ({
+      account,
+      host: host.name,
+      changes: words,
+    })),
     canary: trialData(trial, done?.tried ?? null),
   }),
   // The end of a trial says what became of it.
-  problems: ({ push }, done) => (done?.tried == null ? [...push.errors, ...(done?.errors ?? [])] : trialErrors(done.tried)),
+  problems: ({ push }, done) =>
+    done?.tried == null ? [...push.errors, ...(done?.errors ?? [])] : trialErrors(done.tried),
 });

@@ -57,7 +57,10 @@ export const testScript = defineErrand({
   },
   examples: [
     ['scripts test welcome talk.yaml', 'what would be answered to which message, and why not'],
-    ['scripts test welcome talk.yaml --account anna --account bert', 'with both of them in the group'],
+    [
+      'scripts test welcome talk.yaml --account anna --account bert',
+      'with both of them in the group',
+    ],
   ],
   files: ['inventory', 'scripts'],
   effects: 'nothing',

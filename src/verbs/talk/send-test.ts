@@ -7,11 +7,16 @@ export const sendTest = defineChange({
   name: 'accounts send-test',
   group: 'talk',
   summary:
-    "let the account say one message in a group of its allow-list (its id, or the inventory's name for it); its own worker says it, within its limits",
+    'let the account say one message in a group of its allow-list (its id, or the ' +
+    "inventory's name for it); its own worker says it, within its limits",
   input: {
     account: argument({ of: 'account' }),
     chat: argument({}),
-    text: option({ shown: 'text', words: 'what it says', start: 'This is a test message of the operator.' }),
+    text: option({
+      shown: 'text',
+      words: 'what it says',
+      start: 'This is a test message of the operator.',
+    }),
   },
   examples: [
     ['accounts send-test anna garden', 'in the group that the inventory calls garden'],
@@ -21,7 +26,9 @@ export const sendTest = defineChange({
   exits: { 3: 'it did not say it; the message says why' },
   check({ text }) {
     if (text.trim() === '' || text.length > 1000) {
-      throw new FleetError('usage', '--text is empty or longer than 1000 characters', { hint: 'say less' });
+      throw new FleetError('usage', '--text is empty or longer than 1000 characters', {
+        hint: 'say less',
+      });
     }
   },
   plan: async () => null,

@@ -2,14 +2,20 @@ import { argument } from '../input.ts';
 import { defineChange } from '../verb.ts';
 
 /** Which script it is, in words. */
-export const scriptWords = (script: string | undefined): string => (script === undefined ? "the inventory's script" : `script ${script}`);
+export const scriptWords = (script: string | undefined): string =>
+  script === undefined ? "the inventory's script" : `script ${script}`;
 
 /** `fleet accounts set-script`. */
 export const setScript = defineChange({
   name: 'accounts set-script',
   group: 'talk',
-  summary: "the script by which the account answers, until it is changed again; without a name: the inventory's",
-  input: { account: argument({ of: 'account' }), script: argument({ of: 'script', isOptional: true }) },
+  summary:
+    'the script by which the account answers, until it is changed again; without a name: ' +
+    "the inventory's",
+  input: {
+    account: argument({ of: 'account' }),
+    script: argument({ of: 'script', isOptional: true }),
+  },
   examples: [
     ['accounts set-script anna welcome', 'another script than the inventory says'],
     ['accounts set-script anna', "back to the inventory's"],

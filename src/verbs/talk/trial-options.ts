@@ -4,11 +4,16 @@ import { option } from '../input.ts';
 
 const defaults = { watchMs: 600_000, maxErrors: 10 } as const;
 
-/** `--canary COUNT`, `--watch DURATION`, `--max-errors PERCENT`: what is new is tried on a few accounts first. `act`: what that is, in words. */
+/**
+ * `--canary COUNT`, `--watch DURATION`, `--max-errors PERCENT`: what is new is tried on a few
+ * accounts first. `act`: what that is, in words.
+ */
 export const trialOptions = (act: string) => ({
   canary: option({
     ...{ of: 'count', shown: 'count', range: { min: 0, max: 100_000 }, example: '2' },
-    words: `${act} on so many accounts first, and put it back when they do worse; 0: on all at once`,
+    words:
+      `${act} on so many accounts first, and put it back when they do worse; 0: on all at ` +
+      'once',
   }),
   watch: option({
     ...{ of: 'duration', shown: 'duration', example: '30m' },
@@ -17,7 +22,9 @@ export const trialOptions = (act: string) => ({
   }),
   maxErrors: option({
     ...{ of: 'number', shown: 'percent', range: { min: 0, max: 100 }, example: '5' },
-    words: 'how much larger their share of failed answers may be than that of the other accounts; default: 10',
+    words:
+      'how much larger their share of failed answers may be than that of the other ' +
+      'accounts; default: 10',
   }),
 });
 
@@ -30,6 +37,12 @@ interface TrialFlags {
 /** Errors: `usage`, when the companions stand alone. */
 export function trialWishes({ canary, watch, maxErrors }: TrialFlags): TrialWishes {
   if (canary === undefined && (watch !== undefined || maxErrors !== undefined))
-    throw new FleetError('usage', '--watch and --max-errors say how a trial is made', { hint: 'add --canary COUNT' });
-  return { count: canary ?? null, watchMs: watch ?? defaults.watchMs, maxErrors: (maxErrors ?? defaults.maxErrors) / 100 };
+    throw new FleetError('usage', '--watch and --max-errors say how a trial is made', {
+      hint: 'add --canary COUNT',
+    });
+  return {
+    count: canary ?? null,
+    watchMs: watch ?? defaults.watchMs,
+    maxErrors: (maxErrors ?? defaults.maxErrors) / 100,
+  };
 }

@@ -7,7 +7,10 @@ export const whySilent = defineLook({
   name: 'why-silent',
   group: 'talk',
   summary: 'why the account did not answer: how often for which reason, and its last messages',
-  input: { account: argument({ of: 'account' }), lines: lines('at most so many of the last messages', { start: 20, min: 0 }) },
+  input: {
+    account: argument({ of: 'account' }),
+    lines: lines('at most so many of the last messages', { start: 20, min: 0 }),
+  },
   examples: [
     ['why-silent anna', 'how often for which reason, and its last 20 messages (never their text)'],
     ['why-silent anna --lines 100', 'more of them'],
@@ -17,5 +20,8 @@ export const whySilent = defineLook({
     const workflow = await import('../../workflows/accounts/why-silent.ts');
     return workflow.whySilent(context, input.account, input.lines);
   },
-  toJson: (report) => ({ ...report, remedy: remedyFor({ name: report.account, state: report.state }) }),
+  toJson: (report) => ({
+    ...report,
+    remedy: remedyFor({ name: report.account, state: report.state }),
+  }),
 });

@@ -7,18 +7,33 @@ import { defineLook } from '../verb.ts';
 function stageOf(text: string): AcceptanceStage {
   const stage = acceptanceStages.find((each) => each === text);
   if (stage !== undefined) return stage;
-  throw new FleetError('usage', `there is no stage ${text}`, { hint: `one of ${acceptanceStages.join(', ')}` });
+  throw new FleetError('usage', `there is no stage ${text}`, {
+    hint: `one of ${acceptanceStages.join(', ')}`,
+  });
 }
 
 /** `fleet check`: the acceptance of the operator's own fleet, stage by stage. */
 export const check = defineLook({
   name: 'check',
   group: 'upkeep',
-  summary: 'acceptance test of your own fleet, stage by stage: each host, each account, host to host, load; changes nothing',
+  summary:
+    'acceptance test of your own fleet, stage by stage: each host, each account, host to ' +
+    'host, load; changes nothing',
   input: {
-    stage: option({ shown: 'stage', isMany: true, words: `only this one: ${acceptanceStages.join(', ')} (may be given several times)` }),
+    stage: option({
+      shown: 'stage',
+      isMany: true,
+      words: `only this one: ${acceptanceStages.join(', ')} (may be given several times)`,
+    }),
     for: option({
-      ...{ of: 'duration', shown: 'duration', words: 'how long the load is watched', start: 60_000, startWords: '60s', example: '5m' },
+      ...{
+        of: 'duration',
+        shown: 'duration',
+        words: 'how long the load is watched',
+        start: 60_000,
+        startWords: '60s',
+        example: '5m',
+      },
       range: { min: 1_000, max: 3_600_000, words: 'from 1 s to 1 hour' },
     }),
   },
@@ -41,11 +56,18 @@ export const check = defineLook({
     const hosts = selectHosts(context.inventory, limit);
     const watch = watchFleet(context, hosts, context.freshRemoteFor);
     try {
-      return await checkFleet(context, hosts, watch, stage.length === 0 ? acceptanceStages : stage.map(stageOf), watchMs);
+      return await checkFleet(
+        context,
+        hosts,
+        watch,
+        stage.length === 0 ? acceptanceStages : stage.map(stageOf),
+        watchMs,
+      );
     } finally {
       await watch.close();
     }
   },
   toJson: (checks) => ({ checks }),
-  exit: (checks) => (checks.every(({ verdict }) => verdict !== 'failed') ? exitCode.ok : exitCode.failed),
+  exit: (checks) =>
+    checks.every(({ verdict }) => verdict !== 'failed') ? exitCode.ok : exitCode.failed,
 });

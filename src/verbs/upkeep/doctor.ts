@@ -9,16 +9,31 @@ async function checkInit(context: OpenContext, hosts: readonly HostSpec[]) {
     import('../hosts/init-hosts.ts'),
     import('../../workflows/init/init.ts'),
   ]);
-  const { plans, openBlob } = await prepareInit({ ...context.inventory, hosts }, { dryRun: true }, await asCaller(context, 'doctor'));
+  const { plans, openBlob } = await prepareInit(
+    { ...context.inventory, hosts },
+    { dryRun: true },
+    await asCaller(context, 'doctor'),
+  );
   const { remoteFor, freshRemoteFor: freshRemote, inventory, signal } = context;
-  return runInit(plans, { remoteFor, freshRemote, openBlob, onEvent: () => undefined, concurrency: inventory.concurrency, signal });
+  return runInit(plans, {
+    remoteFor,
+    freshRemote,
+    openBlob,
+    onEvent: () => undefined,
+    concurrency: inventory.concurrency,
+    signal,
+  });
 }
 
-/** `fleet doctor`: the deployment checklist and the usual troubleshooting, with a remedy for each finding. */
+/**
+ * `fleet doctor`: the deployment checklist and the usual troubleshooting, with a remedy for each
+ * finding.
+ */
 export const doctor = defineLook({
   name: 'doctor',
   group: 'upkeep',
-  summary: 'check this machine and all hosts, and say what to do about each finding; changes nothing',
+  summary:
+    'check this machine and all hosts, and say what to do about each finding; changes nothing',
   input: {},
   examples: [
     ['doctor', 'everything: key, vault, ledger, backup, and every host'],
@@ -34,9 +49,16 @@ export const doctor = defineLook({
       import('../../inventory/select-hosts.ts'),
     ]);
     const chosen = selectHosts(context.inventory, limit);
-    context.report({ kind: 'phase', text: `looking at this machine and at ${chosen.length} hosts` });
-    return [...(await examineHere(context)), ...(await examineHosts(context, chosen, (hosts) => checkInit(context, hosts)))];
+    context.report({
+      kind: 'phase',
+      text: `looking at this machine and at ${chosen.length} hosts`,
+    });
+    return [
+      ...(await examineHere(context)),
+      ...(await examineHosts(context, chosen, (hosts) => checkInit(context, hosts))),
+    ];
   },
   toJson: (findings) => ({ findings }),
-  exit: (findings) => (findings.every(({ level }) => level !== 'critical') ? exitCode.ok : exitCode.failed),
+  exit: (findings) =>
+    findings.every(({ level }) => level !== 'critical') ? exitCode.ok : exitCode.failed,
 });

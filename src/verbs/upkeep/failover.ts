@@ -21,25 +21,49 @@ function statementOf({ poweredOff, destroyed, fence }: Said): HostStatement {
   ];
   const [statement] = said;
   if (statement !== undefined && said.length === 1) return statement;
-  throw new FleetError('usage', 'state what happened to the host: --powered-off, --destroyed or --fence', {
-    hint: '--powered-off when you switched it off and it may boot again, --destroyed when this machine never will, --fence to have it switched off now',
-  });
+  throw new FleetError(
+    'usage',
+    'state what happened to the host: --powered-off, --destroyed or --fence',
+    {
+      hint:
+        '--powered-off when you switched it off and it may boot again, --destroyed when ' +
+        'this machine never will, --fence to have it switched off now',
+    },
+  );
 }
 
 /** Counts down where it was asked to; otherwise names the moment. */
-async function passSafeMoment(context: OpenContext, name: string, statement: HostStatement, isPatient: boolean): Promise<void> {
+async function passSafeMoment(
+  context: OpenContext,
+  name: string,
+  statement: HostStatement,
+  isPatient: boolean,
+): Promise<void> {
   const { earliestFailover } = await import('../../workflows/moves/failover.ts');
   const safeMs = await earliestFailover(context, name, statement);
   for (let leftMs = safeMs - context.now(); leftMs > 0; leftMs = safeMs - context.now()) {
     if (!isPatient) {
-      throw new FleetError('claim-refused', `${name} cannot count as switched off before ${formatTime(safeMs)} (in ${formatAge(leftMs)})`, {
-        host: name,
-        hint: `if the host booted before that time, it would start its accounts: keep it off and run this again later, or use --wait-until-safe. If it never boots again: --destroyed`,
-      });
+      throw new FleetError(
+        'claim-refused',
+        `${name} cannot count as switched off before ${formatTime(safeMs)} (in ` +
+          `${formatAge(leftMs)})`,
+        {
+          host: name,
+          hint:
+            'if the host booted before that time, it would start its accounts: keep it off ' +
+            'and run this again later, or use --wait-until-safe. If it never boots again: ' +
+            '--destroyed',
+        },
+      );
     }
     if (context.signal.aborted)
-      throw new FleetError('interrupted', 'interrupted while waiting', { hint: 'nothing was changed; run it again' });
-    context.report({ kind: 'phase', text: `${name} counts as switched off in ${formatAge(leftMs)}: keep it off` });
+      throw new FleetError('interrupted', 'interrupted while waiting', {
+        hint: 'nothing was changed; run it again',
+      });
+    context.report({
+      kind: 'phase',
+      text: `${name} counts as switched off in ${formatAge(leftMs)}: keep it off`,
+    });
     await context.pause(Math.min(leftMs, 1000));
   }
 }
@@ -51,7 +75,9 @@ export const failover = defineChange({
   summary: 'start the accounts of a lost host elsewhere; you state what happened to the host',
   input: {
     host: argument({ of: 'host', isExact: true }),
-    poweredOff: flag('you have switched it off; believed only once a boot would find its accounts held'),
+    poweredOff: flag(
+      'you have switched it off; believed only once a boot would find its accounts held',
+    ),
     destroyed: flag('this machine will never boot again'),
     fence: flag('let the fence of the inventory switch it off, and go on once that is verified'),
     waitUntilSafe: flag('wait for the moment at which --powered-off can be believed'),
@@ -59,7 +85,10 @@ export const failover = defineChange({
   },
   examples: [
     ['failover h2 --destroyed', 'the machine is gone for good'],
-    ['failover h2 --powered-off --wait-until-safe', 'you switched it off; wait until that can be believed'],
+    [
+      'failover h2 --powered-off --wait-until-safe',
+      'you switched it off; wait until that can be believed',
+    ],
     ['failover h2 --fence --dry-run', 'where its accounts would go'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],
@@ -75,7 +104,9 @@ export const failover = defineChange({
   },
   question,
   async execute(context, begin, plan) {
-    const { executeFailover, fencedUntil, fenceHost } = await import('../../workflows/moves/failover.ts');
+    const { executeFailover, fencedUntil, fenceHost } = await import(
+      '../../workflows/moves/failover.ts'
+    );
     const isFenced = plan.statement === 'fenced';
     if (isFenced) await fenceHost(context, plan.host);
     const outcomes = await executeFailover(context, await begin(), plan);
@@ -86,5 +117,8 @@ export const failover = defineChange({
     plan: failoverData(plan),
     accounts: (done?.outcomes ?? []).map(({ account, host, state }) => ({ account, host, state })),
   }),
-  problems: (plan, done) => [...leftErrors(plan), ...(done?.outcomes ?? []).flatMap(({ problem }) => problem ?? [])],
+  problems: (plan, done) => [
+    ...leftErrors(plan),
+    ...(done?.outcomes ?? []).flatMap(({ problem }) => problem ?? []),
+  ],
 });

@@ -9,21 +9,35 @@ import { outcomeData, planData, question } from '../results/hosts/patch.ts';
 import { defineChange } from '../verb.ts';
 import { withinOption } from '../within-option.ts';
 
-/** Runs the program like one of `fleet init`: Ctrl-C ends it after the step under way, so that apt is not cut off. */
+/**
+ * Runs the program like one of `fleet init`: Ctrl-C ends it after the step under way, so that apt
+ * is not cut off.
+ */
 async function patchRunner(context: OpenContext, isSecurity: boolean): Promise<RunPatch> {
-  const [{ planPatch }, { runInit }, { loadLibrary }, { packageRoot }, { listHosts }, { noBlob }] = await Promise.all([
-    import('../../workflows/init/patch-program.ts'),
-    import('../../workflows/init/init.ts'),
-    import('../../workflows/init/init-materials.ts'),
-    import('../../release/package-root.ts'),
-    import('../../ledger/queries/hosts.ts'),
-    import('../hosts/init-hosts.ts'),
-  ]);
+  const [{ planPatch }, { runInit }, { loadLibrary }, { packageRoot }, { listHosts }, { noBlob }] =
+    await Promise.all([
+      import('../../workflows/init/patch-program.ts'),
+      import('../../workflows/init/init.ts'),
+      import('../../workflows/init/init-materials.ts'),
+      import('../../release/package-root.ts'),
+      import('../../ledger/queries/hosts.ts'),
+      import('../hosts/init-hosts.ts'),
+    ]);
   const library = await loadLibrary(packageRoot());
   return async (host, check) => {
     const row = (await listHosts(context.ledger.db)).find(({ name }) => name === host.name);
-    const names = { fleet: context.inventory.fleet, name: host.name, former: row?.told_name ?? null };
-    const plan = planPatch(host, { check, isSecurity, library, names, caller: callerOf('patch', context.ledger) });
+    const names = {
+      fleet: context.inventory.fleet,
+      name: host.name,
+      former: row?.told_name ?? null,
+    };
+    const plan = planPatch(host, {
+      check,
+      isSecurity,
+      library,
+      names,
+      caller: callerOf('patch', context.ledger),
+    });
     const [outcome] = await runInit([plan], {
       remoteFor: context.remoteFor,
       freshRemote: context.freshRemoteFor,
@@ -34,7 +48,10 @@ async function patchRunner(context: OpenContext, isSecurity: boolean): Promise<R
       goOn: (name) => `fleet patch ${name}`,
     });
     if (outcome !== undefined) return outcome;
-    throw new FleetError('bug', `${host.name}: its program has no outcome`, { hint: 'please report this', host: host.name });
+    throw new FleetError('bug', `${host.name}: its program has no outcome`, {
+      hint: 'please report this',
+      host: host.name,
+    });
   };
 }
 
@@ -42,7 +59,9 @@ async function patchRunner(context: OpenContext, isSecurity: boolean): Promise<R
 export const patch = defineChange({
   name: 'patch',
   group: 'upkeep',
-  summary: 'upgrade packages, one host at a time; goes on when the host is well and its accounts are online',
+  summary:
+    'upgrade packages, one host at a time; goes on when the host is well and its accounts ' +
+    'are online',
   input: {
     hosts: argument({ of: 'pattern', isMany: true, isOptional: true }),
     rolling: flag('without hosts: all of them'),
@@ -61,9 +80,13 @@ export const patch = defineChange({
   exits: { 3: 'a host is not well afterwards; those after it were left alone' },
   check({ hosts, rolling, limit }) {
     if (hosts.length === 0 && limit.length === 0 && !rolling)
-      throw new FleetError('usage', 'name the hosts to patch, or use --rolling for all of them, one at a time', {
-        hint: 'for example: fleet patch eu-1 --reboot, or: fleet patch --rolling --dry-run',
-      });
+      throw new FleetError(
+        'usage',
+        'name the hosts to patch, or use --rolling for all of them, one at a time',
+        {
+          hint: 'for example: fleet patch eu-1 --reboot, or: fleet patch --rolling --dry-run',
+        },
+      );
   },
   async plan(context, { hosts, security, drain, reboot, within, limit }) {
     const [{ selectHosts }, { planPatches }] = await Promise.all([
@@ -72,7 +95,10 @@ export const patch = defineChange({
     ]);
     const chosen = selectHosts(context.inventory, [...hosts, ...limit]);
     const runPatch = await patchRunner(context, security);
-    return { ...(await planPatches(context, chosen, { drain, reboot, withinMs: within }, runPatch)), runPatch };
+    return {
+      ...(await planPatches(context, chosen, { drain, reboot, withinMs: within }, runPatch)),
+      runPatch,
+    };
   },
   isEmpty: ({ patches, errors }) => patches.length === 0 || errors.length > 0,
   question: (plan) => question(plan),
@@ -80,7 +106,15 @@ export const patch = defineChange({
     const { executePatches } = await import('../../workflows/moves/patch-hosts.ts');
     return executePatches(context, await begin(), plan, plan.runPatch);
   },
-  toJson: (plan, done, input) => ({ dryRun: input.dryRun, plan: planData(plan), hosts: (done ?? []).map(outcomeData) }),
-  problems: (plan, done) => (done === null ? plan.errors : done.flatMap(({ problem }) => problem ?? [])),
-  exit: (_, done) => ((done ?? []).some(({ problem }) => problem?.code === 'interrupted') ? exitCode.interrupted : undefined),
+  toJson: (plan, done, input) => ({
+    dryRun: input.dryRun,
+    plan: planData(plan),
+    hosts: (done ?? []).map(outcomeData),
+  }),
+  problems: (plan, done) =>
+    done === null ? plan.errors : done.flatMap(({ problem }) => problem ?? []),
+  exit: (_, done) =>
+    (done ?? []).some(({ problem }) => problem?.code === 'interrupted')
+      ? exitCode.interrupted
+      : undefined,
 });

@@ -9,11 +9,18 @@ import { withinOption } from '../within-option.ts';
 export const reboot = defineChange({
   name: 'reboot',
   group: 'upkeep',
-  summary: 'announce a reboot to hosts, reboot them, and wait until their accounts are online again',
+  summary:
+    'announce a reboot to hosts, reboot them, and wait until their accounts are online again',
   input: {
     hosts: argument({ of: 'pattern', isMany: true, isOptional: true }),
-    rolling: flag('one host at a time: the next one when the last is back with its accounts; without hosts: all'),
-    within: withinOption('how long a host may be away: after it, its accounts wait for a sweep, and it may count as switched off'),
+    rolling: flag(
+      'one host at a time: the next one when the last is back with its accounts; without ' +
+        'hosts: all',
+    ),
+    within: withinOption(
+      'how long a host may be away: after it, its accounts wait for a sweep, and it may ' +
+        'count as switched off',
+    ),
     dryRun: dryRun(),
   },
   examples: [
@@ -25,16 +32,23 @@ export const reboot = defineChange({
   needsAllRights: () => true,
   check({ hosts, rolling, limit }) {
     if (hosts.length === 0 && limit.length === 0 && !rolling)
-      throw new FleetError('usage', 'name the hosts to reboot, or use --rolling for all of them, one at a time', {
-        hint: 'for example: fleet reboot eu-1, or: fleet reboot --rolling --dry-run',
-      });
+      throw new FleetError(
+        'usage',
+        'name the hosts to reboot, or use --rolling for all of them, one at a time',
+        {
+          hint: 'for example: fleet reboot eu-1, or: fleet reboot --rolling --dry-run',
+        },
+      );
   },
   async plan(context, { hosts, rolling, within, limit }) {
     const [{ selectHosts }, { planReboots }] = await Promise.all([
       import('../../inventory/select-hosts.ts'),
       import('../../workflows/hosts/plan-reboots.ts'),
     ]);
-    return planReboots(context, selectHosts(context.inventory, [...hosts, ...limit]), { withinMs: within, isRolling: rolling });
+    return planReboots(context, selectHosts(context.inventory, [...hosts, ...limit]), {
+      withinMs: within,
+      isRolling: rolling,
+    });
   },
   isEmpty: ({ reboots, errors }) => reboots.length === 0 || errors.length > 0,
   question,
@@ -42,7 +56,15 @@ export const reboot = defineChange({
     const { executeReboots } = await import('../../workflows/hosts/reboot-hosts.ts');
     return executeReboots(context, await begin(), plan);
   },
-  toJson: (plan, done, input) => ({ dryRun: input.dryRun, plan: planData(plan), hosts: (done ?? []).map(outcomeData) }),
-  problems: (plan, done) => (done === null ? plan.errors : done.flatMap(({ problem }) => problem ?? [])),
-  exit: (_, done) => ((done ?? []).some(({ problem }) => problem?.code === 'interrupted') ? exitCode.interrupted : undefined),
+  toJson: (plan, done, input) => ({
+    dryRun: input.dryRun,
+    plan: planData(plan),
+    hosts: (done ?? []).map(outcomeData),
+  }),
+  problems: (plan, done) =>
+    done === null ? plan.errors : done.flatMap(({ problem }) => problem ?? []),
+  exit: (_, done) =>
+    (done ?? []).some(({ problem }) => problem?.code === 'interrupted')
+      ? exitCode.interrupted
+      : undefined,
 });

@@ -10,7 +10,9 @@ export const sweep = defineChange({
   isForCron: true,
   summary: 'look at every host, continue open moves, start what hosts hold since a boot; for cron',
   input: {
-    autoFailover: flag('hosts that are down, and have a fence, are switched off and their accounts given to others'),
+    autoFailover: flag(
+      'hosts that are down, and have a fence, are switched off and their accounts given to others',
+    ),
   },
   examples: [
     ['sweep', 'one pass; templates/examples/crontab runs it every few minutes'],
@@ -21,7 +23,9 @@ export const sweep = defineChange({
   exits: { 3: 'a host did not answer, or something on it needs you' },
   check({ limit }) {
     if (limit.length > 0)
-      throw new FleetError('usage', 'a sweep is over all hosts: no --limit', { hint: 'fleet status --live --limit PATTERN looks at some' });
+      throw new FleetError('usage', 'a sweep is over all hosts: no --limit', {
+        hint: 'fleet status --live --limit PATTERN looks at some',
+      });
   },
   plan: async () => null,
   async execute(context, begin, _, { autoFailover }) {

@@ -17,7 +17,10 @@ import type { FleetContext } from '../context.ts';
 import { findOwned, requireAccount } from '../ownership/account-acts.ts';
 import { refuseHeld } from '../trials/try-scripts.ts';
 
-/** Pauses or resumes accounts: the wish is in the ledger first, so that it holds also for a host that cannot be told now. Returns what failed; safe to repeat. */
+/**
+ * Pauses or resumes accounts: the wish is in the ledger first, so that it holds also for a host
+ * that cannot be told now. Returns what failed; safe to repeat.
+ */
 export async function pauseAccounts(
   context: FleetContext,
   run: Run,
@@ -32,17 +35,34 @@ export async function pauseAccounts(
   return push(context, run, names);
 }
 
-/** The operator's script for an account; null: the inventory's again. Errors: `usage`, `inventory`. Returns what failed on hosts. */
-export async function chooseScript(context: FleetContext, run: Run, name: string, script: string | null): Promise<readonly FleetError[]> {
+/**
+ * The operator's script for an account; null: the inventory's again. Errors: `usage`, `inventory`.
+ * Returns what failed on hosts.
+ */
+export async function chooseScript(
+  context: FleetContext,
+  run: Run,
+  name: string,
+  script: string | null,
+): Promise<readonly FleetError[]> {
   await requireAccount(context, name);
   await refuseHeld(context, name);
   if (script !== null) await readScript(scriptFolders(context.inventory), script);
   await setScript(context.ledger.db, name, script);
-  await note(context, name, 'account-script', script === null ? "the inventory's script again" : `script ${script}, by the operator`);
+  await note(
+    context,
+    name,
+    'account-script',
+    script === null ? "the inventory's script again" : `script ${script}, by the operator`,
+  );
   return push(context, run, [name]);
 }
 
-async function push(context: FleetContext, run: Run, names: readonly string[]): Promise<readonly FleetError[]> {
+async function push(
+  context: FleetContext,
+  run: Run,
+  names: readonly string[],
+): Promise<readonly FleetError[]> {
   const plan = await planPush(context, names);
   const changes = plan.changes.filter((change) => change.changes.length > 0);
   const { errors } = await pushBehaviours(context, run, { ...plan, changes });
@@ -56,7 +76,10 @@ const note = (context: FleetContext, account: string, kind: string, text: string
 const testWaitMs = 30_000;
 const testLookMs = 1_000;
 
-/** The id of a group that the inventory names, or lists by its id. Error `usage`: the account does not answer there. */
+/**
+ * The id of a group that the inventory names, or lists by its id. Error `usage`: the account does
+ * not answer there.
+ */
 export function chatNamed(chats: readonly ChatSpec[], account: string, chat: string): string {
   const found = chats.find(({ id, name }) => id === chat || name === chat);
   if (found !== undefined) return found.id;
@@ -67,27 +90,50 @@ export function chatNamed(chats: readonly ChatSpec[], account: string, chat: str
   });
 }
 
-/** Lets an account say `text` in an allowed chat, given by its id or the inventory's name for it, by its own worker and within its limits, and waits until it did or said why not. Errors: `usage`, `account-offline`, those of the host. */
-export async function sendTest(context: FleetContext, run: Run, name: string, chat: string, text: string): Promise<TestOutcome> {
+/**
+ * Lets an account say `text` in an allowed chat, given by its id or the inventory's name for it, by
+ * its own worker and within its limits, and waits until it did or said why not. Errors: `usage`,
+ * `account-offline`, those of the host.
+ */
+export async function sendTest(
+  context: FleetContext,
+  run: Run,
+  name: string,
+  chat: string,
+  text: string,
+): Promise<TestOutcome> {
   const { account, host } = await findOwned(context, name);
   const { chats } = accountSpecFor(context.inventory, account.name as AccountName);
   const chatId = chatNamed(chats, name, chat);
   const id = randomBytes(8).toString('hex');
-  const plan = await planPush(context, [name], { test: { id, chatId, text, askedAtMs: context.now() } });
+  const plan = await planPush(context, [name], {
+    test: { id, chatId, text, askedAtMs: context.now() },
+  });
   const [failed] = [...plan.errors, ...(await pushBehaviours(context, run, plan)).errors];
   if (failed !== undefined) throw failed;
-  for (const endMs = context.now() + testWaitMs; context.now() < endMs && !context.signal.aborted; await sleep(testLookMs)) {
+  for (
+    const endMs = context.now() + testWaitMs;
+    context.now() < endMs && !context.signal.aborted;
+    await sleep(testLookMs)
+  ) {
     const found = (await readSilences(context, host, account.key_id))?.test;
     if (found?.id === id) return found;
   }
-  throw new FleetError('account-offline', `${name} on ${host.name} has not said the test message within ${testWaitMs / 1000} s`, {
-    account: name,
-    host: host.name,
-    hint: `is it online, and its host at the newest release? fleet accounts verify ${name}`,
-  });
+  throw new FleetError(
+    'account-offline',
+    `${name} on ${host.name} has not said the test message within ${testWaitMs / 1000} s`,
+    {
+      account: name,
+      host: host.name,
+      hint: `is it online, and its host at the newest release? fleet accounts verify ${name}`,
+    },
+  );
 }
 
-/** What the worker tells about its silence; null: it has not said anything yet, or does not run. Errors: those of the Remote. */
+/**
+ * What the worker tells about its silence; null: it has not said anything yet, or does not run.
+ * Errors: those of the Remote.
+ */
 export async function readSilences(
   context: Pick<FleetContext, 'remoteFor'>,
   host: HostSpec,
@@ -95,7 +141,9 @@ export async function readSilences(
 ): Promise<RecentSilences | null> {
   // A file of the worker's: one that is none, or without end, is not waited for.
   const file = `${hostPaths.accountRuntime}/${keyId}/silences.json`;
-  const command = `timeout 5 dd if=${file} iflag=nofollow,nonblock,fullblock bs=64k count=${silencesBytes / 65_536} 2>/dev/null || true`;
+  const command =
+    `timeout 5 dd if=${file} iflag=nofollow,nonblock,fullblock bs=64k ` +
+    `count=${silencesBytes / 65_536} 2>/dev/null || true`;
   const how = { asRoot: true, narrow: ['silences', keyId], replyLimit: { bytes: silencesBytes } };
   const { stdout } = await context.remoteFor(host).run({ command, ...how });
   return parseSilences(new TextDecoder().decode(stdout));

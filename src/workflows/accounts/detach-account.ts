@@ -10,7 +10,14 @@ import {
   setAccountState,
 } from '../../ledger/queries/accounts.ts';
 import { deleteLogin, findLogin } from '../../ledger/queries/logins.ts';
-import { advanceMove, changedMeanwhile, closeMove, findMove, insertMove, listOpenMoves } from '../../ledger/queries/moves.ts';
+import {
+  advanceMove,
+  changedMeanwhile,
+  closeMove,
+  findMove,
+  insertMove,
+  listOpenMoves,
+} from '../../ledger/queries/moves.ts';
 import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import type { MoveRow } from '../../ledger/schema.ts';
@@ -35,24 +42,46 @@ export interface DetachEnd {
   readonly keepsState: boolean;
 }
 
-const outOfTheFleet: DetachEnd = { state: 'detached', reason: 'given up by its host', keepsState: false };
+const outOfTheFleet: DetachEnd = {
+  state: 'detached',
+  reason: 'given up by its host',
+  keepsState: false,
+};
 
 /**
- * Makes the owner give the account up: stopped, proven, recorded on the host, its files wiped, the placement gone. The journal survives a kill anywhere;
- * calling it again goes on. An account without an owner is left as it is. A host that does not answer keeps the account `removing`.
+ * Makes the owner give the account up: stopped, proven, recorded on the host, its files wiped, the
+ * placement gone. The journal survives a kill anywhere;
+ * calling it again goes on. An account without an owner is left as it is. A host that does not
+ * answer keeps the account `removing`.
  */
-export async function detach(context: FleetContext, run: Run, account: PlacedAccount, end: DetachEnd = outOfTheFleet): Promise<void> {
+export async function detach(
+  context: FleetContext,
+  run: Run,
+  account: PlacedAccount,
+  end: DetachEnd = outOfTheFleet,
+): Promise<void> {
   const { db } = context.ledger;
   const open = (await listOpenMoves(db)).find((move) => move.account === account.name);
   if (open !== undefined && open.to_host !== detached) {
-    throw new FleetError('in-doubt', `${account.name} is on its way to ${open.to_host} (${open.phase})`, {
-      account: account.name,
-      hint: `let the move end first: ${endingCommandOf(open)}`,
-    });
+    throw new FleetError(
+      'in-doubt',
+      `${account.name} is on its way to ${open.to_host} (${open.phase})`,
+      {
+        account: account.name,
+        hint: `let the move end first: ${endingCommandOf(open)}`,
+      },
+    );
   }
   if (account.host === null) {
     // An adoption found that nobody owns it: what was to be given up is.
-    if (open !== undefined) await advanceMove(db, open, open.phase === 'planned' ? 'aborted' : 'done', context.now(), 'no host owns it');
+    if (open !== undefined)
+      await advanceMove(
+        db,
+        open,
+        open.phase === 'planned' ? 'aborted' : 'done',
+        context.now(),
+        'no host owns it',
+      );
     return;
   }
   const { host } = await findOwned(context, account.name);
@@ -62,15 +91,24 @@ export async function detach(context: FleetContext, run: Run, account: PlacedAcc
     if (end.keepsState) await takeFinalState(context, run, move);
     else {
       await actOnOwner(context, run, host, account.name, [
-        { act: 'release', keyId: account.key_id, moveId: move.id, epoch: move.epoch, successor: detached },
+        {
+          act: 'release',
+          keyId: account.key_id,
+          moveId: move.id,
+          epoch: move.epoch,
+          successor: detached,
+        },
       ]);
     }
     current = await advanceMove(db, current, 'released', context.now());
   }
-  await actOnOwner(context, run, host, account.name, [{ act: 'wipe', keyId: account.key_id, epoch: move.epoch }]);
+  await actOnOwner(context, run, host, account.name, [
+    { act: 'wipe', keyId: account.key_id, epoch: move.epoch },
+  ]);
   await db.transaction().execute(async (transaction) => {
     // First: where another run has ended it, the account may be back by now.
-    if (!(await closeMove(transaction, current, null, context.now()))) throw changedMeanwhile(current);
+    if (!(await closeMove(transaction, current, null, context.now())))
+      throw changedMeanwhile(current);
     await deletePlacement(transaction, account.name);
     await setAccountState(transaction, account.name, end.state, end.reason, context.now());
     await recordEvent(transaction, {
@@ -86,14 +124,22 @@ export async function detach(context: FleetContext, run: Run, account: PlacedAcc
 /** The same release, with what the account remembers. */
 async function takeFinalState(context: FleetContext, run: Run, move: MoveRow): Promise<void> {
   try {
-    await takeState(context, new MoveHosts(context, run), move, { fromEpoch: move.epoch, releasedTo: detached });
+    await takeState(context, new MoveHosts(context, run), move, {
+      fromEpoch: move.epoch,
+      releasedTo: detached,
+    });
   } catch (error) {
-    if (error instanceof ReleaseRefused) throw refusedBy(move, move.from_host ?? '', 'release', error.reply);
+    if (error instanceof ReleaseRefused)
+      throw refusedBy(move, move.from_host ?? '', 'release', error.reply);
     throw error;
   }
 }
 
-async function journal(context: FleetContext, account: PlacedAccount, host: string): Promise<MoveRow> {
+async function journal(
+  context: FleetContext,
+  account: PlacedAccount,
+  host: string,
+): Promise<MoveRow> {
   const { db } = context.ledger;
   const id = randomUUID();
   await db.transaction().execute(async (transaction) => {
@@ -105,23 +151,46 @@ async function journal(context: FleetContext, account: PlacedAccount, host: stri
       reason: 'the operator takes it out of the fleet',
     });
     const epoch = account.epoch ?? 0;
-    const move = { id, account: account.name, key_id: account.key_id, kind: 'manual', from_host: host, to_host: detached, epoch } as const;
+    const move = {
+      id,
+      account: account.name,
+      key_id: account.key_id,
+      kind: 'manual',
+      from_host: host,
+      to_host: detached,
+      epoch,
+    } as const;
     await insertMove(transaction, { ...move, decision_json, created_at: context.now() });
-    await setAccountState(transaction, account.name, 'removing', `waiting for ${host} to give it up`, context.now());
+    await setAccountState(
+      transaction,
+      account.name,
+      'removing',
+      `waiting for ${host} to give it up`,
+      context.now(),
+    );
   });
   const row = await findMove(db, id);
-  if (row === undefined) throw new FleetError('bug', `move ${id} vanished from the ledger`, { hint: 'please report this' });
+  if (row === undefined)
+    throw new FleetError('bug', `move ${id} vanished from the ledger`, {
+      hint: 'please report this',
+    });
   return row;
 }
 
-/** Somebody may have brought it back since: then it is none that was given up. Errors: `plan-stale`. */
+/**
+ * Somebody may have brought it back since: then it is none that was given up. Errors: `plan-stale`.
+ */
 async function requireGivenUp({ ledger }: FleetContext, before: PlacedAccount): Promise<void> {
   const now = await findAccount(ledger.db, before.name);
   const state = before.host === null ? before.state : 'detached';
-  if (now?.key_id !== before.key_id || now.host !== null || now.state !== state) throw changedMeanwhile({ account: before.name });
+  if (now?.key_id !== before.key_id || now.host !== null || now.state !== state)
+    throw changedMeanwhile({ account: before.name });
 }
 
-/** Its new key may be logged in already: taken out of the fleet it would stay a device of the account at Telegram. Errors: `in-doubt`. */
+/**
+ * Its new key may be logged in already: taken out of the fleet it would stay a device of the
+ * account at Telegram. Errors: `in-doubt`.
+ */
 async function refuseOpenLogin(context: FleetContext, name: string): Promise<void> {
   const login = await findLogin(context.ledger.db, name);
   if (login === undefined || login.phase === 'taken') return;
@@ -131,29 +200,51 @@ async function refuseOpenLogin(context: FleetContext, name: string): Promise<voi
   });
 }
 
-/** Takes the account out of the fleet. The session's encrypted copy stays in the vault's `removed` folder. Returns its path. */
-export async function removeAccount(context: FleetContext, run: Run, name: string): Promise<string | null> {
+/**
+ * Takes the account out of the fleet. The session's encrypted copy stays in the vault's `removed`
+ * folder. Returns its path.
+ */
+export async function removeAccount(
+  context: FleetContext,
+  run: Run,
+  name: string,
+): Promise<string | null> {
   const account = await requireAccount(context, name);
   await refuseOpenLogin(context, name);
   await detach(context, run, account);
   await requireGivenUp(context, account);
   const stored = await context.vault.list();
-  const kept = stored.includes(name as AccountName) ? await context.vault.remove(name as AccountName) : null;
+  const kept = stored.includes(name as AccountName)
+    ? await context.vault.remove(name as AccountName)
+    : null;
   await context.ledger.db.transaction().execute(async (transaction) => {
     await deleteLogin(transaction, name);
     await deleteAccount(transaction, name);
     // Also of one that never ran: files of it that show up later are wiped.
     await raiseEpoch(transaction, account.key_id, account.epoch ?? 0);
-    await recordEvent(transaction, { at: context.now(), kind: 'account-removed', host: account.host, account: name, text: '' });
+    await recordEvent(transaction, {
+      at: context.now(),
+      kind: 'account-removed',
+      host: account.host,
+      account: name,
+      text: '',
+    });
   });
   return kept;
 }
 
 /**
- * Gives the session back in `format` as a new file. The account is released first and stays `detached`, not startable, until the same session is imported
+ * Gives the session back in `format` as a new file. The account is released first and stays
+ * `detached`, not startable, until the same session is imported
  * again: it would be destroyed if both sides used it (docs/exclusivity.md, row 16).
  */
-export async function exportAccount(context: FleetContext, run: Run, name: string, format: WrittenFormat, path: string): Promise<void> {
+export async function exportAccount(
+  context: FleetContext,
+  run: Run,
+  name: string,
+  format: WrittenFormat,
+  path: string,
+): Promise<void> {
   const account = await requireAccount(context, name);
   await refuseExport(context, name as AccountName, format, path);
   await detach(context, run, account);
@@ -169,8 +260,12 @@ export async function exportAccount(context: FleetContext, run: Run, name: strin
       throw error;
     });
   } catch (error) {
-    // Nothing has left: it is what it was. Where that cannot be recorded either, it stays out of use.
-    const [state, reason] = account.host === null ? [account.state, account.state_reason] : (['detached', outOfTheFleet.reason] as const);
+    // Nothing has left: it is what it was. Where that cannot be recorded either, it stays out of
+    // use.
+    const [state, reason] =
+      account.host === null
+        ? [account.state, account.state_reason]
+        : (['detached', outOfTheFleet.reason] as const);
     await setAccountState(db, name, state, reason, context.now()).catch(() => undefined);
     throw error;
   } finally {
@@ -178,16 +273,35 @@ export async function exportAccount(context: FleetContext, run: Run, name: strin
   }
 }
 
-async function noteExported({ ledger, now }: FleetContext, { name, host }: PlacedAccount, text: string): Promise<void> {
+async function noteExported(
+  { ledger, now }: FleetContext,
+  { name, host }: PlacedAccount,
+  text: string,
+): Promise<void> {
   await ledger.db.transaction().execute(async (transaction) => {
     await setAccountState(transaction, name, 'detached', `exported ${text}`, now());
-    await recordEvent(transaction, { at: now(), kind: 'account-exported', host, account: name, text });
+    await recordEvent(transaction, {
+      at: now(),
+      kind: 'account-exported',
+      host,
+      account: name,
+      text,
+    });
   });
 }
 
 /** Everything that could fail afterwards is tried before the account is stopped for it. */
-async function refuseExport(context: FleetContext, name: AccountName, format: WrittenFormat, path: string): Promise<void> {
-  if (existsSync(path)) throw new FleetError('usage', `${path} exists already`, { account: name, hint: 'name another file with --output' });
+async function refuseExport(
+  context: FleetContext,
+  name: AccountName,
+  format: WrittenFormat,
+  path: string,
+): Promise<void> {
+  if (existsSync(path))
+    throw new FleetError('usage', `${path} exists already`, {
+      account: name,
+      hint: 'name another file with --output',
+    });
   const { session } = await context.vault.get(name);
   session.authKey.fill(0);
   if (format.startsWith('pyrogram')) requireUserId(session, format);

@@ -18,7 +18,16 @@ import { workerConfig } from '../ownership/worker-material.ts';
 import { detach } from './detach-account.ts';
 import { type LoginPrompts, talkLogin } from './login-talk.ts';
 import type { LoginPlan } from './plan-login.ts';
-import { carryState, deviceOf, eventOf, insertFirstMove, metaOf, requireOpen, sessionOf, takeLogin } from './take-login.ts';
+import {
+  carryState,
+  deviceOf,
+  eventOf,
+  insertFirstMove,
+  metaOf,
+  requireOpen,
+  sessionOf,
+  takeLogin,
+} from './take-login.ts';
 
 /** Where a key of a new account is made first; Telegram sends it elsewhere where that is wrong. */
 const firstDataCentre = 2;
@@ -33,11 +42,18 @@ export interface LoginWorld {
 }
 
 /**
- * A new session for the account, in five acts that may each be the last: the old key is closed on its host and on every other; the login is made on the host,
- * its key kept in the vault before Telegram is told whose it is; the session takes the place of the old one in the vault; the ledger changes the account's key;
- * an ordinary first placement starts it. Called again with a fresh plan it goes on from wherever it was. Errors: those of each act.
+ * A new session for the account, in five acts that may each be the last: the old key is closed on
+ * its host and on every other; the login is made on the host,
+ * its key kept in the vault before Telegram is told whose it is; the session takes the place of the
+ * old one in the vault; the ledger changes the account's key;
+ * an ordinary first placement starts it. Called again with a fresh plan it goes on from wherever it
+ * was. Errors: those of each act.
  */
-export async function executeLogin(context: FleetContext, plan: LoginPlan, { begin, aside, prompts }: LoginWorld): Promise<GrantOutcome> {
+export async function executeLogin(
+  context: FleetContext,
+  plan: LoginPlan,
+  { begin, aside, prompts }: LoginWorld,
+): Promise<GrantOutcome> {
   const run = await begin();
   const row = await beginLogin(context, plan);
   if (row.phase === 'taken') return place(context, run, row);
@@ -45,29 +61,48 @@ export async function executeLogin(context: FleetContext, plan: LoginPlan, { beg
   const end = await aside(() => talk(context, plan, row, prompts));
   if (end.end === 'failed') throw failure(plan, end);
   if (end.end === 'out')
-    throw new FleetError('bug', `the login of ${plan.account} ended without a session`, { hint: 'please report this' });
+    throw new FleetError('bug', `the login of ${plan.account} ended without a session`, {
+      hint: 'please report this',
+    });
   await passLinger(context, end.lingerMs);
   const taken = await takeLogin(context, plan, row, end);
   // Others were at work meanwhile: hosts obey no run that is older than theirs.
   return place(context, await begin(), taken);
 }
 
-/** Gives a login up: a key that is logged in is logged out. What the account was stays. Errors: `usage` where none was begun; those of the talk. */
+/**
+ * Gives a login up: a key that is logged in is logged out. What the account was stays. Errors:
+ * `usage` where none was begun; those of the talk.
+ */
 export async function cancelLogin(context: FleetContext, plan: LoginPlan): Promise<void> {
   const { db } = context.ledger;
   if (plan.begun === null || plan.begun.phase === 'taken') {
-    throw new FleetError('usage', `no login of ${plan.account} is open`, { account: plan.account, hint: 'there is nothing to give up' });
+    throw new FleetError('usage', `no login of ${plan.account} is open`, {
+      account: plan.account,
+      hint: 'there is nothing to give up',
+    });
   }
   if (plan.begun.key_id !== null) {
     const nobody = (): never => {
-      throw new FleetError('bug', 'a login that is given up asks nothing', { hint: 'please report this' });
+      throw new FleetError('bug', 'a login that is given up asks nothing', {
+        hint: 'please report this',
+      });
     };
-    const end = await talk(context, plan, plan.begun, { text: nobody, code: nobody, show: nobody }, 'cancel');
+    const end = await talk(
+      context,
+      plan,
+      plan.begun,
+      { text: nobody, code: nobody, show: nobody },
+      'cancel',
+    );
     if (end.end === 'failed') throw failure(plan, end);
   }
   await db.transaction().execute(async (transaction) => {
     await deleteLogin(transaction, plan.account);
-    await recordEvent(transaction, eventOf(context, plan, 'login-cancelled', 'its key is logged out'));
+    await recordEvent(
+      transaction,
+      eventOf(context, plan, 'login-cancelled', 'its key is logged out'),
+    );
   });
   await carryState(context, plan.account, plan.begun.key_id, plan.begun.old_key_id);
   await forgetKey(context, plan.account);
@@ -78,18 +113,31 @@ async function beginLogin(context: FleetContext, plan: LoginPlan): Promise<Login
   return db.transaction().execute(async (transaction) => {
     const account = (await findAccount(transaction, plan.account)) ?? null;
     const row: LoginRow = {
-      ...{ account: plan.account, host: plan.host.name, way: plan.way, old_key_id: account?.key_id ?? null, key_id: null },
+      ...{
+        account: plan.account,
+        host: plan.host.name,
+        way: plan.way,
+        old_key_id: account?.key_id ?? null,
+        key_id: null,
+      },
       ...{ phase: 'open', started_at: context.now() },
     };
     const before = await findLogin(transaction, plan.account);
-    if (before === undefined) await recordEvent(transaction, eventOf(context, plan, 'login-begun', `by ${plan.way}`));
+    if (before === undefined)
+      await recordEvent(transaction, eventOf(context, plan, 'login-begun', `by ${plan.way}`));
     if (before?.phase !== 'taken') await insertLogin(transaction, row);
     return (await findLogin(transaction, plan.account)) ?? row;
   });
 }
 
-/** Given up by its host, with its last state; and no other host shows a claim on it, or is silent. */
-async function closeOldKey(context: FleetContext, run: Run, { account: name, old_key_id }: LoginRow): Promise<void> {
+/**
+ * Given up by its host, with its last state; and no other host shows a claim on it, or is silent.
+ */
+async function closeOldKey(
+  context: FleetContext,
+  run: Run,
+  { account: name, old_key_id }: LoginRow,
+): Promise<void> {
   const account = await findAccount(context.ledger.db, name);
   if (account === undefined || old_key_id === null || account.key_id !== old_key_id) return;
   await detach(context, run, account, {
@@ -106,13 +154,17 @@ async function closeOldKey(context: FleetContext, run: Run, { account: name, old
   const hosts = isSilent ? verdict.hosts : 'host' in verdict ? [verdict.host] : [];
   throw new FleetError(
     isSilent ? 'survey-incomplete' : 'claim-refused',
-    `${name} is not logged in: ${hosts.join(', ')} ${isSilent ? 'did not answer and' : ''} might be running its old session`,
+    `${name} is not logged in: ${hosts.join(', ')} ${isSilent ? 'did not answer and' : ''} ` +
+      'might be running its old session',
     {
       account: name,
       hint: isSilent
-        ? `bring the host back and run this again; if it will never boot again: fleet failover ${hosts[0] ?? 'HOST'} --destroyed`
+        ? 'bring the host back and run this again; if it will never boot again: fleet ' +
+          `failover ${hosts[0] ?? 'HOST'} --destroyed`
         : 'fleet adopt closes claims that nobody should have; then run this again',
-      problems: hosts.map((host) => `${host}: ${problems.get(host)?.message ?? 'it has a claim on it'}`),
+      problems: hosts.map(
+        (host) => `${host}: ${problems.get(host)?.message ?? 'it has a claim on it'}`,
+      ),
     },
   );
 }
@@ -132,7 +184,17 @@ async function talk(
     device,
   );
   const request: LoginRequest = {
-    ...{ format: 1, account, act, apiId, apiHash, deviceModel, systemVersion, appVersion, langCode },
+    ...{
+      format: 1,
+      account,
+      act,
+      apiId,
+      apiHash,
+      deviceModel,
+      systemVersion,
+      appVersion,
+      langCode,
+    },
     addresses: [1, 2, 3, 4, 5].map(canonicalAddress),
     dataCentre: known?.data_centre ?? firstDataCentre,
     key: row.key_id === null ? null : await keptKey(context, account, row.key_id),
@@ -148,7 +210,8 @@ async function talk(
     await context.logins.put(account, session, metaOf(context, kept), { replace: true });
     session.authKey.fill(0);
   };
-  // Minutes may have passed at a question: a key that is somebody's by now must not be shown to Telegram from here.
+  // Minutes may have passed at a question: a key that is somebody's by now must not be shown to
+  // Telegram from here.
   const stillMine = async <T>(said: T): Promise<T> => {
     await requireOpen(context.ledger.db, account, keptId);
     return said;
@@ -162,10 +225,17 @@ async function talk(
 }
 
 /** null: it never came to be in the vault, so Telegram was never told whose it is. */
-async function keptKey(context: FleetContext, account: AccountName, keyId: string): Promise<LoginKey | null> {
+async function keptKey(
+  context: FleetContext,
+  account: AccountName,
+  keyId: string,
+): Promise<LoginKey | null> {
   if (!(await context.logins.list()).includes(account)) return null;
   const { session } = await context.logins.get(account);
-  const key = { dataCentre: session.dataCentre, authKey: Buffer.from(session.authKey).toString('base64') };
+  const key = {
+    dataCentre: session.dataCentre,
+    authKey: Buffer.from(session.authKey).toString('base64'),
+  };
   session.authKey.fill(0);
   return session.keyId === keyId ? key : null;
 }
@@ -173,7 +243,12 @@ async function keptKey(context: FleetContext, account: AccountName, keyId: strin
 /** Telegram may still count the connection of the login; the worker's would be a second one. */
 async function passLinger(context: FleetContext, lingerMs: number): Promise<void> {
   if (lingerMs === 0) return;
-  context.report({ kind: 'phase', text: `waiting ${Math.ceil(lingerMs / 1000)} s until Telegram no longer counts the login's connection` });
+  context.report({
+    kind: 'phase',
+    text:
+      `waiting ${Math.ceil(lingerMs / 1000)} s until Telegram no longer counts the login's ` +
+      'connection',
+  });
   await context.pause(lingerMs);
 }
 
@@ -181,9 +256,11 @@ async function place(context: FleetContext, run: Run, login: LoginRow): Promise<
   const { db } = context.ledger;
   const { account, host } = login;
   const known = await findAccount(db, account);
-  const openMove = async () => (await listOpenMoves(db)).find((each) => each.account === account && each.from_host === null);
+  const openMove = async () =>
+    (await listOpenMoves(db)).find((each) => each.account === account && each.from_host === null);
   // It was aborted before anything was sent.
-  if (known?.host === null && (await openMove()) === undefined) await insertFirstMove(db, login, context.now());
+  if (known?.host === null && (await openMove()) === undefined)
+    await insertFirstMove(db, login, context.now());
   const move = await openMove();
   const [outcome] = move === undefined ? [] : await grantAccounts(context, run, [move]);
   const placed = await findAccount(db, account);
@@ -191,7 +268,14 @@ async function place(context: FleetContext, run: Run, login: LoginRow): Promise<
     await deleteLogin(db, account);
     await forgetKey(context, account as AccountName);
   }
-  return outcome ?? { account, host: placed?.host ?? host, state: placed?.state ?? 'stored', problem: null };
+  return (
+    outcome ?? {
+      account,
+      host: placed?.host ?? host,
+      state: placed?.state ?? 'stored',
+      problem: null,
+    }
+  );
 }
 
 /** Its encrypted copy stays among the removed ones. */
@@ -199,9 +283,15 @@ async function forgetKey(context: FleetContext, account: AccountName): Promise<v
   if ((await context.logins.list()).includes(account)) await context.logins.remove(account);
 }
 
-const codes: Partial<Record<Extract<LoginEnd, { end: 'failed' }>['why'], FleetErrorCode>> = { proof: 'usage', unoccupied: 'usage' };
+const codes: Partial<Record<Extract<LoginEnd, { end: 'failed' }>['why'], FleetErrorCode>> = {
+  proof: 'usage',
+  unoccupied: 'usage',
+};
 
-function failure({ account, host }: LoginPlan, { why, message, seconds }: Extract<LoginEnd, { readonly end: 'failed' }>): FleetError {
+function failure(
+  { account, host }: LoginPlan,
+  { why, message, seconds }: Extract<LoginEnd, { readonly end: 'failed' }>,
+): FleetError {
   const again = `fleet accounts login ${account}`;
   const hints: Record<typeof why, string> = {
     request: `bring the host up to date: fleet init --limit ${host.name}`,
@@ -214,9 +304,13 @@ function failure({ account, host }: LoginPlan, { why, message, seconds }: Extrac
     refused: `see the error of Telegram; then: ${again}`,
     silent: `nothing was logged in; try again: ${again}`,
   };
-  return new FleetError(codes[why] ?? 'account-offline', `${account} is not logged in: ${message}`, {
-    account,
-    host: host.name,
-    hint: hints[why],
-  });
+  return new FleetError(
+    codes[why] ?? 'account-offline',
+    `${account} is not logged in: ${message}`,
+    {
+      account,
+      host: host.name,
+      hint: hints[why],
+    },
+  );
 }

@@ -14,9 +14,15 @@ import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import type { FleetContext } from '../context.ts';
 
-/** Whoever proves that the account is theirs. Rejects with FleetError (`interrupted`) when they do not answer, or `over` says that nobody waits for it any more. */
+/**
+ * Whoever proves that the account is theirs. Rejects with FleetError (`interrupted`) when they do
+ * not answer, or `over` says that nobody waits for it any more.
+ */
 export interface LoginPrompts {
-  text(question: Extract<LoginWord, { readonly ask: 'phone' | 'password' | 'token' }>, over: AbortSignal): Promise<string>;
+  text(
+    question: Extract<LoginWord, { readonly ask: 'phone' | 'password' | 'token' }>,
+    over: AbortSignal,
+  ): Promise<string>;
   code(
     question: Extract<LoginWord, { readonly ask: 'code' }>,
     over: AbortSignal,
@@ -33,12 +39,17 @@ export interface TalkSides {
 const exitBusy = 75;
 const exitNotReady = 120;
 
-/** The host's name for the login of an account: its own file and unit names have no account's name in them. */
-export const loginIdOf = (account: string): string => createHash('sha256').update(`fleet login ${account}`).digest('hex').slice(0, 16);
+/**
+ * The host's name for the login of an account: its own file and unit names have no account's name
+ * in them.
+ */
+export const loginIdOf = (account: string): string =>
+  createHash('sha256').update(`fleet login ${account}`).digest('hex').slice(0, 16);
 
 /** Runs the login program on the host; a host of a release before has none. */
 export const loginCommand = (id: string): string =>
-  `[ -e ${hostPaths.current}/lib/login.cjs ] || exit ${exitNotReady}; exec ${hostPaths.current}/bin/fleet-host login ${id}`;
+  `[ -e ${hostPaths.current}/lib/login.cjs ] || exit ${exitNotReady}; exec ` +
+  `${hostPaths.current}/bin/fleet-host login ${id}`;
 
 /** Standard input that is written to as the talk goes on. */
 class Line implements AsyncIterable<Uint8Array> {
@@ -71,8 +82,10 @@ class Line implements AsyncIterable<Uint8Array> {
 }
 
 /**
- * One talk with the login program of a host (hostside/protocol/login.ts): secrets go over standard input and come over standard output of one command, and
- * nowhere else. Errors: those of the Remote, of `sides`, `host-not-ready`, `in-doubt` (another talk about the account), `agent-reply`.
+ * One talk with the login program of a host (hostside/protocol/login.ts): secrets go over standard
+ * input and come over standard output of one command, and
+ * nowhere else. Errors: those of the Remote, of `sides`, `host-not-ready`, `in-doubt` (another talk
+ * about the account), `agent-reply`.
  */
 export async function talkLogin(
   context: Pick<FleetContext, 'remoteFor' | 'signal'>,
@@ -113,7 +126,9 @@ export async function talkLogin(
     stop(
       new FleetError('interrupted', `the login of ${request.account} was interrupted`, {
         account: request.account,
-        hint: `run it again: it goes on where it was; or give it up: fleet accounts login ${request.account} --cancel`,
+        hint:
+          'run it again: it goes on where it was; or give it up: fleet accounts login ' +
+          `${request.account} --cancel`,
       }),
     );
   context.signal.addEventListener('abort', interrupt, { once: true });
@@ -143,7 +158,11 @@ export async function talkLogin(
   throw noEnd(host.name, request.account, result.exitCode, result.stderr);
 }
 
-async function answerTo(word: Exclude<LoginWord, LoginEnd>, { prompts, keep }: TalkSides, over: AbortSignal): Promise<LoginAnswer | null> {
+async function answerTo(
+  word: Exclude<LoginWord, LoginEnd>,
+  { prompts, keep }: TalkSides,
+  over: AbortSignal,
+): Promise<LoginAnswer | null> {
   if ('show' in word) {
     prompts.show(word);
     return null;
@@ -159,11 +178,18 @@ async function answerTo(word: Exclude<LoginWord, LoginEnd>, { prompts, keep }: T
   }
 }
 
-function noEnd(host: string, account: string, exitCode: number | null, stderr: Uint8Array): FleetError {
+function noEnd(
+  host: string,
+  account: string,
+  exitCode: number | null,
+  stderr: Uint8Array,
+): FleetError {
   if (exitCode === exitBusy) {
     return new FleetError('in-doubt', `another login of ${account} is under way on ${host}`, {
       ...{ host, account },
-      hint: `let it end; without its operator it ends by itself within ${talkLimitMs / 60_000} minutes`,
+      hint:
+        `let it end; without its operator it ends by itself within ${talkLimitMs / 60_000} ` +
+        'minutes',
     });
   }
   if (exitCode === exitNotReady || exitCode === 2 || exitCode === 126 || exitCode === 127) {
@@ -174,8 +200,14 @@ function noEnd(host: string, account: string, exitCode: number | null, stderr: U
     });
   }
   const said = new TextDecoder().decode(stderr).trim().split('\n').at(-1) ?? '';
-  return new FleetError('agent-reply', `${host}: the login program ended without a word${said === '' ? '' : `: ${said}`}`, {
-    ...{ host, account },
-    hint: `run the same command again; it goes on with the login. See also: journalctl -u 'fleet-login@*' on ${host}`,
-  });
+  return new FleetError(
+    'agent-reply',
+    `${host}: the login program ended without a word${said === '' ? '' : `: ${said}`}`,
+    {
+      ...{ host, account },
+      hint:
+        'run the same command again; it goes on with the login. See also: journalctl -u ' +
+        `'fleet-login@*' on ${host}`,
+    },
+  );
 }

@@ -29,10 +29,16 @@ export interface LoginPlan {
 const loginStates: readonly PlacedAccount['state'][] = ['needs-login', 'duplicated'];
 
 /**
- * An account that the ledger does not know, or one whose session is dead, or a login that was begun. Errors: `usage` for another account or host, `inventory`,
+ * An account that the ledger does not know, or one whose session is dead, or a login that was
+ * begun. Errors: `usage` for another account or host, `inventory`,
  * `placement` where no host takes a new account.
  */
-export async function planLogin(context: FleetContext, name: string, way: LoginWay, hostName: string | null): Promise<LoginPlan> {
+export async function planLogin(
+  context: FleetContext,
+  name: string,
+  way: LoginWay,
+  hostName: string | null,
+): Promise<LoginPlan> {
   if (!isAccountName(name)) {
     throw new FleetError('usage', `"${name}" cannot be an account's name`, {
       hint: 'lower-case letters, digits, - _ and . are allowed, 63 characters at most',
@@ -47,13 +53,19 @@ export async function planLogin(context: FleetContext, name: string, way: LoginW
 
 function needless({ name, state }: PlacedAccount): FleetError {
   const isWell = state === 'online' || state === 'placed';
-  return new FleetError('usage', `${name} is ${state}: ${isWell ? 'its session is good' : 'a login would not help it'}`, {
-    account: name,
-    hint:
-      state === 'stored' || state === 'detached'
-        ? `its session has not been found dead: fleet allocate ${name}; or fleet accounts remove ${name} first`
-        : `a login is for accounts in needs-login or duplicated, and for new ones; fleet accounts show ${name} tells more`,
-  });
+  return new FleetError(
+    'usage',
+    `${name} is ${state}: ${isWell ? 'its session is good' : 'a login would not help it'}`,
+    {
+      account: name,
+      hint:
+        state === 'stored' || state === 'detached'
+          ? `its session has not been found dead: fleet allocate ${name}; or fleet accounts ` +
+            `remove ${name} first`
+          : 'a login is for accounts in needs-login or duplicated, and for new ones; fleet ' +
+            `accounts show ${name} tells more`,
+    },
+  );
 }
 
 async function chooseHost(
@@ -77,39 +89,71 @@ async function chooseHost(
     });
   }
   if (wanted !== null) return { host: await requireHost(context, wanted), reason: 'as you say' };
-  if (begunOn !== null) return { host: await requireHost(context, begunOn), reason: 'where it was begun' };
+  if (begunOn !== null)
+    return { host: await requireHost(context, begunOn), reason: 'where it was begun' };
   if (pin !== null) return { host: await requireHost(context, pin), reason: 'it is pinned there' };
-  if (known?.host != null) return { host: await requireHost(context, known.host), reason: 'it runs there' };
+  if (known?.host != null)
+    return { host: await requireHost(context, known.host), reason: 'it runs there' };
   return planned(context, account);
 }
 
-/** It will never answer again: what was begun there goes on elsewhere, with the key that was kept. */
+/**
+ * It will never answer again: what was begun there goes on elsewhere, with the key that was kept.
+ */
 async function isGone({ inventory, ledger }: FleetContext, name: string): Promise<boolean> {
   if (!inventory.hosts.some((host) => host.name === name)) return true;
-  return (await listHosts(ledger.db)).some((host) => host.name === name && host.destroyed_at !== null);
+  return (await listHosts(ledger.db)).some(
+    (host) => host.name === name && host.destroyed_at !== null,
+  );
 }
 
 async function requireHost({ inventory, ledger }: FleetContext, name: string): Promise<HostSpec> {
   const host = inventory.hosts.find((candidate) => candidate.name === name);
-  if (host === undefined) throw new FleetError('usage', `no such host: ${name}`, { host: name, hint: 'fleet hosts list shows the hosts' });
+  if (host === undefined)
+    throw new FleetError('usage', `no such host: ${name}`, {
+      host: name,
+      hint: 'fleet hosts list shows the hosts',
+    });
   const row = (await listHosts(ledger.db)).find((candidate) => candidate.name === name);
   if (row !== undefined && row.release !== null && row.destroyed_at === null) return host;
   if (row?.destroyed_at != null)
-    throw new FleetError('host-not-ready', `${name} was declared destroyed`, { host: name, hint: 'name another host with --host' });
-  throw new FleetError('host-not-ready', `${name}: fleet is not installed there`, { host: name, hint: `run: fleet init --limit ${name}` });
+    throw new FleetError('host-not-ready', `${name} was declared destroyed`, {
+      host: name,
+      hint: 'name another host with --host',
+    });
+  throw new FleetError('host-not-ready', `${name}: fleet is not installed there`, {
+    host: name,
+    hint: `run: fleet init --limit ${name}`,
+  });
 }
 
 /** The host that `fleet allocate` would choose for it. */
-async function planned(context: FleetContext, account: AccountName): Promise<Pick<LoginPlan, 'host' | 'reason'>> {
-  const { readings, accounts } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
+async function planned(
+  context: FleetContext,
+  account: AccountName,
+): Promise<Pick<LoginPlan, 'host' | 'reason'>> {
+  const { readings, accounts } = await readFleetView(context, {
+    maxAgeMs: context.inventory.placement.sampleMaxAgeMs,
+  });
   const others = accounts.filter(({ name }) => name !== account);
   const view = buildFleetView({
-    ...{ inventory: context.inventory, hosts: await listHosts(context.ledger.db), accounts: [...others, newcomer(account, context.now())] },
+    ...{
+      inventory: context.inventory,
+      hosts: await listHosts(context.ledger.db),
+      accounts: [...others, newcomer(account, context.now())],
+    },
     ...{ readings, arriving: new Map(), nowMs: context.now() },
   });
-  const plan = decide({ planner: 'placement', view, names: [account], policy: context.inventory.placement, options: {} });
+  const plan = decide({
+    planner: 'placement',
+    view,
+    names: [account],
+    policy: context.inventory.placement,
+    options: {},
+  });
   const [placement] = plan.placements;
-  if (placement !== undefined) return { host: await requireHost(context, placement.host), reason: placement.reason };
+  if (placement !== undefined)
+    return { host: await requireHost(context, placement.host), reason: placement.reason };
   throw new FleetError('placement', `no host takes ${account}`, {
     account,
     hint: 'fleet simulate shows why; or name a host with --host',
@@ -117,7 +161,25 @@ async function planned(context: FleetContext, account: AccountName): Promise<Pic
 }
 
 const newcomer = (name: string, nowMs: number): PlacedAccount => ({
-  ...{ name, key_id: '', user_id: null, data_centre: 2, is_bot: 0, source_format: 'login', vault_hash: '', imported_at: nowMs },
-  ...{ state: 'stored', state_reason: '', state_since: nowMs, wanted: 1, pinned_to: null, paused: 0, script: null, username: null },
+  ...{
+    name,
+    key_id: '',
+    user_id: null,
+    data_centre: 2,
+    is_bot: 0,
+    source_format: 'login',
+    vault_hash: '',
+    imported_at: nowMs,
+  },
+  ...{
+    state: 'stored',
+    state_reason: '',
+    state_since: nowMs,
+    wanted: 1,
+    pinned_to: null,
+    paused: 0,
+    script: null,
+    username: null,
+  },
   ...{ display_name: null, behaviour_hash: null, host: null, epoch: null, placed_since: null },
 });

@@ -1,16 +1,31 @@
 import { createHash } from 'node:crypto';
 import { type AccountName, isAccountName } from '../../model/names.ts';
 
-/** Cyrillic in Latin letters, as passports and road signs have it; of several languages the commonest reading. */
+/**
+ * Cyrillic in Latin letters, as passports and road signs have it; of several languages the
+ * commonest reading.
+ */
 const cyrillic: Readonly<Record<string, string>> = Object.fromEntries(
   (
-    'а:a б:b в:v г:g д:d е:e ё:e ж:zh з:z и:i й:y к:k л:l м:m н:n о:o п:p р:r с:s т:t у:u ф:f х:kh ц:ts ч:ch ш:sh щ:shch ъ: ы:y ь: э:e ю:yu я:ya ' +
-    'є:ye і:i ї:yi ґ:g ў:w ђ:dj ј:j љ:lj њ:nj ћ:c џ:dz ѓ:gj ќ:kj ѕ:dz қ:q ң:n ғ:g ү:u ұ:u һ:h ө:o ә:a'
+    'а:a б:b в:v г:g д:d е:e ё:e ж:zh з:z и:i й:y к:k л:l м:m н:n о:o п:p р:r с:s т:t у:u ' +
+    'ф:f х:kh ц:ts ч:ch ш:sh щ:shch ъ: ы:y ь: э:e ю:yu я:ya ' +
+    'є:ye і:i ї:yi ґ:g ў:w ђ:dj ј:j љ:lj њ:nj ћ:c џ:dz ѓ:gj ќ:kj ѕ:dz қ:q ң:n ғ:g ү:u ұ:u ' +
+    'һ:h ө:o ә:a'
   )
     .split(' ')
     .map((pair) => pair.split(':')),
 );
-const latin: Readonly<Record<string, string>> = { ß: 'ss', ø: 'o', ł: 'l', đ: 'd', æ: 'ae', œ: 'oe', þ: 'th', ð: 'd', ı: 'i' };
+const latin: Readonly<Record<string, string>> = {
+  ß: 'ss',
+  ø: 'o',
+  ł: 'l',
+  đ: 'd',
+  æ: 'ae',
+  œ: 'oe',
+  þ: 'th',
+  ð: 'd',
+  ı: 'i',
+};
 
 /** Letters that have a reading, in lower case; what has none stays as it is. */
 const readable = (text: string): string =>
@@ -34,8 +49,10 @@ const digestOf = (text: string, digits: number): string =>
   createHash('sha256').update(text.normalize('NFC')).digest('hex').slice(0, digits);
 
 /**
- * A name for an account that people call `called`, in any script. Names that fit stay as they are, in lower case. The same text always gives the same name;
- * where letters were lost (Chinese has no reading here), a digest of the text keeps different texts apart. `isTaken`: the short form belongs to another account.
+ * A name for an account that people call `called`, in any script. Names that fit stay as they are,
+ * in lower case. The same text always gives the same name;
+ * where letters were lost (Chinese has no reading here), a digest of the text keeps different texts
+ * apart. `isTaken`: the short form belongs to another account.
  */
 export function proposeName(called: string, isTaken = false): ProposedName {
   const plain = called.toLowerCase();
@@ -49,7 +66,10 @@ export function proposeName(called: string, isTaken = false): ProposedName {
       : isWhole && !isTaken && read.length <= mostLetters
         ? slug
         : `${slug}-${digestOf(called, 6)}`;
-  return { name: name as AccountName, displayName: Array.from(called.normalize('NFC').trim()).slice(0, mostDisplayed).join('') };
+  return {
+    name: name as AccountName,
+    displayName: Array.from(called.normalize('NFC').trim()).slice(0, mostDisplayed).join(''),
+  };
 }
 
 const trimmed = (text: string): string => text.replace(/^[-._]+|[-._]+$/g, '');

@@ -14,10 +14,15 @@ export interface RestartPlan {
 }
 
 /**
- * Restarts of accounts where they are, with what the inventory says now: `telegram:`, `worker:`, `limits:` and the model's key reach a worker only when it
- * starts. Changes nothing. Errors in the plan: `usage`, `in-doubt`, `inventory`, `secret`, `vault`, `vault-key`.
+ * Restarts of accounts where they are, with what the inventory says now: `telegram:`, `worker:`,
+ * `limits:` and the model's key reach a worker only when it
+ * starts. Changes nothing. Errors in the plan: `usage`, `in-doubt`, `inventory`, `secret`, `vault`,
+ * `vault-key`.
  */
-export async function planRestarts(context: FleetContext, names: readonly string[]): Promise<RestartPlan> {
+export async function planRestarts(
+  context: FleetContext,
+  names: readonly string[],
+): Promise<RestartPlan> {
   const restarts: Restart[] = [];
   const errors: FleetError[] = [];
   for (const name of new Set(names)) {
@@ -36,11 +41,21 @@ async function restartOf(context: FleetContext, name: string): Promise<Restart> 
   await refuseLeaving(context, name);
   const files = await readWorkerMaterial(context, name as AccountName, host);
   const about = { keyId: account.key_id, account: name, epoch: account.epoch ?? 0 };
-  return { host, account, acts: [{ act: 'restage', ...about, ...files }], why: 'by the operator', again: `fleet accounts restart ${name}` };
+  return {
+    host,
+    account,
+    acts: [{ act: 'restage', ...about, ...files }],
+    why: 'by the operator',
+    again: `fleet accounts restart ${name}`,
+  };
 }
 
 /** Hosts side by side, on each one account after the other. Returns what failed; safe to repeat. */
-export async function executeRestarts(context: FleetContext, run: Run, { restarts }: RestartPlan): Promise<FleetError[]> {
+export async function executeRestarts(
+  context: FleetContext,
+  run: Run,
+  { restarts }: RestartPlan,
+): Promise<FleetError[]> {
   for (const { account } of restarts) await setWanted(context.ledger.db, account.name, true);
   return restartWorkers(context, run, restarts);
 }

@@ -23,10 +23,16 @@ export interface Restart {
 }
 
 /**
- * Restarts workers with this run's authority: hosts side by side, on each host one account after the other, each stopped and proven online again before
- * the next one begins. A host on which one does not come back keeps the others as they are; one that is held there ({@link isHeld}) does not. Returns what failed; safe to repeat.
+ * Restarts workers with this run's authority: hosts side by side, on each host one account after
+ * the other, each stopped and proven online again before
+ * the next one begins. A host on which one does not come back keeps the others as they are; one
+ * that is held there ({@link isHeld}) does not. Returns what failed; safe to repeat.
  */
-export async function restartWorkers(context: FleetContext, run: Run, restarts: readonly Restart[]): Promise<FleetError[]> {
+export async function restartWorkers(
+  context: FleetContext,
+  run: Run,
+  restarts: readonly Restart[],
+): Promise<FleetError[]> {
   const hosts = [...new Set(restarts.map(({ host }) => host))];
   const outcomes = await forEachHost(
     hosts,
@@ -52,27 +58,41 @@ export const isNoRestart = (error: unknown): error is FleetError =>
   error instanceof FleetError && (error.code === 'host-not-ready' || isHeld(error));
 
 /** The host holds the account since its boot; a sweep gives it back. */
-export const isHeld = (error: FleetError): boolean => error instanceof ActRefused && isHold(error.reply);
+export const isHeld = (error: FleetError): boolean =>
+  error instanceof ActRefused && isHold(error.reply);
 
-async function restartWorker(context: FleetContext, run: Run, { host, account, why, acts, again }: Restart): Promise<void> {
+async function restartWorker(
+  context: FleetContext,
+  run: Run,
+  { host, account, why, acts, again }: Restart,
+): Promise<void> {
   const { name, key_id: keyId } = account;
   const { db } = context.ledger;
   const note = (kind: string, text: string): Promise<void> =>
     recordEvent(db, { at: context.now(), kind, host: host.name, account: name, text });
   // Before the stop: a run that dies in between is found by the next `fleet init`.
   await note(restartBegun, why);
-  context.report({ kind: 'account', account: name, host: host.name, state: 'restarting', reason: why });
+  context.report({
+    kind: 'account',
+    account: name,
+    host: host.name,
+    state: 'restarting',
+    reason: why,
+  });
   const restart: HostAct[] = [
     { act: 'stop', keyId },
     ...acts,
     { act: 'start', keyId },
     { act: 'await', keyIds: [keyId], timeoutMs: onlineTimeoutMs },
   ];
-  const replies = await actOnOwner(context, run, host, name, restart).catch(async (error: unknown) => {
-    // Programs that do not understand the request do nothing of it, and of what a host holds nothing runs: no restart was interrupted.
-    if (isNoRestart(error)) await note(restartEnded, `not restarted: ${error.message}`);
-    throw error;
-  });
+  const replies = await actOnOwner(context, run, host, name, restart).catch(
+    async (error: unknown) => {
+      // Programs that do not understand the request do nothing of it, and of what a host holds
+      // nothing runs: no restart was interrupted.
+      if (isNoRestart(error)) await note(restartEnded, `not restarted: ${error.message}`);
+      throw error;
+    },
+  );
   const result = replies.at(-1)?.result;
   const awaited = result?.kind === 'awaited' ? result.accounts[0] : undefined;
   const state = awaited === undefined ? 'offline' : awaitedState(awaited);
@@ -80,9 +100,15 @@ async function restartWorker(context: FleetContext, run: Run, { host, account, w
   await note(restartEnded, `${state}: ${reason}`);
   context.report({ kind: 'account', account: name, host: host.name, state, reason });
   if (state === 'online') return;
-  throw new FleetError('account-offline', `${name} on ${host.name} is ${state} after its restart: ${reason}`, {
-    account: name,
-    host: host.name,
-    hint: `those of ${host.name} that come after it were not restarted; watch it with: fleet logs ${name} -f, then: ${again}`,
-  });
+  throw new FleetError(
+    'account-offline',
+    `${name} on ${host.name} is ${state} after its restart: ${reason}`,
+    {
+      account: name,
+      host: host.name,
+      hint:
+        `those of ${host.name} that come after it were not restarted; watch it with: fleet ` +
+        `logs ${name} -f, then: ${again}`,
+    },
+  );
 }

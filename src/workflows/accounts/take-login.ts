@@ -2,8 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import type { LoginEnd, LoginKey } from '../../../hostside/protocol/login.ts';
 import type { LedgerDb } from '../../ledger/ledger.ts';
-import { findAccount, highestEpoch, insertAccount, raiseEpoch } from '../../ledger/queries/accounts.ts';
-import { changedLogin, findLogin, markLoginTaken, takeLoginKey } from '../../ledger/queries/logins.ts';
+import {
+  findAccount,
+  highestEpoch,
+  insertAccount,
+  raiseEpoch,
+} from '../../ledger/queries/accounts.ts';
+import {
+  changedLogin,
+  findLogin,
+  markLoginTaken,
+  takeLoginKey,
+} from '../../ledger/queries/logins.ts';
 import { insertMove } from '../../ledger/queries/moves.ts';
 import { recordEvent } from '../../ledger/queries/records.ts';
 import type { LoginRow } from '../../ledger/schema.ts';
@@ -15,12 +25,22 @@ import type { VaultMeta } from '../../vault/vault-record.ts';
 import type { FleetContext } from '../context.ts';
 import type { LoginPlan } from './plan-login.ts';
 
-export const eventOf = (context: FleetContext, { account, host }: Pick<LoginPlan, 'account' | 'host'>, kind: string, text: string) => ({
+export const eventOf = (
+  context: FleetContext,
+  { account, host }: Pick<LoginPlan, 'account' | 'host'>,
+  kind: string,
+  text: string,
+) => ({
   ...{ at: context.now(), kind, host: host.name, account, text },
 });
 
-/** Application and device of the session before, so that an account stays the device that it was. */
-export async function deviceOf(context: FleetContext, account: AccountName): Promise<SessionDevice> {
+/**
+ * Application and device of the session before, so that an account stays the device that it was.
+ */
+export async function deviceOf(
+  context: FleetContext,
+  account: AccountName,
+): Promise<SessionDevice> {
   for (const vault of [context.logins, context.vault]) {
     if (!(await vault.list()).includes(account)) continue;
     const { session, device } = await vault.get(account);
@@ -40,10 +60,18 @@ export const sessionOf = (
 };
 
 export const metaOf = (context: FleetContext, device: SessionDevice): VaultMeta => ({
-  ...{ importedAt: new Date(context.now()).toISOString(), sourceFormat: 'login', apiId: device.apiId ?? null, device },
+  ...{
+    importedAt: new Date(context.now()).toISOString(),
+    sourceFormat: 'login',
+    apiId: device.apiId ?? null,
+    device,
+  },
 });
 
-/** Vault, state, ledger, in this order: each may be repeated, and the last makes the session the account's. Errors: `plan-stale`, `vault`. */
+/**
+ * Vault, state, ledger, in this order: each may be repeated, and the last makes the session the
+ * account's. Errors: `plan-stale`, `vault`.
+ */
 export async function takeLogin(
   context: FleetContext,
   plan: LoginPlan,
@@ -69,7 +97,12 @@ async function recordTaken(
   context: FleetContext,
   { account, host, way }: LoginPlan,
   { keyId, dataCentre }: Session,
-  { userId, username, isBot, vaultHash }: Extract<LoginEnd, { readonly end: 'done' }> & { readonly vaultHash: string },
+  {
+    userId,
+    username,
+    isBot,
+    vaultHash,
+  }: Extract<LoginEnd, { readonly end: 'done' }> & { readonly vaultHash: string },
 ): Promise<LoginRow> {
   const nowMs = context.now();
   return context.ledger.db.transaction().execute(async (transaction) => {
@@ -84,14 +117,20 @@ async function recordTaken(
     }
     await insertFirstMove(transaction, login, nowMs);
     await markLoginTaken(transaction, account);
-    const text = `by ${way}, user ${userId}, key ${keyId.slice(0, 8)}${old === null ? '' : ` in place of ${old.slice(0, 8)}`}`;
+    const text =
+      `by ${way}, user ${userId}, key ` +
+      `${keyId.slice(0, 8)}${old === null ? '' : ` in place of ${old.slice(0, 8)}`}`;
     await recordEvent(transaction, eventOf(context, { account, host }, 'account-logged-in', text));
     return { ...login, phase: 'taken' as const };
   });
 }
 
 /** The login as it was when its key was kept. Errors: `plan-stale`. */
-export async function requireOpen(db: LedgerDb, account: AccountName, keyId: string | null): Promise<LoginRow> {
+export async function requireOpen(
+  db: LedgerDb,
+  account: AccountName,
+  keyId: string | null,
+): Promise<LoginRow> {
   const login = await findLogin(db, account);
   if (login?.phase === 'open' && login.key_id === keyId) return login;
   throw changedLogin(account);
@@ -101,7 +140,12 @@ async function addAccount(
   transaction: LedgerDb,
   name: AccountName,
   keyId: string,
-  { userId, dataCentre, isBot, vaultHash }: { userId: string; dataCentre: number; isBot: boolean; vaultHash: string },
+  {
+    userId,
+    dataCentre,
+    isBot,
+    vaultHash,
+  }: { userId: string; dataCentre: number; isBot: boolean; vaultHash: string },
   nowMs: number,
 ): Promise<void> {
   if ((await findAccount(transaction, name)) !== undefined) {
@@ -111,24 +155,51 @@ async function addAccount(
     });
   }
   await insertAccount(transaction, {
-    ...{ name, key_id: keyId, user_id: userId, data_centre: dataCentre, is_bot: isBot ? 1 : 0, source_format: 'login' },
+    ...{
+      name,
+      key_id: keyId,
+      user_id: userId,
+      data_centre: dataCentre,
+      is_bot: isBot ? 1 : 0,
+      source_format: 'login',
+    },
     ...{ vault_hash: vaultHash, imported_at: nowMs },
   });
 }
 
-/** The account goes on where it stood: what it remembered under one key is what the other starts with; null: there is no such key. */
-export async function carryState(context: FleetContext, account: AccountName, from: string | null, to: string | null): Promise<void> {
+/**
+ * The account goes on where it stood: what it remembered under one key is what the other starts
+ * with; null: there is no such key.
+ */
+export async function carryState(
+  context: FleetContext,
+  account: AccountName,
+  from: string | null,
+  to: string | null,
+): Promise<void> {
   if (from === null || to === null) return;
   const state = await context.states.get(account);
   if (state?.keyId === from) await context.states.put({ ...state, keyId: to });
 }
 
 /** The first placement, to the host of the login: the address from the first moment on. */
-export async function insertFirstMove(transaction: LedgerDb, { account, key_id, host }: LoginRow, nowMs: number): Promise<void> {
+export async function insertFirstMove(
+  transaction: LedgerDb,
+  { account, key_id, host }: LoginRow,
+  nowMs: number,
+): Promise<void> {
   const decision = { account, host, score: null, strategy: null, reason: 'it was logged in there' };
   const epoch = (await highestEpoch(transaction, key_id ?? '')) + 1;
   await insertMove(transaction, {
-    ...{ id: randomUUID(), account, key_id: key_id ?? '', kind: 'initial', from_host: null, to_host: host, epoch },
+    ...{
+      id: randomUUID(),
+      account,
+      key_id: key_id ?? '',
+      kind: 'initial',
+      from_host: null,
+      to_host: host,
+      epoch,
+    },
     ...{ decision_json: JSON.stringify(decision), created_at: nowMs },
   });
 }

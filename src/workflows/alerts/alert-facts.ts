@@ -1,5 +1,10 @@
 import type { AccountSample, HostSample } from '../../../hostside/protocol/sample.ts';
-import { closedGroupsGauge, frozenGauge, leftGroupsGauge, modelRefusedGauge } from '../../../hostside/protocol/worker.ts';
+import {
+  closedGroupsGauge,
+  frozenGauge,
+  leftGroupsGauge,
+  modelRefusedGauge,
+} from '../../../hostside/protocol/worker.ts';
 import type { News, SubjectFacts, Values } from '../../alerts/facts.ts';
 import { type AccountRates, accountRates } from '../../facts/account-rates.ts';
 import { accountSpecFor } from '../../inventory/account-spec.ts';
@@ -20,10 +25,16 @@ const shortestSpanMs = 300_000;
 
 const yes = (is: boolean): number => (is ? 1 : 0);
 /** An absent value is absent, not undefined. */
-const known = <Name extends string>(name: Name, value: number | null | undefined): Partial<Record<Name, number>> =>
+const known = <Name extends string>(
+  name: Name,
+  value: number | null | undefined,
+): Partial<Record<Name, number>> =>
   value === null || value === undefined ? {} : ({ [name]: value } as Record<Name, number>);
 
-/** What a sweep has found, as rules see it: the fleet, its hosts, its accounts. Errors: none of its own. */
+/**
+ * What a sweep has found, as rules see it: the fleet, its hosts, its accounts. Errors: none of its
+ * own.
+ */
 export async function gatherSubjects(
   context: FleetContext,
   swept: readonly SweptHost[],
@@ -33,25 +44,43 @@ export async function gatherSubjects(
   const nowMs = context.now();
   const earlier = await samplesBefore(context, nowMs);
   const samples = new Map<string, HostSample>();
-  for (const { host, sample, problem } of readings) if (sample !== null && problem === null) samples.set(host.name, sample);
+  for (const { host, sample, problem } of readings)
+    if (sample !== null && problem === null) samples.set(host.name, sample);
   const silent = new Set(swept.filter(isSilent).map(({ host }) => host));
   const hosts = swept.map((host) => ofHost(host, samples.get(host.host)));
   const accounts = (await listAccounts(ledger.db)).map((account) => {
     const sample = account.host === null ? undefined : samples.get(account.host);
     const now = sample?.accounts.find(({ keyId }) => keyId === account.key_id);
     const before = account.host === null ? undefined : earlier.get(account.host);
-    return ofAccount(inventory, account, now, ratesOf(account, now, before, sample), account.host === null || !silent.has(account.host));
+    return ofAccount(
+      inventory,
+      account,
+      now,
+      ratesOf(account, now, before, sample),
+      account.host === null || !silent.has(account.host),
+    );
   });
   const share = swept.length === 0 ? 0 : (silent.size / swept.length) * 100;
   const values = { 'fleet-silent': swept.length < 3 ? 0 : share };
-  return [{ kind: 'fleet', name: inventory.fleet, host: null, values, reason: '', isSilent: false }, ...hosts, ...accounts];
+  return [
+    { kind: 'fleet', name: inventory.fleet, host: null, values, reason: '', isSilent: false },
+    ...hosts,
+    ...accounts,
+  ];
 }
 
 /** A host whose reboot was announced is away on purpose. */
-const isSilent = ({ unreachableSinceMs, awayUntilMs }: SweptHost): boolean => unreachableSinceMs !== null && awayUntilMs === null;
+const isSilent = ({ unreachableSinceMs, awayUntilMs }: SweptHost): boolean =>
+  unreachableSinceMs !== null && awayUntilMs === null;
 
 function ofHost(host: SweptHost, sample: HostSample | undefined): SubjectFacts {
-  const base = { kind: 'host', name: host.host, host: null, reason: host.problem?.message ?? '', isSilent: isSilent(host) } as const;
+  const base = {
+    kind: 'host',
+    name: host.host,
+    host: null,
+    reason: host.problem?.message ?? '',
+    isSilent: isSilent(host),
+  } as const;
   const down: Values = { 'host-down': yes(host.health === 'down') };
   if (sample === undefined) return { ...base, values: down };
   const { cpu, memory, disk, clock, bootVerdict } = sample;
@@ -110,7 +139,14 @@ function ofAccount(
     account.state === 'online' || account.state === 'stored'
       ? ''
       : [account.state, account.state_reason].filter((text) => text !== '').join(', ');
-  return { kind: 'account', name: account.name, host: account.host, values, reason, isSilent: false };
+  return {
+    kind: 'account',
+    name: account.name,
+    host: account.host,
+    values,
+    reason,
+    isSilent: false,
+  };
 }
 
 function memoryLimit(inventory: Inventory, { name, host }: PlacedAccount): number | null {
@@ -125,10 +161,15 @@ interface Earlier {
 }
 
 /** Samples about an hour old, or as old as there are. */
-async function samplesBefore({ ledger }: FleetContext, nowMs: number): Promise<Map<string, Earlier>> {
+async function samplesBefore(
+  { ledger }: FleetContext,
+  nowMs: number,
+): Promise<Map<string, Earlier>> {
   const rows = await earlierSamples(ledger.db, nowMs - 2 * hourMs, nowMs - hourMs);
   const hosts = new Set(rows.map(({ host }) => host));
-  const younger = (await earlierSamples(ledger.db, nowMs - hourMs, nowMs - shortestSpanMs)).filter(({ host }) => !hosts.has(host));
+  const younger = (await earlierSamples(ledger.db, nowMs - hourMs, nowMs - shortestSpanMs)).filter(
+    ({ host }) => !hosts.has(host),
+  );
   // They were parsed before they were recorded.
   const read = (json: string): HostSample => JSON.parse(json) as HostSample;
   return new Map(
@@ -146,7 +187,8 @@ function ratesOf(
   sample: HostSample | undefined,
 ): AccountRates | null {
   const earlier = before?.accounts.find(({ keyId }) => keyId === account.key_id);
-  if (now === undefined || earlier === undefined || before === undefined || sample === undefined) return null;
+  if (now === undefined || earlier === undefined || before === undefined || sample === undefined)
+    return null;
   return accountRates(now, earlier, sample.takenAtMs - before.takenAtMs);
 }
 
@@ -160,7 +202,10 @@ const eventNews: Readonly<Record<string, NewsName>> = {
 /** Accounts named in one piece of news at most. */
 const namedAtMost = 10;
 
-/** Events and decisions as news: each event by itself, all moves of a rebalance as one, all of a failover as one per lost host. Pure. */
+/**
+ * Events and decisions as news: each event by itself, all moves of a rebalance as one, all of a
+ * failover as one per lost host. Pure.
+ */
 export function newsIn({ events, history }: Fresh): News[] {
   const single = events.flatMap(({ kind, host, account, text }): News[] => {
     const name = eventNews[kind];
@@ -168,7 +213,9 @@ export function newsIn({ events, history }: Fresh): News[] {
   });
   const told = (name: NewsName, host: string | null, moves: Fresh['history']): News[] => {
     if (moves.length === 0) return [];
-    const shown = moves.slice(0, namedAtMost).map(({ account, from_host, host: to }) => `${account} ${from_host ?? '-'} -> ${to}`);
+    const shown = moves
+      .slice(0, namedAtMost)
+      .map(({ account, from_host, host: to }) => `${account} ${from_host ?? '-'} -> ${to}`);
     const more = moves.length > namedAtMost ? `, +${moves.length - namedAtMost}` : '';
     return [{ name, host, account: null, text: `${shown.join(', ')}${more}` }];
   };

@@ -6,7 +6,14 @@ import type { Outgoing } from '../../alerts/outbox.ts';
 import { covers, type Silence } from '../../alerts/silence.ts';
 import { nearest } from '../../inventory/rules/nearest.ts';
 import { listAccounts } from '../../ledger/queries/accounts.ts';
-import { addSilence, endSilence, listAlerts, listSilences, sentMessages, waitingMessages } from '../../ledger/queries/alerts.ts';
+import {
+  addSilence,
+  endSilence,
+  listAlerts,
+  listSilences,
+  sentMessages,
+  waitingMessages,
+} from '../../ledger/queries/alerts.ts';
 import type { AlertMessageRow } from '../../ledger/schema.ts';
 import { type AlertPolicy, type AlertRule, measures } from '../../model/alert-policy.ts';
 import { FleetError } from '../../model/errors.ts';
@@ -51,22 +58,36 @@ export interface AlertStory extends AlertView {
   readonly messages: readonly AlertMessageRow[];
 }
 
-/** One alert, by `RULE/SUBJECT`, or by its subject alone where that has only one. Errors: `usage`, naming what there is. */
+/**
+ * One alert, by `RULE/SUBJECT`, or by its subject alone where that has only one. Errors: `usage`,
+ * naming what there is.
+ */
 export async function findAlert(context: Context, key: string): Promise<AlertStory> {
   const { alerts } = await viewAlerts(context);
   const found = alerts.filter(({ alert }) => alert.key === key || alert.subject === key);
   const [only] = found;
   if (only === undefined || found.length > 1) {
     const keys = (found.length > 1 ? found : alerts).map(({ alert }) => alert.key).slice(0, 20);
-    throw new FleetError('usage', found.length > 1 ? `${key} has several alerts` : `there is no alert ${key}`, {
-      hint: keys.length === 0 ? 'nothing fires; fleet alerts why RULE SUBJECT says why not' : `there is: ${keys.join(', ')}`,
-    });
+    throw new FleetError(
+      'usage',
+      found.length > 1 ? `${key} has several alerts` : `there is no alert ${key}`,
+      {
+        hint:
+          keys.length === 0
+            ? 'nothing fires; fleet alerts why RULE SUBJECT says why not'
+            : `there is: ${keys.join(', ')}`,
+      },
+    );
   }
   const policy = alertPolicyOf(context);
   const messages = (await sentMessages(context.ledger.db, 1000)).filter(({ message_json }) =>
     message_json.includes(`"key":${JSON.stringify(only.alert.key)}`),
   );
-  return { ...only, rule: policy.rules.find(({ name }) => name === only.alert.rule) ?? null, messages: messages.slice(0, 20) };
+  return {
+    ...only,
+    rule: policy.rules.find(({ name }) => name === only.alert.rule) ?? null,
+    messages: messages.slice(0, 20),
+  };
 }
 
 /** Longer ones are forgotten by everybody, ms. */
@@ -80,11 +101,16 @@ export interface SilenceWish {
 }
 
 /** Errors: `usage` for one that has ended already, or that names no rule. */
-export async function silenceAlerts(context: Context, { pattern, untilMs, reason }: SilenceWish): Promise<Silence> {
+export async function silenceAlerts(
+  context: Context,
+  { pattern, untilMs, reason }: SilenceWish,
+): Promise<Silence> {
   const policy = alertPolicyOf(context);
   const nowMs = context.now();
   if (untilMs <= nowMs)
-    throw new FleetError('usage', 'that silence would be over already', { hint: 'name a time that is still to come, or --for 2h' });
+    throw new FleetError('usage', 'that silence would be over already', {
+      hint: 'name a time that is still to come, or --for 2h',
+    });
   if (untilMs > nowMs + longestSilenceMs)
     throw new FleetError('usage', 'that silence would last for more than 30 days', {
       hint: 'switch the rule off in the inventory instead',
@@ -92,10 +118,19 @@ export async function silenceAlerts(context: Context, { pattern, untilMs, reason
   const [rule, subject] = pattern.includes('/')
     ? [pattern.slice(0, pattern.indexOf('/')), pattern.slice(pattern.indexOf('/') + 1)]
     : ['*', pattern];
-  const known: readonly string[] = [...policy.rules.map(({ name }) => name), ...policy.news.map(({ name }) => name)];
-  if (!/^[\w.*-]{1,63}$/.test(rule) || !/^[\w.*-]{1,63}$/.test(subject) || (!rule.includes('*') && !known.includes(rule)))
+  const known: readonly string[] = [
+    ...policy.rules.map(({ name }) => name),
+    ...policy.news.map(({ name }) => name),
+  ];
+  if (
+    !/^[\w.*-]{1,63}$/.test(rule) ||
+    !/^[\w.*-]{1,63}$/.test(subject) ||
+    (!rule.includes('*') && !known.includes(rule))
+  )
     throw new FleetError('usage', `${pattern} names no alert`, {
-      hint: `write RULE/SUBJECT, or a subject alone, with * for any text; rules are ${known.join(', ')}`,
+      hint:
+        'write RULE/SUBJECT, or a subject alone, with * for any text; rules are ' +
+        `${known.join(', ')}`,
     });
   await requireSilenceable(context, subject);
   const silence = { rule, subject, until: untilMs, reason, by: whoIsThis(), createdAt: nowMs };
@@ -107,11 +142,19 @@ async function requireSilenceable({ inventory, ledger }: Context, subject: strin
   if (subject.includes('*')) return;
   const accounts = (await listAccounts(ledger.db)).map(({ name }) => name);
   const alerts = (await listAlerts(ledger.db)).map((alert) => alert.subject);
-  const known: readonly string[] = [inventory.fleet, ...inventory.hosts.map(({ name }) => name), ...accounts, ...alerts];
+  const known: readonly string[] = [
+    inventory.fleet,
+    ...inventory.hosts.map(({ name }) => name),
+    ...accounts,
+    ...alerts,
+  ];
   if (known.includes(subject)) return;
   const close = nearest(subject, known);
   throw new FleetError('usage', `no host and no account is called ${subject}`, {
-    hint: close === null ? 'fleet status shows their names; with * it may be one that is still to come' : `did you mean ${close}?`,
+    hint:
+      close === null
+        ? 'fleet status shows their names; with * it may be one that is still to come'
+        : `did you mean ${close}?`,
   });
 }
 
@@ -136,18 +179,41 @@ export interface ChannelTrial extends Try {
   readonly channel: string;
 }
 
-/** Sends a test message over each of the channels; none given: over all of them. Errors: `usage` for a name that is none. */
-export async function testChannels(context: Context, names: readonly string[]): Promise<ChannelTrial[]> {
+/**
+ * Sends a test message over each of the channels; none given: over all of them. Errors: `usage` for
+ * a name that is none.
+ */
+export async function testChannels(
+  context: Context,
+  names: readonly string[],
+): Promise<ChannelTrial[]> {
   const policy = alertPolicyOf(context);
   const all = Object.keys(policy.channels);
   const unknown = names.filter((name) => !all.includes(name));
   if (unknown.length > 0 || all.length === 0)
-    throw new FleetError('usage', unknown.length > 0 ? `no channel is called ${unknown.join(', ')}` : 'alerts: has no channels', {
-      hint: all.length === 0 ? 'add one to the inventory; docs/alerts.md shows each kind' : `channels are: ${all.join(', ')}`,
-    });
-  const message = testMessage(randomUUID(), context.inventory.fleet, policy.language, context.now());
+    throw new FleetError(
+      'usage',
+      unknown.length > 0 ? `no channel is called ${unknown.join(', ')}` : 'alerts: has no channels',
+      {
+        hint:
+          all.length === 0
+            ? 'add one to the inventory; docs/alerts.md shows each kind'
+            : `channels are: ${all.join(', ')}`,
+      },
+    );
+  const message = testMessage(
+    randomUUID(),
+    context.inventory.fleet,
+    policy.language,
+    context.now(),
+  );
   const chosen = names.length === 0 ? all : [...new Set(names)];
-  return Promise.all(chosen.map(async (channel) => ({ channel, ...(await trySend(context, policy, channel, message)) })));
+  return Promise.all(
+    chosen.map(async (channel) => ({
+      channel,
+      ...(await trySend(context, policy, channel, message)),
+    })),
+  );
 }
 
 export interface Verdict {
@@ -157,8 +223,14 @@ export interface Verdict {
   readonly silence: Silence | null;
 }
 
-/** Where a rule stands with a subject. Errors: `usage` for a rule or a subject that there is not. */
-export async function whyAlert(context: Context, ruleName: string, subject: string): Promise<Verdict> {
+/**
+ * Where a rule stands with a subject. Errors: `usage` for a rule or a subject that there is not.
+ */
+export async function whyAlert(
+  context: Context,
+  ruleName: string,
+  subject: string,
+): Promise<Verdict> {
   const policy = alertPolicyOf(context);
   const rule = policy.rules.find(({ name }) => name === ruleName);
   if (rule === undefined)
@@ -170,11 +242,17 @@ export async function whyAlert(context: Context, ruleName: string, subject: stri
   const found = alerts.find(({ alert }) => alert.rule === ruleName && alert.subject === subject);
   const nowMs = context.now();
   const about = { rule: ruleName, subject, host: found?.alert.host ?? null };
-  const silence = (await listSilences(context.ledger.db, nowMs)).find((each) => covers(each, about, nowMs)) ?? null;
+  const silence =
+    (await listSilences(context.ledger.db, nowMs)).find((each) => covers(each, about, nowMs)) ??
+    null;
   return { rule, subject, alert: found?.alert ?? null, silence };
 }
 
-async function requireSubject({ inventory, ledger }: Context, rule: AlertRule, subject: string): Promise<void> {
+async function requireSubject(
+  { inventory, ledger }: Context,
+  rule: AlertRule,
+  subject: string,
+): Promise<void> {
   const { kind } = measures[rule.measure];
   const known: readonly string[] =
     kind === 'fleet'
@@ -183,7 +261,15 @@ async function requireSubject({ inventory, ledger }: Context, rule: AlertRule, s
         ? inventory.hosts.map(({ name }) => name)
         : (await listAccounts(ledger.db)).map(({ name }) => name);
   if (known.includes(subject)) return;
-  throw new FleetError('usage', `${rule.name} is about ${kind === 'fleet' ? 'the fleet' : `${kind}s`}, and none is called ${subject}`, {
-    hint: known.length === 0 ? `there is no ${kind} yet` : `there is: ${known.slice(0, 20).join(', ')}`,
-  });
+  throw new FleetError(
+    'usage',
+    `${rule.name} is about ${kind === 'fleet' ? 'the fleet' : `${kind}s`}, and none is ` +
+      `called ${subject}`,
+    {
+      hint:
+        known.length === 0
+          ? `there is no ${kind} yet`
+          : `there is: ${known.slice(0, 20).join(', ')}`,
+    },
+  );
 }

@@ -42,10 +42,15 @@ interface Fares {
 }
 
 /**
- * Sends what waits, oldest first, each message to the first channel of its route that takes it. A channel that failed once is not tried again in this sweep, one that
- * wants to be left alone not before its time. What nobody took is tried again by a later sweep. Alertmanagers are told all alerts that fire.
+ * Sends what waits, oldest first, each message to the first channel of its route that takes it. A
+ * channel that failed once is not tried again in this sweep, one that
+ * wants to be left alone not before its time. What nobody took is tried again by a later sweep.
+ * Alertmanagers are told all alerts that fire.
  */
-export async function deliverMessages(context: FleetContext, policy: AlertPolicy): Promise<Delivery> {
+export async function deliverMessages(
+  context: FleetContext,
+  policy: AlertPolicy,
+): Promise<Delivery> {
   const fares: Fares = { tried: new Map(), resting: await restingChannels(context) };
   const waiting = await waitingMessages(context.ledger.db);
   const routes = new Map<string, Outgoing[]>();
@@ -56,7 +61,8 @@ export async function deliverMessages(context: FleetContext, policy: AlertPolicy
   const sent = await Promise.all(
     [...routes.values()].map(async (own) => {
       let count = 0;
-      for (const outgoing of own.slice(0, messagesAtMost)) if (await deliver(context, policy, outgoing, fares)) count += 1;
+      for (const outgoing of own.slice(0, messagesAtMost))
+        if (await deliver(context, policy, outgoing, fares)) count += 1;
       return count;
     }),
   );
@@ -65,29 +71,53 @@ export async function deliverMessages(context: FleetContext, policy: AlertPolicy
   return { sent: total, waiting: waiting.length - total, problems: problemsIn(fares) };
 }
 
-const problemsIn = ({ tried }: Fares): FleetError[] => [...tried.values()].flatMap(({ problem }) => (problem === null ? [] : [problem]));
+const problemsIn = ({ tried }: Fares): FleetError[] =>
+  [...tried.values()].flatMap(({ problem }) => (problem === null ? [] : [problem]));
 
-/** A pause can be a day at most; one that is longer, or begins later than now, was asked for before this clock was set back. */
+/**
+ * A pause can be a day at most; one that is longer, or begins later than now, was asked for before
+ * this clock was set back.
+ */
 async function restingChannels({ ledger, now }: FleetContext): Promise<Set<string>> {
   const nowMs = now();
   const rows = await failingChannels(ledger.db);
   return new Set(
-    rows.filter(({ failed_at, rest_until }) => failed_at <= nowMs && rest_until !== null && nowMs < rest_until).map(({ name }) => name),
+    rows
+      .filter(
+        ({ failed_at, rest_until }) =>
+          failed_at <= nowMs && rest_until !== null && nowMs < rest_until,
+      )
+      .map(({ name }) => name),
   );
 }
 
 /** The world as channels see it. */
-export const channelWorld = ({ inventory, readSecret, now, signal }: Omit<Told, 'ledger'>): ChannelWorld =>
+export const channelWorld = ({
+  inventory,
+  readSecret,
+  now,
+  signal,
+}: Omit<Told, 'ledger'>): ChannelWorld =>
   channelWorldOf({ folder: dirname(inventory.path), readSecret, now, signal, limitMs: 10_000 });
 
-async function deliver(context: FleetContext, policy: AlertPolicy, outgoing: Outgoing, { tried, resting }: Fares): Promise<boolean> {
+async function deliver(
+  context: FleetContext,
+  policy: AlertPolicy,
+  outgoing: Outgoing,
+  { tried, resting }: Fares,
+): Promise<boolean> {
   const { db } = context.ledger;
-  if (outgoing.nextTryAt > context.now() && outgoing.nextTryAt - context.now() <= retryAfterMs(outgoing.attempts)) return false;
+  if (
+    outgoing.nextTryAt > context.now() &&
+    outgoing.nextTryAt - context.now() <= retryAfterMs(outgoing.attempts)
+  )
+    return false;
   let last: FleetError | null = null;
   for (const name of outgoing.route.filter((each) => !resting.has(each))) {
     const known = tried.get(name);
     if (outgoing.isRefused && known?.isTaken !== false) await recordTry(db, outgoing.id);
-    const now = known?.isTaken === false ? known : await trySend(context, policy, name, outgoing.message);
+    const now =
+      known?.isTaken === false ? known : await trySend(context, policy, name, outgoing.message);
     if (now.problem !== null) tried.set(name, now);
     if (now.isTaken) {
       await recordDelivery(db, outgoing.id, name, context.now());
@@ -110,11 +140,19 @@ export interface Try {
 }
 
 /** Sends one message over one channel, and keeps how that channel fares. */
-export async function trySend(context: Told, policy: AlertPolicy, name: string, message: Message): Promise<Try> {
+export async function trySend(
+  context: Told,
+  policy: AlertPolicy,
+  name: string,
+  message: Message,
+): Promise<Try> {
   const spec = policy.channels[name];
   if (spec === undefined) {
     const hint = 'its messages go to the next channel of their route';
-    return { isTaken: false, problem: new FleetError('channel', `alerts: no channel is called ${name} any more`, { hint }) };
+    return {
+      isTaken: false,
+      problem: new FleetError('channel', `alerts: no channel is called ${name} any more`, { hint }),
+    };
   }
   const tried = await attempt(() => openChannel(name, spec, channelWorld(context)).send(message));
   await noteChannel(context, name, tried.problem);
@@ -131,17 +169,36 @@ async function attempt(send: () => Promise<FleetError | null>): Promise<Try> {
 }
 
 /** What was cut short by the operator says nothing about a channel. */
-async function noteChannel({ ledger, now, signal }: Told, name: string, problem: FleetError | null): Promise<void> {
+async function noteChannel(
+  { ledger, now, signal }: Told,
+  name: string,
+  problem: FleetError | null,
+): Promise<void> {
   if (problem === null) return recordChannelWell(ledger.db, name);
   if (signal.aborted) return;
   const restMs = problem instanceof ChannelRefusal ? problem.retryAfterMs : null;
-  const row = { name, failed_at: now(), problem: problem.message, hint: problem.hint, rest_until: restMs === null ? null : now() + restMs };
+  const row = {
+    name,
+    failed_at: now(),
+    problem: problem.message,
+    hint: problem.hint,
+    rest_until: restMs === null ? null : now() + restMs,
+  };
   await recordChannelFailure(ledger.db, row);
 }
 
-/** An Alertmanager keeps its own state: it is told all that fires at every sweep, and what does not fire any more ends there by itself. */
-async function tellAlertmanagers(context: FleetContext, policy: AlertPolicy, { tried, resting }: Fares): Promise<void> {
-  const managers = Object.entries(policy.channels).filter(([, { kind }]) => kind === 'alertmanager');
+/**
+ * An Alertmanager keeps its own state: it is told all that fires at every sweep, and what does not
+ * fire any more ends there by itself.
+ */
+async function tellAlertmanagers(
+  context: FleetContext,
+  policy: AlertPolicy,
+  { tried, resting }: Fares,
+): Promise<void> {
+  const managers = Object.entries(policy.channels).filter(
+    ([, { kind }]) => kind === 'alertmanager',
+  );
   if (managers.length === 0) return;
   const alerts = await listAlerts(context.ledger.db);
   for (const [name, spec] of managers) {
@@ -155,8 +212,14 @@ async function tellAlertmanagers(context: FleetContext, policy: AlertPolicy, { t
   }
 }
 
-/** Tells whoever watches the sweeps that one has come to its end. Null: it was heard, or nobody is to be told. */
-export async function tellHeartbeat(context: FleetContext, policy: AlertPolicy): Promise<FleetError | null> {
+/**
+ * Tells whoever watches the sweeps that one has come to its end. Null: it was heard, or nobody is
+ * to be told.
+ */
+export async function tellHeartbeat(
+  context: FleetContext,
+  policy: AlertPolicy,
+): Promise<FleetError | null> {
   if (policy.heartbeat === null || context.signal.aborted) return null;
   try {
     await beat(policy.heartbeat, channelWorld(context));

@@ -18,7 +18,10 @@ export interface Telling {
   readonly problems: readonly FleetError[];
 }
 
-/** The end of a sweep: what it found is judged, told, and its heartbeat is given. A channel that is dead is a problem, and no reason to fail. */
+/**
+ * The end of a sweep: what it found is judged, told, and its heartbeat is given. A channel that is
+ * dead is a problem, and no reason to fail.
+ */
 export async function tellFleet(
   context: FleetContext,
   policy: AlertPolicy,

@@ -13,7 +13,10 @@ function heldIn({ phase, accounts, others }: Canary): readonly string[] {
   return phase === 'returning' || phase === 'put-back' ? [...accounts, ...others] : [];
 }
 
-/** What the last trial of scripts holds back. Until it has ended well, or is over, no command gives it to those accounts. */
+/**
+ * What the last trial of scripts holds back. Until it has ended well, or is over, no command gives
+ * it to those accounts.
+ */
 export async function readHeld(db: LedgerDb): Promise<Held> {
   const canary = await lastCanary(db, 'scripts');
   if (canary === null) return new Map();
@@ -26,10 +29,19 @@ export async function readHeld(db: LedgerDb): Promise<Held> {
   );
 }
 
-/** What a trial is about: the behaviours without what passes, and without what follows from who else is in a chat. Pure. */
+/**
+ * What a trial is about: the behaviours without what passes, and without what follows from who else
+ * is in a chat. Pure.
+ */
 export function contentMark(behaviours: readonly Behaviour[]): string {
   const contents = behaviours
-    .map(({ account, script, model, limits, chats }) => [account, script, model, limits, chats.map(({ id, name }) => [id, name])])
+    .map(({ account, script, model, limits, chats }) => [
+      account,
+      script,
+      model,
+      limits,
+      chats.map(({ id, name }) => [id, name]),
+    ])
     .toSorted(([one], [other]) => (String(one) < String(other) ? -1 : 1));
   return createHash('sha256').update(JSON.stringify(contents)).digest('hex');
 }

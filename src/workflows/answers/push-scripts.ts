@@ -42,7 +42,10 @@ export interface PushPlan {
 }
 
 /** The act that gives a host a behaviour. */
-const configureAct = (keyId: string, behaviour: Behaviour): Extract<HostAct, { readonly act: 'configure' }> => ({
+const configureAct = (
+  keyId: string,
+  behaviour: Behaviour,
+): Extract<HostAct, { readonly act: 'configure' }> => ({
   ...{ act: 'configure', keyId, account: behaviour.account, behaviour: formatBehaviour(behaviour) },
 });
 
@@ -54,12 +57,18 @@ export interface StagedBehaviours {
   noteStaged(moves: readonly Pick<MoveRow, 'account'>[]): Promise<void>;
 }
 
-/** A script with mistakes holds up no move: the accounts come online and say nothing there until it is right and was pushed, which is reported. */
+/**
+ * A script with mistakes holds up no move: the accounts come online and say nothing there until it
+ * is right and was pushed, which is reported.
+ */
 export async function behavioursToStage(context: FleetContext): Promise<StagedBehaviours> {
   if (!isAnsweringFleet(context.inventory)) return { acts: () => [], noteStaged: async () => {} };
   const fleet = await readAnsweringAccounts(context).catch((error: unknown) => {
     if (!(error instanceof FleetError)) throw error;
-    context.report({ kind: 'phase', text: `${error.message}: accounts that are placed now say nothing until fleet scripts push` });
+    context.report({
+      kind: 'phase',
+      text: `${error.message}: accounts that are placed now say nothing until fleet scripts push`,
+    });
     return [];
   });
   const behaviours = new Map(
@@ -75,17 +84,24 @@ export async function behavioursToStage(context: FleetContext): Promise<StagedBe
     noteStaged: async (moves) => {
       for (const { account } of moves) {
         const behaviour = behaviours.get(account);
-        const known = fleet.find((own) => own.account.name === account)?.account.behaviour_hash ?? null;
+        const known =
+          fleet.find((own) => own.account.name === account)?.account.behaviour_hash ?? null;
         if (behaviour === undefined && known === null) continue;
-        await setBehaviourHash(context.ledger.db, account, behaviour === undefined ? null : behaviourHash(behaviour));
+        await setBehaviourHash(
+          context.ledger.db,
+          account,
+          behaviour === undefined ? null : behaviourHash(behaviour),
+        );
       }
     },
   };
 }
 
 /**
- * Compares what hosts have with what the operator's files say, for the accounts in `names` (empty: all) that are on a host. Asks the hosts; one that does not answer is
- * an error and stands in no change. `test`: a message that its account is to say once. `held`: what a trial holds back, by default all of it.
+ * Compares what hosts have with what the operator's files say, for the accounts in `names` (empty:
+ * all) that are on a host. Asks the hosts; one that does not answer is
+ * an error and stands in no change. `test`: a message that its account is to say once. `held`: what
+ * a trial holds back, by default all of it.
  */
 export async function planPush(
   context: FleetContext,
@@ -99,9 +115,18 @@ export async function planPush(
       hint: 'fleet accounts list shows those that were imported',
     });
   }
-  const chosen = fleet.filter(({ account }) => account.host !== null && (names.length === 0 || names.includes(account.name)));
-  const hosts = context.inventory.hosts.filter(({ name }) => chosen.some(({ account }) => account.host === name));
-  const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => readBehaviours(context, host), context.signal);
+  const chosen = fleet.filter(
+    ({ account }) => account.host !== null && (names.length === 0 || names.includes(account.name)),
+  );
+  const hosts = context.inventory.hosts.filter(({ name }) =>
+    chosen.some(({ account }) => account.host === name),
+  );
+  const outcomes = await forEachHost(
+    hosts,
+    context.inventory.concurrency,
+    (host) => readBehaviours(context, host),
+    context.signal,
+  );
   const changes = outcomes.flatMap((outcome) => {
     if (!outcome.ok) return [];
     return chosen
@@ -129,11 +154,16 @@ export async function planPush(
 }
 
 /** By name of the account. A file that is no behaviour counts as none. */
-export async function readBehaviours(context: FleetContext, host: HostSpec): Promise<ReadonlyMap<string, Behaviour>> {
+export async function readBehaviours(
+  context: FleetContext,
+  host: HostSpec,
+): Promise<ReadonlyMap<string, Behaviour>> {
   const command = `cat ${hostPaths.behaviour}/*.json 2>/dev/null || true`;
   // As root: nobody else may list that folder.
   const replyLimit = { bytes: behaviourBytes * (host.maxAccounts + 1) };
-  const { stdout } = await context.remoteFor(host).run({ command, asRoot: true, narrow: ['behaviours'], replyLimit });
+  const { stdout } = await context
+    .remoteFor(host)
+    .run({ command, asRoot: true, narrow: ['behaviours'], replyLimit });
   const lines = new TextDecoder()
     .decode(stdout)
     .split('\n')
@@ -146,7 +176,9 @@ export async function readBehaviours(context: FleetContext, host: HostSpec): Pro
 const behaviourBytes = 1024 * 1024;
 
 /** Of the hosts that answered. */
-const behavioursIn = (outcomes: readonly HostOutcome<HostSpec, ReadonlyMap<string, Behaviour>>[]): readonly Behaviour[] =>
+const behavioursIn = (
+  outcomes: readonly HostOutcome<HostSpec, ReadonlyMap<string, Behaviour>>[],
+): readonly Behaviour[] =>
   outcomes.flatMap((outcome) => (outcome.ok ? [...outcome.value.values()] : []));
 
 /** Until all hosts have been told and all workers, which look every 2 s, have taken it up. */
@@ -160,7 +192,8 @@ export interface Pushed {
 }
 
 /**
- * Gives hosts what `changes` say, hosts side by side, one request each. Accounts that share a chat change over at the same message, a few seconds from now. Safe
+ * Gives hosts what `changes` say, hosts side by side, one request each. Accounts that share a chat
+ * change over at the same message, a few seconds from now. Safe
  * to repeat.
  */
 export async function pushBehaviours(
@@ -174,7 +207,10 @@ export async function pushBehaviours(
     wanted.map(({ behaviour }) => behaviour),
     changeOverAtMs,
   );
-  const changes = wanted.map((change, index) => ({ ...change, behaviour: behaviours[index] ?? change.behaviour }));
+  const changes = wanted.map((change, index) => ({
+    ...change,
+    behaviour: behaviours[index] ?? change.behaviour,
+  }));
   const hosts = [...new Set(changes.map(({ host }) => host))];
   const outcomes = await forEachHost(
     hosts,
@@ -188,14 +224,21 @@ export async function pushBehaviours(
       ),
     context.signal,
   );
-  const isChangedOver = behaviours.some(({ chats }) => chats.some(({ former }) => former !== undefined));
+  const isChangedOver = behaviours.some(({ chats }) =>
+    chats.some(({ former }) => former !== undefined),
+  );
   return {
     errors: outcomes.flatMap((outcome) => (outcome.ok ? outcome.value : [outcome.error])),
     changeOverAtMs: isChangedOver ? changeOverAtMs : null,
   };
 }
 
-async function pushToHost(context: FleetContext, run: Run, host: HostSpec, changes: readonly BehaviourChange[]): Promise<FleetError[]> {
+async function pushToHost(
+  context: FleetContext,
+  run: Run,
+  host: HostSpec,
+  changes: readonly BehaviourChange[],
+): Promise<FleetError[]> {
   const acts = changes.map(({ keyId, behaviour }) => configureAct(keyId, behaviour));
   const replies = await askAsAuthority(context, run, host, acts);
   const errors: FleetError[] = [];
@@ -204,7 +247,13 @@ async function pushToHost(context: FleetContext, run: Run, host: HostSpec, chang
     if (reply?.ok === true) {
       await setBehaviourHash(context.ledger.db, account, behaviourHash(behaviour));
       const text = words.join('; ');
-      await recordEvent(context.ledger.db, { at: context.now(), kind: 'account-configured', host: host.name, account, text });
+      await recordEvent(context.ledger.db, {
+        at: context.now(),
+        kind: 'account-configured',
+        host: host.name,
+        account,
+        text,
+      });
       continue;
     }
     const why = reply?.message ?? 'no reason given';
@@ -213,14 +262,19 @@ async function pushToHost(context: FleetContext, run: Run, host: HostSpec, chang
         ? `its release is older than scripts: fleet init --limit ${host.name}`
         : `fleet accounts show ${account} tells where it is; then run this again`;
     errors.push(
-      new FleetError('claim-refused', `${host.name} did not take the behaviour of ${account}: ${why}`, { host: host.name, account, hint }),
+      new FleetError(
+        'claim-refused',
+        `${host.name} did not take the behaviour of ${account}: ${why}`,
+        { host: host.name, account, hint },
+      ),
     );
   }
   return errors;
 }
 
 /**
- * Brings hosts up to date whose accounts' behaviour is not what the ledger says they were given: another account has joined a shared group, or Telegram has told who one
+ * Brings hosts up to date whose accounts' behaviour is not what the ledger says they were given:
+ * another account has joined a shared group, or Telegram has told who one
  * is. Asks no host for anything else.
  */
 export async function pushStaleBehaviours(context: FleetContext, run: Run): Promise<Pushed> {
@@ -239,17 +293,31 @@ export async function pushStaleBehaviours(context: FleetContext, run: Run): Prom
     if (host === undefined || (account.behaviour_hash === null && !answersAnywhere(own))) return [];
     const behaviour = renderBehaviour(context.inventory, own, fleet);
     if (behaviourHash(behaviour) === account.behaviour_hash) return [];
-    return [{ account: account.name, keyId: account.key_id, host, behaviour, changes: ['what it shares with other accounts has changed'] }];
+    return [
+      {
+        account: account.name,
+        keyId: account.key_id,
+        host,
+        behaviour,
+        changes: ['what it shares with other accounts has changed'],
+      },
+    ];
   });
   if (changes.length === 0) return nothing;
   const hosts = [...new Set(changes.map(({ host }) => host))];
-  const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => readBehaviours(context, host), context.signal);
+  const outcomes = await forEachHost(
+    hosts,
+    context.inventory.concurrency,
+    (host) => readBehaviours(context, host),
+    context.signal,
+  );
   const befores = behavioursIn(outcomes);
   return pushBehaviours(context, run, { changes, befores });
 }
 
 /**
- * Before accounts are placed: those that run learn with whom they will share their groups, and have changed over when the first of the new ones comes
+ * Before accounts are placed: those that run learn with whom they will share their groups, and have
+ * changed over when the first of the new ones comes
  * online. What fails is tried again once they are.
  */
 export async function announceColleagues(context: FleetContext, run: Run): Promise<void> {
@@ -258,7 +326,9 @@ export async function announceColleagues(context: FleetContext, run: Run): Promi
   const leftMs = Math.max(0, changeOverAtMs - context.now());
   context.report({
     kind: 'phase',
-    text: `waiting ${(leftMs / 1000).toFixed(0)} s until the accounts that share groups with the new ones know them`,
+    text:
+      `waiting ${(leftMs / 1000).toFixed(0)} s until the accounts that share groups with the ` +
+      'new ones know them',
   });
   await context.pause(leftMs);
 }

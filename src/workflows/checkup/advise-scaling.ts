@@ -1,7 +1,12 @@
 import type { HostSample } from '../../../hostside/protocol/sample.ts';
 import type { PlacedAccount } from '../../ledger/queries/accounts.ts';
 import { dailySamples } from '../../ledger/queries/records.ts';
-import { adviseScaling, type FleetUse, type HostUse, type ScalingAdvice } from '../../planning/advice/scaling-advice.ts';
+import {
+  adviseScaling,
+  type FleetUse,
+  type HostUse,
+  type ScalingAdvice,
+} from '../../planning/advice/scaling-advice.ts';
 import type { FleetView } from '../../planning/fleet/fleet-view.ts';
 import type { FleetContext } from '../context.ts';
 import type { HostReading } from '../hosts/read-samples.ts';
@@ -16,7 +21,10 @@ interface FleetFacts {
 }
 
 /** What the fleet lacks, or will lack, by what was measured now and in the last two weeks. */
-export async function adviseFleet(context: FleetContext, facts: FleetFacts): Promise<ScalingAdvice> {
+export async function adviseFleet(
+  context: FleetContext,
+  facts: FleetFacts,
+): Promise<ScalingAdvice> {
   return (await adviseByTrend(context, facts)).advice;
 }
 
@@ -31,9 +39,20 @@ export async function adviseByTrend(
     if (host.state !== 'up' || sample === null) return [];
     const here = view.accounts.filter((account) => account.host === host.name).length;
     const { cores, memoryBytes, ...ratios } = measuredIn(sample);
-    return [{ host: host.name, cores, memoryBytes, ...ratios, accounts: here, maxAccounts: host.maxAccounts }];
+    return [
+      {
+        host: host.name,
+        cores,
+        memoryBytes,
+        ...ratios,
+        accounts: here,
+        maxAccounts: host.maxAccounts,
+      },
+    ];
   });
-  const waiting = accounts.filter(({ state, host, wanted }) => state === 'stored' && host === null && wanted === 1).length;
+  const waiting = accounts.filter(
+    ({ state, host, wanted }) => state === 'stored' && host === null && wanted === 1,
+  ).length;
   const days = (await pastDays(context, uses)).toSorted((a, b) => a.atMs - b.atMs);
   return { advice: adviseScaling(uses, waiting, days, context.now()), days };
 }
@@ -48,15 +67,25 @@ function measuredIn({ cpu, memory }: HostSample) {
   };
 }
 
-/** Days on which every one of these hosts was measured: others would show hosts that came or went, not use that grows. */
+/**
+ * Days on which every one of these hosts was measured: others would show hosts that came or went,
+ * not use that grows.
+ */
 async function pastDays(context: FleetContext, uses: readonly HostUse[]): Promise<FleetUse[]> {
   const byHost = new Map(uses.map((use) => [use.host, use]));
-  const rows = (await dailySamples(context.ledger.db, context.now() - trendMs)).filter(({ host }) => byHost.has(host));
+  const rows = (await dailySamples(context.ledger.db, context.now() - trendMs)).filter(({ host }) =>
+    byHost.has(host),
+  );
   const days = Map.groupBy(rows, ({ taken_at }) => Math.floor(taken_at / 86_400_000));
-  return [...days.values()].filter((day) => day.length === uses.length).map((day) => useOf(day, byHost));
+  return [...days.values()]
+    .filter((day) => day.length === uses.length)
+    .map((day) => useOf(day, byHost));
 }
 
-function useOf(day: readonly { host: string; taken_at: number; sample_json: string }[], byHost: ReadonlyMap<string, HostUse>): FleetUse {
+function useOf(
+  day: readonly { host: string; taken_at: number; sample_json: string }[],
+  byHost: ReadonlyMap<string, HostUse>,
+): FleetUse {
   let [busy, cores, used, memory, accounts, slots] = [0, 0, 0, 0, 0, 0];
   for (const { host, sample_json } of day) {
     const sample = JSON.parse(sample_json) as HostSample;
@@ -69,5 +98,10 @@ function useOf(day: readonly { host: string; taken_at: number; sample_json: stri
     slots += byHost.get(host)?.maxAccounts ?? 0;
   }
   const atMs = Math.max(...day.map(({ taken_at }) => taken_at));
-  return { atMs, busyRatio: busy / cores, memoryUsedRatio: used / memory, slotsRatio: slots === 0 ? 0 : accounts / slots };
+  return {
+    atMs,
+    busyRatio: busy / cores,
+    memoryUsedRatio: used / memory,
+    slotsRatio: slots === 0 ? 0 : accounts / slots,
+  };
 }

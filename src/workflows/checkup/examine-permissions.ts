@@ -6,35 +6,73 @@ import { type FileFacts, fileRisks, octal } from '../../model/file-trust.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Inventory } from '../../model/inventory.ts';
 
-/** `secret`: nobody else may read it. `own`: nobody else may write it, because fleet obeys it or records in it. */
+/**
+ * `secret`: nobody else may read it. `own`: nobody else may write it, because fleet obeys it or
+ * records in it.
+ */
 export interface WatchedPath {
   readonly path: string;
   readonly what: string;
   readonly kind: 'secret' | 'own';
 }
 
-/** Everything of the operator that another user of this machine must not change or read, and the folders in which it lies. Pure but for the home. */
-export function watchedPaths(inventory: Inventory, home: string = homedir()): readonly WatchedPath[] {
+/**
+ * Everything of the operator that another user of this machine must not change or read, and the
+ * folders in which it lies. Pure but for the home.
+ */
+export function watchedPaths(
+  inventory: Inventory,
+  home: string = homedir(),
+): readonly WatchedPath[] {
   const { ledger, vault, knownHosts } = inventory.paths;
-  const key = inventory.vaultKey.kind === 'file' ? [resolvePath(inventory.vaultKey.target, dirname(inventory.path), home)] : [];
+  const key =
+    inventory.vaultKey.kind === 'file'
+      ? [resolvePath(inventory.vaultKey.target, dirname(inventory.path), home)]
+      : [];
   const identities = new Set(inventory.hosts.flatMap(({ ssh }) => ssh.identityFiles));
   const files: WatchedPath[] = [
     { path: inventory.path, what: 'the inventory', kind: 'own' },
     { path: knownHosts, what: 'the hosts’ keys', kind: 'own' },
-    ...['', '-wal', '-shm'].map((suffix) => ({ path: `${ledger}${suffix}`, what: 'the ledger', kind: 'secret' as const })),
+    ...['', '-wal', '-shm'].map((suffix) => ({
+      path: `${ledger}${suffix}`,
+      what: 'the ledger',
+      kind: 'secret' as const,
+    })),
     ...key.map((path) => ({ path, what: 'the vault key', kind: 'secret' as const })),
-    ...[...identities].map((path) => ({ path, what: 'a private SSH key', kind: 'secret' as const })),
-    ...['', 'states', 'removed'].map((folder) => ({ path: join(vault, folder), what: 'the vault', kind: 'secret' as const })),
+    ...[...identities].map((path) => ({
+      path,
+      what: 'a private SSH key',
+      kind: 'secret' as const,
+    })),
+    ...['', 'states', 'removed'].map((folder) => ({
+      path: join(vault, folder),
+      what: 'the vault',
+      kind: 'secret' as const,
+    })),
     { path: join(dirname(ledger), 'backups'), what: 'the folder of backups', kind: 'secret' },
   ];
-  const folders = new Set([inventory.path, knownHosts, ledger, vault, ...key, ...identities].map((path) => dirname(path)));
-  return [...files, ...[...folders].map((path) => ({ path, what: 'the folder of it', kind: 'own' as const }))];
+  const folders = new Set(
+    [inventory.path, knownHosts, ledger, vault, ...key, ...identities].map((path) => dirname(path)),
+  );
+  return [
+    ...files,
+    ...[...folders].map((path) => ({ path, what: 'the folder of it', kind: 'own' as const })),
+  ];
 }
 
 /** What others may do with one of them. Pure. */
-export function permissionFindings({ path, what, kind }: WatchedPath, facts: FileFacts, me: number | null): Finding[] {
+export function permissionFindings(
+  { path, what, kind }: WatchedPath,
+  facts: FileFacts,
+  me: number | null,
+): Finding[] {
   const { isForeign, isWritable, isReadable } = fileRisks(facts, me);
-  const finding = (level: Finding['level'], text: string, remedy: string): Finding => ({ where: 'here', level, text, remedy });
+  const finding = (level: Finding['level'], text: string, remedy: string): Finding => ({
+    where: 'here',
+    level,
+    text,
+    remedy,
+  });
   if (isForeign)
     return [
       finding(
@@ -52,7 +90,13 @@ export function permissionFindings({ path, what, kind }: WatchedPath, facts: Fil
       ),
     ];
   if (kind === 'secret' && isReadable)
-    return [finding('warning', `others may look into ${path}, ${what} (mode ${octal(facts.mode)})`, `chmod go-rwx '${path}'`)];
+    return [
+      finding(
+        'warning',
+        `others may look into ${path}, ${what} (mode ${octal(facts.mode)})`,
+        `chmod go-rwx '${path}'`,
+      ),
+    ];
   return [];
 }
 
@@ -65,5 +109,12 @@ export async function examinePermissions(inventory: Inventory): Promise<Finding[
   });
   const problems = (await Promise.all(found)).flat();
   if (problems.length > 0) return problems;
-  return [{ where: 'here', level: 'ok', text: 'nobody else may read or change what fleet relies on', remedy: '' }];
+  return [
+    {
+      where: 'here',
+      level: 'ok',
+      text: 'nobody else may read or change what fleet relies on',
+      remedy: '',
+    },
+  ];
 }

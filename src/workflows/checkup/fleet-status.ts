@@ -26,7 +26,10 @@ export interface FleetStatus {
   /** As in the inventory. */
   readonly hosts: readonly HostRanking[];
   readonly rows: ReadonlyMap<string, HostRow>;
-  /** Accounts on those hosts, and those without a host; all of the ledger where no hosts were chosen. */
+  /**
+   * Accounts on those hosts, and those without a host; all of the ledger where no hosts were
+   * chosen.
+   */
   readonly accounts: readonly PlacedAccount[];
   /** Hosts that own accounts and are not in the inventory. */
   readonly strays: readonly Stray[];
@@ -36,22 +39,37 @@ export interface FleetStatus {
   readonly errors: readonly FleetError[];
 }
 
-/** What is known of the chosen hosts and their accounts; with `isLive` the agents are asked first, otherwise nobody is. */
-export async function readFleetStatus(context: FleetContext, limit: readonly string[], isLive: boolean): Promise<FleetStatus> {
+/**
+ * What is known of the chosen hosts and their accounts; with `isLive` the agents are asked first,
+ * otherwise nobody is.
+ */
+export async function readFleetStatus(
+  context: FleetContext,
+  limit: readonly string[],
+  isLive: boolean,
+): Promise<FleetStatus> {
   const { inventory, ledger } = context;
   const { view, readings } = await readFleetView(context, { maxAgeMs: isLive ? 0 : null });
   const chosen = new Set<string>(selectHosts(inventory, limit).map(({ name }) => name));
-  const ranks = new Map<string, HostRanking>(rankHosts(view, inventory.placement).map((rank) => [rank.host, rank]));
+  const ranks = new Map<string, HostRanking>(
+    rankHosts(view, inventory.placement).map((rank) => [rank.host, rank]),
+  );
   const accounts = await listKnownAccounts(ledger.db);
   return {
     fleet: inventory.fleet,
     hosts: [...chosen].flatMap((host) => ranks.get(host) ?? []),
     rows: new Map((await listHosts(ledger.db)).map((row) => [row.name, row])),
-    accounts: limit.length === 0 ? accounts : accounts.filter(({ host }) => host === null || chosen.has(host)),
+    accounts:
+      limit.length === 0
+        ? accounts
+        : accounts.filter(({ host }) => host === null || chosen.has(host)),
     strays: straysOf(inventory, accounts, await renamedHosts(context)),
     moves: await listOpenMoves(ledger.db),
     trials: await readUnendedTrials(ledger.db),
-    errors: [...(await lostLedgerErrors(context)), ...readings.flatMap(({ problem }) => (problem === null ? [] : [problem]))],
+    errors: [
+      ...(await lostLedgerErrors(context)),
+      ...readings.flatMap(({ problem }) => (problem === null ? [] : [problem])),
+    ],
   };
 }
 
@@ -67,7 +85,13 @@ export function straysOf(
     .flatMap(([host, here]): Stray[] =>
       host === null || inInventory.has(host)
         ? []
-        : [{ host, accounts: here.map(({ name }) => name), remedy: strayHint(host, renamed.get(host)) }],
+        : [
+            {
+              host,
+              accounts: here.map(({ name }) => name),
+              remedy: strayHint(host, renamed.get(host)),
+            },
+          ],
     )
     .toSorted((a, b) => (a.host < b.host ? -1 : 1));
 }

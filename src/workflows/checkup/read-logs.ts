@@ -4,7 +4,10 @@ import type { HostSpec } from '../../model/inventory.ts';
 import type { FleetContext } from '../context.ts';
 import { findOwned } from '../ownership/account-acts.ts';
 
-/** A following look ends after this, so that a forgotten terminal does not hold a connection for ever. */
+/**
+ * A following look ends after this, so that a forgotten terminal does not hold a connection for
+ * ever.
+ */
 const followMs = 24 * 3_600_000;
 
 /** Characters of a line that are shown. */
@@ -26,10 +29,18 @@ export interface LogOptions {
   readonly sinceMs: number | null;
 }
 
-const priorities: Readonly<Record<LogLevel, string>> = { error: 'err', warn: 'warning', info: 'info', debug: 'debug' };
+const priorities: Readonly<Record<LogLevel, string>> = {
+  error: 'err',
+  warn: 'warning',
+  info: 'info',
+  debug: 'debug',
+};
 
 /** Pure. */
-export const journalCommand = (unit: string, { lines, isFollowing, level, sinceMs }: LogOptions): string =>
+export const journalCommand = (
+  unit: string,
+  { lines, isFollowing, level, sinceMs }: LogOptions,
+): string =>
   [
     `journalctl --unit '${unit}' --lines ${lines} --output short-iso --no-hostname --quiet`,
     ...(level === null ? [] : [`--priority ${priorities[level]}`]),
@@ -38,38 +49,74 @@ export const journalCommand = (unit: string, { lines, isFollowing, level, sinceM
   ].join(' ');
 
 /** The same for bin/fleet-sudo. Pure. */
-export const journalAct = (keyId: string | null, { lines, isFollowing, level, sinceMs }: LogOptions): readonly string[] => [
+export const journalAct = (
+  keyId: string | null,
+  { lines, isFollowing, level, sinceMs }: LogOptions,
+): readonly string[] => [
   ...['logs', keyId ?? 'all', String(lines), level === null ? 'all' : priorities[level]],
-  ...[sinceMs === null ? 'all' : String(Math.floor(sinceMs / 1000)), isFollowing ? 'follow' : 'once'],
+  ...[
+    sinceMs === null ? 'all' : String(Math.floor(sinceMs / 1000)),
+    isFollowing ? 'follow' : 'once',
+  ],
 ];
 
-async function subjectOf(context: FleetContext, about: LogSubject): Promise<{ readonly host: HostSpec; readonly keyId: string | null }> {
+async function subjectOf(
+  context: FleetContext,
+  about: LogSubject,
+): Promise<{ readonly host: HostSpec; readonly keyId: string | null }> {
   if ('account' in about) {
     const { account, host } = await findOwned(context, about.account);
     return { host, keyId: account.key_id };
   }
   const host = context.inventory.hosts.find(({ name }) => name === about.host);
   if (host !== undefined) return { host, keyId: null };
-  throw new FleetError('usage', `no such host: ${about.host}`, { hint: 'fleet hosts list shows the known ones' });
+  throw new FleetError('usage', `no such host: ${about.host}`, {
+    hint: 'fleet hosts list shows the known ones',
+  });
 }
 
-/** The journal of the accounts' units on its host, line by line as it comes. With `isFollowing` it ends by the context's signal. */
-export async function readLogs(context: FleetContext, about: LogSubject, options: LogOptions, show: (line: string) => void): Promise<void> {
+/**
+ * The journal of the accounts' units on its host, line by line as it comes. With `isFollowing` it
+ * ends by the context's signal.
+ */
+export async function readLogs(
+  context: FleetContext,
+  about: LogSubject,
+  options: LogOptions,
+  show: (line: string) => void,
+): Promise<void> {
   const { host, keyId } = await subjectOf(context, about);
   const command = journalCommand(accountUnit(keyId ?? '*'), options);
   const { lines, isFollowing } = options;
   try {
     const result = await context.remoteFor(host).run({
-      ...{ command, asRoot: true, narrow: journalAct(keyId, options), stopsWithCaller: true, maxOutputBytes: lineBytes },
-      onLine: (line) => show(line.length > lineBytes ? `${line.slice(0, lineBytes)} ... (line cut after ${lineBytes} characters)` : line),
-      ...(isFollowing ? { timeoutMs: followMs } : { replyLimit: { bytes: (lines + 1) * journalLineBytes } }),
+      ...{
+        command,
+        asRoot: true,
+        narrow: journalAct(keyId, options),
+        stopsWithCaller: true,
+        maxOutputBytes: lineBytes,
+      },
+      onLine: (line) =>
+        show(
+          line.length > lineBytes
+            ? `${line.slice(0, lineBytes)} ... (line cut after ${lineBytes} characters)`
+            : line,
+        ),
+      ...(isFollowing
+        ? { timeoutMs: followMs }
+        : { replyLimit: { bytes: (lines + 1) * journalLineBytes } }),
     });
     if (result.exitCode === 0) return;
-    throw new FleetError('command-failed', `${host.name}: journalctl ended with exit code ${result.exitCode}`, {
-      host: host.name,
-      ...('account' in about ? { account: about.account } : {}),
-      hint: `try it by hand: fleet exec ${host.name} -- journalctl -n 5`,
-    });
+    throw new FleetError(
+      'command-failed',
+      `${host.name}: journalctl ended with exit code ${result.exitCode}`,
+      {
+        host: host.name,
+        ...('account' in about ? { account: about.account } : {}),
+        hint: `try it by hand: fleet exec ${host.name} -- journalctl -n 5`,
+      },
+    );
   } catch (error) {
     const wasEnded = options.isFollowing && context.signal.aborted;
     if (!wasEnded) throw error;

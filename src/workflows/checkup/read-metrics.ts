@@ -15,17 +15,39 @@ export interface FleetMetrics {
   readonly errors: readonly FleetError[];
 }
 
-/** The metrics of all chosen hosts as one text, for a scrape or a collector's file. Looks only; hosts that fail are left out and counted. */
-export async function readMetrics(context: FleetContext, limit: readonly string[]): Promise<FleetMetrics> {
+/**
+ * The metrics of all chosen hosts as one text, for a scrape or a collector's file. Looks only;
+ * hosts that fail are left out and counted.
+ */
+export async function readMetrics(
+  context: FleetContext,
+  limit: readonly string[],
+): Promise<FleetMetrics> {
   const hosts = selectHosts(context.inventory, limit);
-  const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => readHost(context, host), context.signal);
-  const up = outcomes.map(({ host, ok }) => `fleet_host_up{host="${host.name}"} ${ok ? 1 : 0}\n`).join('');
+  const outcomes = await forEachHost(
+    hosts,
+    context.inventory.concurrency,
+    (host) => readHost(context, host),
+    context.signal,
+  );
+  const up = outcomes
+    .map(({ host, ok }) => `fleet_host_up{host="${host.name}"} ${ok ? 1 : 0}\n`)
+    .join('');
   const rows = new Map((await listHosts(context.ledger.db)).map((row) => [row.name, row]));
-  const isAway = ({ name }: HostSpec): boolean => isExpectedAway(rows.get(name)?.announced_until ?? null, context.now());
-  const announced = hosts.map((host) => `fleet_host_reboot_announced{host="${host.name}"} ${isAway(host) ? 1 : 0}\n`).join('');
+  const isAway = ({ name }: HostSpec): boolean =>
+    isExpectedAway(rows.get(name)?.announced_until ?? null, context.now());
+  const announced = hosts
+    .map((host) => `fleet_host_reboot_announced{host="${host.name}"} ${isAway(host) ? 1 : 0}\n`)
+    .join('');
   const texts = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value] : []));
-  const head = `# HELP fleet_host_up Whether the agent of the host answered just now.\n# TYPE fleet_host_up gauge\n${up}# HELP fleet_host_reboot_announced Whether the host is expected to be away.\n# TYPE fleet_host_reboot_announced gauge\n${announced}`;
-  return { text: `${head}${mergeMetrics(texts)}`, errors: outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error])) };
+  const head =
+    '# HELP fleet_host_up Whether the agent of the host answered just now.\n# TYPE ' +
+    `fleet_host_up gauge\n${up}# HELP fleet_host_reboot_announced Whether the host is ` +
+    `expected to be away.\n# TYPE fleet_host_reboot_announced gauge\n${announced}`;
+  return {
+    text: `${head}${mergeMetrics(texts)}`,
+    errors: outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error])),
+  };
 }
 
 async function readHost(context: FleetContext, host: HostSpec): Promise<string> {
@@ -33,22 +55,31 @@ async function readHost(context: FleetContext, host: HostSpec): Promise<string> 
     maxBytes: sampleLimitBytes(host.maxAccounts),
   });
   if (reply.status === 200) return ownMetrics(host.name, Buffer.from(reply.body).toString('utf8'));
-  throw new FleetError('agent-reply', `${host.name}: the agent answered with status ${reply.status}`, {
-    host: host.name,
-    hint: `its release is older than the metrics: fleet init --limit ${host.name}`,
-  });
+  throw new FleetError(
+    'agent-reply',
+    `${host.name}: the agent answered with status ${reply.status}`,
+    {
+      host: host.name,
+      hint: `its release is older than the metrics: fleet init --limit ${host.name}`,
+    },
+  );
 }
 
 const familyName = 'fleet_[a-z0-9_]{1,80}';
-const headPattern = new RegExp(`^# (?:HELP ${familyName} [ -~]{0,200}|TYPE ${familyName} (?:gauge|counter|histogram))$`);
+const headPattern = new RegExp(
+  `^# (?:HELP ${familyName} [ -~]{0,200}|TYPE ${familyName} (?:gauge|counter|histogram))$`,
+);
 const label = '[a-z_]{1,40}="(?:[^"\\\\\\x00-\\x1f\\x7f]|\\\\[\\\\"n]){0,600}"';
-const pointPattern = new RegExp(`^(${familyName})\\{host="([^"]*)"(?:,${label})*\\} (?:NaN|[+-]?[0-9][0-9.e+-]{0,30})$`);
+const pointPattern = new RegExp(
+  `^(${familyName})\\{host="([^"]*)"(?:,${label})*\\} (?:NaN|[+-]?[0-9][0-9.e+-]{0,30})$`,
+);
 
 /** What this side says of a host. */
 const ofOperator: readonly string[] = ['fleet_host_up', 'fleet_host_reboot_announced'];
 
 /**
- * The lines of a host's text that are metrics of fleet about that very host, in the form in which the agent writes them: it speaks for no other host, and what
+ * The lines of a host's text that are metrics of fleet about that very host, in the form in which
+ * the agent writes them: it speaks for no other host, and what
  * it adds reaches no collector. Pure.
  */
 export const ownMetrics = (host: string, text: string): string =>
@@ -62,7 +93,10 @@ export const ownMetrics = (host: string, text: string): string =>
     .map((line) => `${line}\n`)
     .join('');
 
-/** Texts of several hosts as one. The format wants all lines of a family together, below its one HELP and TYPE. Pure. */
+/**
+ * Texts of several hosts as one. The format wants all lines of a family together, below its one
+ * HELP and TYPE. Pure.
+ */
 export function mergeMetrics(texts: readonly string[]): string {
   const families = new Map<string, { readonly head: string[]; readonly points: string[] }>();
   for (const text of texts) {
@@ -77,5 +111,7 @@ export function mergeMetrics(texts: readonly string[]): string {
       else if (family !== undefined && family.head.length < 2) family.head.push(line);
     }
   }
-  return [...families.values()].map(({ head, points }) => `${[...head, ...points].join('\n')}\n`).join('');
+  return [...families.values()]
+    .map(({ head, points }) => `${[...head, ...points].join('\n')}\n`)
+    .join('');
 }

@@ -1,7 +1,13 @@
 import { readInterruption } from '../../facts/interruption.ts';
 import { readGrants, readStateEvents } from '../../ledger/queries/records.ts';
 import type { AccountState } from '../../model/account-state.ts';
-import { type AccountChange, type HostChange, type Outage, type Span, silencesOf } from '../../report/availability.ts';
+import {
+  type AccountChange,
+  type HostChange,
+  type Outage,
+  type Span,
+  silencesOf,
+} from '../../report/availability.ts';
 import type { FleetContext } from '../context.ts';
 
 /** What events and grants tell of states over time, by name. */
@@ -10,18 +16,35 @@ export interface Past {
   readonly hosts: ReadonlyMap<string, readonly HostChange[]>;
   /** Spans that were announced, by host. */
   readonly reboots: ReadonlyMap<string, readonly Span[]>;
-  /** What kept an account from being online although it was last reported so: on each host for as long as it was there. `host`: where it is now. */
-  readonly outagesOf: (account: { readonly name: string; readonly host: string | null }, untilMs: number) => readonly Outage[];
+  /**
+   * What kept an account from being online although it was last reported so: on each host for as
+   * long as it was there. `host`: where it is now.
+   */
+  readonly outagesOf: (
+    account: { readonly name: string; readonly host: string | null },
+    untilMs: number,
+  ) => readonly Outage[];
 }
 
 const reportedStates: ReadonlySet<string> = new Set<AccountState>([
-  ...(['stored', 'placed', 'online', 'reconnecting', 'flood-wait', 'offline', 'needs-login', 'duplicated', 'banned'] as const),
+  ...([
+    'stored',
+    'placed',
+    'online',
+    'reconnecting',
+    'flood-wait',
+    'offline',
+    'needs-login',
+    'duplicated',
+    'banned',
+  ] as const),
   ...(['misconfigured', 'stopped', 'held', 'contained', 'removing', 'detached'] as const),
 ]);
 const isState = (word: string): word is AccountState => reportedStates.has(word);
 
 /** A worker that its host could not keep running says nothing about Telegram. */
-const isHostTrouble = (state: string, text: string): boolean => state === 'offline' && /\bunit\b|knows nothing/.test(text);
+const isHostTrouble = (state: string, text: string): boolean =>
+  state === 'offline' && /\bunit\b|knows nothing/.test(text);
 
 /** A worker that starts so soon after the end of an announced reboot starts because of it, ms. */
 const afterRebootMs = 120_000;
@@ -49,7 +72,8 @@ export async function readPast({ ledger }: FleetContext): Promise<Past> {
   const [accounts, stays, gaps] = [new Lists<AccountChange>(), new Lists<Stay>(), new Lists<Gap>()];
   const [hosts, reboots] = [new Lists<HostChange>(), new Lists<Span>()];
   const renamed = new Map<string, string>();
-  const named = (host: string): string => (renamed.has(host) ? named(renamed.get(host) ?? host) : host);
+  const named = (host: string): string =>
+    renamed.has(host) ? named(renamed.get(host) ?? host) : host;
   for (const { at, account, host } of await readGrants(ledger.db)) {
     accounts.add(account, { at, state: 'moved' });
     stays.add(account, { host, from: at });
@@ -60,9 +84,11 @@ export async function readPast({ ledger }: FleetContext): Promise<Past> {
       if (word === 'removed') accounts.add(account, { at, state: 'gone' });
       if (word === 'released') accounts.add(account, { at, state: 'moved' });
       if (word === 'adopted' && host !== null) stays.add(account, { host, from: at });
-      if (isState(word)) accounts.add(account, { at, state: word, isHostTrouble: isHostTrouble(word, text) });
+      if (isState(word))
+        accounts.add(account, { at, state: word, isHostTrouble: isHostTrouble(word, text) });
       const gap = word === 'interrupted' ? readInterruption(text) : null;
-      if (gap !== null) gaps.add(account, { from: at - gap.lastedMs, to: at, isRestart: gap.isRestart });
+      if (gap !== null)
+        gaps.add(account, { from: at - gap.lastedMs, to: at, isRestart: gap.isRestart });
     }
     if (host === null || !kind.startsWith('host-')) continue;
     noteHost(hosts, reboots, { at, host, word, text });
@@ -82,18 +108,34 @@ export async function readPast({ ledger }: FleetContext): Promise<Past> {
     return known;
   };
   const outagesOf: Past['outagesOf'] = ({ name, host }, untilMs) => {
-    const known = (stays.get(name) ?? (host === null ? [] : [{ host, from: 0 }])).map((stay) => ({ ...stay, host: named(stay.host) }));
+    const known = (stays.get(name) ?? (host === null ? [] : [{ host, from: 0 }])).map((stay) => ({
+      ...stay,
+      host: named(stay.host),
+    }));
     const own = gaps.get(name) ?? [];
     const ofHosts = known
       .toSorted((a, b) => a.from - b.from)
       .map((stay, index, all): readonly (readonly Outage[])[] => {
         const span = { from: stay.from, to: all[index + 1]?.from ?? untilMs };
-        const ofReboots = withStarts(reboots.get(stay.host) ?? [], own).map((each) => ({ ...each, cause: 'reboots' as const }));
-        const ofSilence = silencesOfHost(stay.host, untilMs).map((each) => ({ ...each, cause: 'host' as const }));
+        const ofReboots = withStarts(reboots.get(stay.host) ?? [], own).map((each) => ({
+          ...each,
+          cause: 'reboots' as const,
+        }));
+        const ofSilence = silencesOfHost(stay.host, untilMs).map((each) => ({
+          ...each,
+          cause: 'host' as const,
+        }));
         return [within(span, ofReboots), within(span, ofSilence)];
       });
-    const ofGaps = own.map(({ isRestart, ...span }) => ({ ...span, cause: isRestart ? ('host' as const) : ('telegram' as const) }));
-    return [...ofHosts.flatMap(([first = []]) => first), ...ofGaps, ...ofHosts.flatMap(([, second = []]) => second)];
+    const ofGaps = own.map(({ isRestart, ...span }) => ({
+      ...span,
+      cause: isRestart ? ('host' as const) : ('telegram' as const),
+    }));
+    return [
+      ...ofHosts.flatMap(([first = []]) => first),
+      ...ofGaps,
+      ...ofHosts.flatMap(([, second = []]) => second),
+    ];
   };
   return { accounts, hosts, reboots, outagesOf };
 }
@@ -105,10 +147,16 @@ interface HostEvent {
   readonly text: string;
 }
 
-function noteHost(hosts: Lists<HostChange>, reboots: Lists<Span>, { at, host, word, text }: HostEvent): void {
-  if (word === 'healthy' || word === 'suspect' || word === 'down') hosts.add(host, { at, state: word });
+function noteHost(
+  hosts: Lists<HostChange>,
+  reboots: Lists<Span>,
+  { at, host, word, text }: HostEvent,
+): void {
+  if (word === 'healthy' || word === 'suspect' || word === 'down')
+    hosts.add(host, { at, state: word });
   if (word === 'initialised' && !hosts.has(host)) hosts.add(host, { at, state: 'healthy' });
-  if (word === 'uninstalled' || word === 'forgotten' || word === 'destroyed') hosts.add(host, { at, state: 'gone' });
+  if (word === 'uninstalled' || word === 'forgotten' || word === 'destroyed')
+    hosts.add(host, { at, state: 'gone' });
   // It says how long the host was away.
   const away = word === 'rebooted' ? Number(/(\d+) s/.exec(text)?.[1] ?? 0) * 1000 : 0;
   if (away > 0) reboots.add(host, { from: at - away, to: at });
@@ -123,6 +171,8 @@ const within = (span: Span, outages: readonly Outage[]): Outage[] =>
 /** An account is away until its worker is online again, not only until its host answers. */
 const withStarts = (reboots: readonly Span[], gaps: readonly Gap[]): Span[] =>
   reboots.map((reboot) => {
-    const start = gaps.find(({ isRestart, to }) => isRestart && to > reboot.from && to <= reboot.to + afterRebootMs);
+    const start = gaps.find(
+      ({ isRestart, to }) => isRestart && to > reboot.from && to <= reboot.to + afterRebootMs,
+    );
     return start === undefined ? reboot : { from: reboot.from, to: Math.max(reboot.to, start.to) };
   });

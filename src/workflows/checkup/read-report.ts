@@ -20,7 +20,9 @@ export async function readReport(context: FleetContext, months: number): Promise
   const facts = await readFleetView(context, { maxAgeMs: null });
   const { advice, days } = await adviseByTrend(context, facts);
   const samples = new Map(facts.readings.map((reading) => [reading.host.name as string, reading]));
-  const ranks = new Map(rankHosts(facts.view, inventory.placement).map((rank) => [rank.host as string, rank]));
+  const ranks = new Map(
+    rankHosts(facts.view, inventory.placement).map((rank) => [rank.host as string, rank]),
+  );
   const windows = monthsUntil(nowMs, months);
   const past = await readPast(context);
   const accounts = await listKnownAccounts(ledger.db);
@@ -29,15 +31,26 @@ export async function readReport(context: FleetContext, months: number): Promise
     const reading = samples.get(name);
     const sample = reading?.sample ?? null;
     const rank = ranks.get(name);
-    const busy = sample === null ? null : (sample.cpu.busyRatio.m15 ?? sample.cpu.busyRatio.m5 ?? sample.cpu.busyRatio.m1);
+    const busy =
+      sample === null
+        ? null
+        : (sample.cpu.busyRatio.m15 ?? sample.cpu.busyRatio.m5 ?? sample.cpu.busyRatio.m1);
     return {
-      ...{ name, zone, maxAccounts, accounts: counts.get(name)?.length ?? 0, state: rank?.state ?? 'unbootstrapped' },
+      ...{
+        name,
+        zone,
+        maxAccounts,
+        accounts: counts.get(name)?.length ?? 0,
+        state: rank?.state ?? 'unbootstrapped',
+      },
       score: sample === null ? null : (rank?.score.total ?? null),
       cpu: busy,
       memory: sample === null ? null : 1 - sample.memory.availableBytes / sample.memory.totalBytes,
       disk: sample === null ? null : 1 - sample.disk.freeBytes / sample.disk.totalBytes,
       measuredAt: reading?.takenAtMs ?? null,
-      months: windows.map((window) => hostAvailability(past.hosts.get(name) ?? [], past.reboots.get(name) ?? [], window)),
+      months: windows.map((window) =>
+        hostAvailability(past.hosts.get(name) ?? [], past.reboots.get(name) ?? [], window),
+      ),
     };
   });
   const decisions = await readHistory(ledger.db, { limit: decisionsShown });
@@ -49,7 +62,11 @@ export async function readReport(context: FleetContext, months: number): Promise
     accounts: accounts.map(({ name, host, state, state_reason, state_since }) => ({
       ...{ name, host, state, reason: state_reason, since: state_since },
       months: windows.map((window) =>
-        accountAvailability(past.accounts.get(name) ?? [], past.outagesOf({ name, host }, window.to), window),
+        accountAvailability(
+          past.accounts.get(name) ?? [],
+          past.outagesOf({ name, host }, window.to),
+          window,
+        ),
       ),
     })),
     decisions: decisions.map(({ at, account, from_host, host, type, reason }) => ({
@@ -72,6 +89,11 @@ export async function readReport(context: FleetContext, months: number): Promise
       advice: adviceLines(advice).map(({ text }) => text),
     },
     months: windows.map(({ name }) => name),
-    alerts: firing.map(({ key, severity, firedAt, since, reason }) => ({ key, severity, since: firedAt ?? since, reason })),
+    alerts: firing.map(({ key, severity, firedAt, since, reason }) => ({
+      key,
+      severity,
+      since: firedAt ?? since,
+      reason,
+    })),
   };
 }

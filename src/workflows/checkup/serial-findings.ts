@@ -5,12 +5,17 @@ import type { Finding } from '../../model/finding.ts';
 import { fallenBackHint, fallenBackText, hasFallenBack } from '../../ownership/fallen-back.ts';
 import type { FleetContext } from '../context.ts';
 
-/** How long a host that had fallen back, and was told since, is still named, ms: somebody has to look at why. */
+/**
+ * How long a host that had fallen back, and was told since, is still named, ms: somebody has to
+ * look at why.
+ */
 const rememberedForMs = 7 * 86_400_000;
 
 /**
- * Hosts and ledger hold what they have of each other's serials against each other (docs/exclusivity.md, row 41): the ledger is an older copy where a host obeys
- * a later run; a host has fallen back where it knows less than it had acknowledged, now or when it was last told.
+ * Hosts and ledger hold what they have of each other's serials against each other
+ * (docs/exclusivity.md, row 41): the ledger is an older copy where a host obeys
+ * a later run; a host has fallen back where it knows less than it had acknowledged, now or when it
+ * was last told.
  */
 export async function serialFindings(
   { ledger, now }: Pick<FleetContext, 'ledger' | 'now'>,
@@ -22,7 +27,9 @@ export async function serialFindings(
   const last = await lastSerial(ledger.db);
   return heard.flatMap(([where, authority]): Finding[] => {
     const row = rows.get(where);
-    const critical = (text: string, remedy: string): Finding[] => [{ where, level: 'critical', text, remedy }];
+    const critical = (text: string, remedy: string): Finding[] => [
+      { where, level: 'critical', text, remedy },
+    ];
     if (authority !== null && authority.id !== ledger.authorityId) return [];
     const knows = authority === null ? 0 : authority.serial;
     if (knows !== undefined && knows > last) {
@@ -33,7 +40,10 @@ export async function serialFindings(
     if (acknowledged !== null && hasFallenBack(acknowledged, knows))
       return critical(fallenBackText({ acknowledged, knew: knows }), fallenBackHint(where));
     if (row?.fell_back_at == null || now() - row.fell_back_at > rememberedForMs) return [];
-    const text = `on ${new Date(row.fell_back_at).toISOString()} it knew only run ${row.fell_back_to ?? 0} of this ledger, and had acknowledged a later one: its disk was put back`;
+    const text =
+      `on ${new Date(row.fell_back_at).toISOString()} it knew only run ` +
+      `${row.fell_back_to ?? 0} of this ledger, and had acknowledged a later one: its disk ` +
+      'was put back';
     return [{ where, level: 'warning', text, remedy: fallenBackHint(where) }];
   });
 }

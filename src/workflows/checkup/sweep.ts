@@ -1,7 +1,12 @@
 import { findingsIn } from '../../facts/host-findings.ts';
 import { listAccounts, type PlacedAccount } from '../../ledger/queries/accounts.ts';
 import { recordReached } from '../../ledger/queries/host-logins.ts';
-import { ensureHosts, listHosts, recordUnreachable, setHealth } from '../../ledger/queries/hosts.ts';
+import {
+  ensureHosts,
+  listHosts,
+  recordUnreachable,
+  setHealth,
+} from '../../ledger/queries/hosts.ts';
 import { listMovedKeys, listOpenMoves } from '../../ledger/queries/moves.ts';
 import { pruneSamples, recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
@@ -33,7 +38,10 @@ import { type SurveyResult, surveyHosts } from '../ownership/survey.ts';
 import { wipeOrphans } from '../ownership/wipe.ts';
 
 export interface SweepResult {
-  /** This ledger has no account and never sent one to a host, so it has looked and changed nothing there. */
+  /**
+   * This ledger has no account and never sent one to a host, so it has looked and changed nothing
+   * there.
+   */
   readonly isObserver: boolean;
   readonly hosts: readonly SweptHost[];
   /** Changes of owner that were carried on. */
@@ -50,12 +58,19 @@ export interface SweepResult {
 }
 
 /**
- * One pass over all hosts: looks at each over a fresh connection, keeps samples, states and health, carries on what earlier runs left
- * open, tells hosts that came back what has moved on, gives back what hosts held since a boot, and keeps a copy of what accounts remember. The same as often as it is called. `begin` takes the
- * run's serial; a ledger that has no account and never had one on a host is an observer and never takes it. `isAutomatic`: hosts that are down are failed over where a fence can switch
+ * One pass over all hosts: looks at each over a fresh connection, keeps samples, states and health,
+ * carries on what earlier runs left
+ * open, tells hosts that came back what has moved on, gives back what hosts held since a boot, and
+ * keeps a copy of what accounts remember. The same as often as it is called. `begin` takes the
+ * run's serial; a ledger that has no account and never had one on a host is an observer and never
+ * takes it. `isAutomatic`: hosts that are down are failed over where a fence can switch
  * them off.
  */
-export async function sweepFleet(context: FleetContext, begin: () => Promise<Run>, isAutomatic = false): Promise<SweepResult> {
+export async function sweepFleet(
+  context: FleetContext,
+  begin: () => Promise<Run>,
+  isAutomatic = false,
+): Promise<SweepResult> {
   const { inventory, ledger } = context;
   await ensureHosts(
     ledger.db,
@@ -64,7 +79,8 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
   const rows = new Map((await listHosts(ledger.db)).map((row) => [row.name, row]));
   const ready = inventory.hosts.filter(({ name }) => isReady(rows.get(name)));
   // One whose last account was removed still has to wipe what killed runs left of it.
-  const isObserver = (await listAccounts(ledger.db)).length === 0 && (await listMovedKeys(ledger.db)).length === 0;
+  const isObserver =
+    (await listAccounts(ledger.db)).length === 0 && (await listMovedKeys(ledger.db)).length === 0;
   const run = isObserver ? null : await begin();
   const [readings, survey, returned] = await Promise.all([
     readSamples(context, ready, 0).then((found) => nameShutOut(context, found)),
@@ -88,21 +104,38 @@ export async function sweepFleet(context: FleetContext, begin: () => Promise<Run
   }
   const hosts: SweptHost[] = [];
   const accounts = await listAccounts(ledger.db);
-  for (const reading of readings) hosts.push(await judge(context, reading, survey, rows.get(reading.host.name), accounts));
+  for (const reading of readings)
+    hosts.push(await judge(context, reading, survey, rows.get(reading.host.name), accounts));
   const failedOver =
-    run !== null && isAutomatic && !context.signal.aborted ? await failOverDown(context, run, hosts, { grants, problems }) : [];
-  const prunedSamples = await pruneSamples(ledger.db, context.now() - inventory.sweep.keepSamplesMs);
-  const told = inventory.alerts === null || context.signal.aborted ? null : await tellFleet(context, inventory.alerts, hosts, readings);
+    run !== null && isAutomatic && !context.signal.aborted
+      ? await failOverDown(context, run, hosts, { grants, problems })
+      : [];
+  const prunedSamples = await pruneSamples(
+    ledger.db,
+    context.now() - inventory.sweep.keepSamplesMs,
+  );
+  const told =
+    inventory.alerts === null || context.signal.aborted
+      ? null
+      : await tellFleet(context, inventory.alerts, hosts, readings);
   return { isObserver, hosts, moves, grants, problems, prunedSamples, failedOver, told };
 }
 
 async function sweepInterrupted({ ledger }: FleetContext): Promise<FleetError> {
-  const held = (await listAccounts(ledger.db)).filter(({ state, wanted }) => state === 'held' && wanted === 1).map(({ name }) => name);
-  const what = held.length === 0 ? 'no copy was made of what accounts remember' : `${held.join(', ')} was not given back`;
-  return new FleetError('interrupted', `interrupted: ${what}`, { hint: 'the next fleet sweep does it' });
+  const held = (await listAccounts(ledger.db))
+    .filter(({ state, wanted }) => state === 'held' && wanted === 1)
+    .map(({ name }) => name);
+  const what =
+    held.length === 0
+      ? 'no copy was made of what accounts remember'
+      : `${held.join(', ')} was not given back`;
+  return new FleetError('interrupted', `interrupted: ${what}`, {
+    hint: 'the next fleet sweep does it',
+  });
 }
 
-const isReady = (row: HostRow | undefined): boolean => row !== undefined && row.release !== null && row.destroyed_at === null;
+const isReady = (row: HostRow | undefined): boolean =>
+  row !== undefined && row.release !== null && row.destroyed_at === null;
 
 /** A host is reached when its agent or its helper answered: both speak over one connection. */
 async function judge(
@@ -116,7 +149,10 @@ async function judge(
   const ofHelper = survey?.problems.get(host.name) ?? null;
   const isCut = wasCut([problem, ofHelper]);
   const isSilent =
-    !isCut && problem !== null && isUnreachable(problem) && (survey === null || (ofHelper !== null && isUnreachable(ofHelper)));
+    !isCut &&
+    problem !== null &&
+    isUnreachable(problem) &&
+    (survey === null || (ofHelper !== null && isUnreachable(ofHelper)));
   const nowMs = context.now();
   if (isSilent) await recordUnreachable(db, host.name, nowMs);
   // One that refuses in words is there: failures from before it did are no part of a later silence.
@@ -125,11 +161,21 @@ async function judge(
   const announcedMs = row?.announced_until ?? null;
   const awayUntilMs = isSilent && isExpectedAway(announcedMs, nowMs) ? announcedMs : null;
   // Of a host that nobody has asked nothing is known but what was.
-  const known = isCut ? (['healthy', 'suspect', 'down'] as const).find((health) => health === row?.health) : undefined;
-  const health = known ?? judgeHealth(unreachableSinceMs, nowMs, context.inventory.sweep.downAfterMs, awayUntilMs);
+  const known = isCut
+    ? (['healthy', 'suspect', 'down'] as const).find((health) => health === row?.health)
+    : undefined;
+  const health =
+    known ??
+    judgeHealth(unreachableSinceMs, nowMs, context.inventory.sweep.downAfterMs, awayUntilMs);
   if (await setHealth(db, host.name, health)) {
     const text = health === 'healthy' ? 'it answers again' : (problem?.message ?? '');
-    await recordEvent(db, { at: nowMs, kind: `host-${health}`, host: host.name, account: null, text });
+    await recordEvent(db, {
+      at: nowMs,
+      kind: `host-${health}`,
+      host: host.name,
+      account: null,
+      text,
+    });
   }
   const here = accounts.filter((account) => account.host === host.name);
   return {
@@ -138,28 +184,46 @@ async function judge(
     unreachableSinceMs,
     awayUntilMs,
     online:
-      isSilent || isCut || (problem !== null && isLoginRefused(problem)) ? null : here.filter(({ state }) => state === 'online').length,
+      isSilent || isCut || (problem !== null && isLoginRefused(problem))
+        ? null
+        : here.filter(({ state }) => state === 'online').length,
     accounts: here.length,
-    findings: problem === null && sample !== null ? findingsIn(sample, row?.release ?? null, context.inventory.hold.requireClockSync) : [],
+    findings:
+      problem === null && sample !== null
+        ? findingsIn(sample, row?.release ?? null, context.inventory.hold.requireClockSync)
+        : [],
     problem: awayUntilMs === null ? (problem ?? ofHelper) : null,
   };
 }
 
-/** Every known host has answered, is fenced, and knows of nothing that this ledger does not: it has forgotten nothing, whatever happened to it. */
-async function endDoubt({ ledger }: FleetContext, evidence: readonly HostEvidence[]): Promise<void> {
+/**
+ * Every known host has answered, is fenced, and knows of nothing that this ledger does not: it has
+ * forgotten nothing, whatever happened to it.
+ */
+async function endDoubt(
+  { ledger }: FleetContext,
+  evidence: readonly HostEvidence[],
+): Promise<void> {
   if ((await readDoubt(ledger.db)) === null) return;
-  const isComplete = evidence.every(({ survey, isUnfenced }) => survey !== null && isUnfenced !== true);
-  const owners = (await listAccounts(ledger.db)).map(({ key_id, epoch }) => [key_id, epoch ?? 0] as const);
+  const isComplete = evidence.every(
+    ({ survey, isUnfenced }) => survey !== null && isUnfenced !== true,
+  );
+  const owners = (await listAccounts(ledger.db)).map(
+    ({ key_id, epoch }) => [key_id, epoch ?? 0] as const,
+  );
   const known = new Map(owners);
   const knowsMore = evidence.some(({ survey }) =>
     survey?.accounts.some(
-      ({ keyId, claim, claimFault }) => claimFault !== null || (claim?.state === 'active' && claim.epoch > (known.get(keyId) ?? 0)),
+      ({ keyId, claim, claimFault }) =>
+        claimFault !== null || (claim?.state === 'active' && claim.epoch > (known.get(keyId) ?? 0)),
     ),
   );
   if (isComplete && !knowsMore) await clearDoubt(ledger.db);
 }
 
-/** First placements that are under way, and accounts held since a boot: both need every known host to answer, unless it is sure that a hold is
+/**
+ * First placements that are under way, and accounts held since a boot: both need every known host
+ * to answer, unless it is sure that a hold is
  * of nobody else's account. */
 async function giveBack(
   context: FleetContext,
@@ -169,23 +233,37 @@ async function giveBack(
 ): Promise<GrantOutcome[]> {
   const { db } = context.ledger;
   const open = await listOpenMoves(db);
-  const begun = open.filter(({ from_host, phase }) => from_host === null && phase !== 'planned').map(({ account }) => account);
-  const held = (await listAccounts(db)).filter(({ state, wanted, host }) => state === 'held' && wanted === 1 && host !== null);
+  const begun = open
+    .filter(({ from_host, phase }) => from_host === null && phase !== 'planned')
+    .map(({ account }) => account);
+  const held = (await listAccounts(db)).filter(
+    ({ state, wanted, host }) => state === 'held' && wanted === 1 && host !== null,
+  );
   let names = [...new Set([...begun, ...held.map(({ name }) => name)])];
   if (names.length === 0) return [];
-  const silent = evidence.filter(({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true);
+  const silent = evidence.filter(
+    ({ survey, isUnfenced, isOff }) => (survey === null && isOff !== true) || isUnfenced === true,
+  );
   if (silent.length > 0) {
     const hosts = silent.map(({ host }) => host).join(', ');
     const sure = new Set<string>();
     for (const { name, key_id, host, epoch } of held)
-      if (host !== null && epoch !== null && (await isGiveBackSure(db, key_id, host, epoch))) sure.add(name);
+      if (host !== null && epoch !== null && (await isGiveBackSure(db, key_id, host, epoch)))
+        sure.add(name);
     const waiting = names.filter((name) => !sure.has(name));
     names = names.filter((name) => sure.has(name));
     if (waiting.length > 0)
       problems.push(
-        new FleetError('survey-incomplete', `${waiting.join(', ')} cannot be started: ${hosts} did not answer and might be running them`, {
-          hint: `bring ${hosts} back; the next sweep goes on. If it will never boot again: fleet failover ${silent[0]?.host} --destroyed`,
-        }),
+        new FleetError(
+          'survey-incomplete',
+          `${waiting.join(', ')} cannot be started: ${hosts} did not answer and might be ` +
+            'running them',
+          {
+            hint:
+              `bring ${hosts} back; the next sweep goes on. If it will never boot again: ` +
+              `fleet failover ${silent[0]?.host} --destroyed`,
+          },
+        ),
       );
     if (names.length === 0) return [];
   }

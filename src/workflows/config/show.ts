@@ -35,7 +35,10 @@ async function knownAccounts({ paths }: Inventory): Promise<readonly PlacedAccou
 
 async function reach(host: HostSpec, ssh: SshContext): Promise<ReachedBy> {
   const target = await ssh.target(host);
-  return { ...target, jumps: target.jumps.map(({ user, address, port }) => `${user}@${address}:${port}`) };
+  return {
+    ...target,
+    jumps: target.jumps.map(({ user, address, port }) => `${user}@${address}:${port}`),
+  };
 }
 
 async function showHost(host: HostSpec, ssh: SshContext, written: Written): Promise<ShownConfig> {
@@ -51,7 +54,8 @@ async function showHost(host: HostSpec, ssh: SshContext, written: Written): Prom
 }
 
 /**
- * What is in effect for the host or account `name`, both where both are called so; null: for the whole fleet. Writes nothing and connects to nobody. Error `usage`:
+ * What is in effect for the host or account `name`, both where both are called so; null: for the
+ * whole fleet. Writes nothing and connects to nobody. Error `usage`:
  * nobody is called so. `text`: of the inventory.
  */
 export async function showConfig(
@@ -62,7 +66,15 @@ export async function showConfig(
   ssh: SshContext,
 ): Promise<readonly ShownConfig[]> {
   const written: Written = { document: parseYamlDocument(text), path };
-  if (name === null) return [{ kind: 'fleet', name: inventory.fleet, settings: explainFleet(inventory, written), missing: null }];
+  if (name === null)
+    return [
+      {
+        kind: 'fleet',
+        name: inventory.fleet,
+        settings: explainFleet(inventory, written),
+        missing: null,
+      },
+    ];
   const host = inventory.hosts.find((each) => each.name === name);
   const accounts = await knownAccounts(inventory);
   const account = accounts.find((each) => each.name === name || each.display_name === name);
@@ -77,7 +89,15 @@ export async function showConfig(
   if (!isAccount || !isAccountName(accountName)) return shownHost;
   const spec = accountSpecFor(inventory, accountName satisfies AccountName);
   const choice = { script: account?.script ?? null, pinnedTo: account?.pinned_to ?? null };
-  return [...shownHost, { kind: 'account', name: accountName, settings: explainAccount(spec, choice, written), missing: null }];
+  return [
+    ...shownHost,
+    {
+      kind: 'account',
+      name: accountName,
+      settings: explainAccount(spec, choice, written),
+      missing: null,
+    },
+  ];
 }
 
 function unknownName(name: string, known: readonly string[]): FleetError {
@@ -85,7 +105,8 @@ function unknownName(name: string, known: readonly string[]): FleetError {
   return new FleetError('usage', `no host and no account is called ${name}`, {
     hint:
       near === null
-        ? 'fleet hosts list and fleet accounts list show them; accounts that nobody named yet have account_defaults'
+        ? 'fleet hosts list and fleet accounts list show them; accounts that nobody named ' +
+          'yet have account_defaults'
         : `Did you mean ${near}?`,
   });
 }

@@ -15,7 +15,10 @@ export interface ValidConfig {
   readonly accounts: number;
   readonly profiles: readonly string[];
   readonly scripts: readonly string[];
-  /** Settings that count as something else than they say, one sentence each, and what fleet does without in the ssh config. */
+  /**
+   * Settings that count as something else than they say, one sentence each, and what fleet does
+   * without in the ssh config.
+   */
   readonly notes: readonly string[];
 }
 
@@ -32,11 +35,16 @@ async function mistakeOf(act: () => Promise<unknown>): Promise<readonly string[]
 /** Scripts of accounts that answer somewhere; one that answers nowhere needs none. */
 const scriptsOf = ({ accounts, accountDefaults }: Inventory): readonly string[] =>
   [
-    ...new Set([...accounts, accountDefaults].flatMap(({ chats, script }) => (chats.length === 0 || script === null ? [] : [script]))),
+    ...new Set(
+      [...accounts, accountDefaults].flatMap(({ chats, script }) =>
+        chats.length === 0 || script === null ? [] : [script],
+      ),
+    ),
   ].sort();
 
 /**
- * Everything that an inventory names on this machine and that can be judged without asking a host, reading a secret or writing anything: profiles, scripts, and
+ * Everything that an inventory names on this machine and that can be judged without asking a host,
+ * reading a secret or writing anything: profiles, scripts, and
  * what the ssh config says of each host. Error `inventory`: every mistake at once.
  */
 export async function validateConfig(inventory: Inventory, ssh: SshContext): Promise<ValidConfig> {
@@ -49,7 +57,8 @@ export async function validateConfig(inventory: Inventory, ssh: SshContext): Pro
     ...scripts.map((name) => mistakeOf(() => readScript(scriptFolders(inventory), name))),
     ...inventory.hosts.map((host) =>
       mistakeOf(async () => {
-        for (const warning of (await ssh.target(host)).warnings) notes.add(`${host.name}: ${warning}`);
+        for (const warning of (await ssh.target(host)).warnings)
+          notes.add(`${host.name}: ${warning}`);
       }),
     ),
   ]);
@@ -57,12 +66,20 @@ export async function validateConfig(inventory: Inventory, ssh: SshContext): Pro
   if (problems.length > 0)
     throw new FleetError(
       'inventory',
-      `${inventory.path} names ${problems.length === 1 ? 'something' : 'things'} with ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}`,
+      `${inventory.path} names ${problems.length === 1 ? 'something' : 'things'} with ` +
+        `${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}`,
       {
         hint: 'Correct them; the inventory itself is sound.',
         problems: problems.slice(0, 100),
       },
     );
   const groups = new Set(inventory.hosts.flatMap((host) => host.groups)).size;
-  return { hosts: inventory.hosts.length, groups, accounts: inventory.accounts.length, profiles, scripts, notes: [...notes] };
+  return {
+    hosts: inventory.hosts.length,
+    groups,
+    accounts: inventory.accounts.length,
+    profiles,
+    scripts,
+    notes: [...notes],
+  };
 }

@@ -7,7 +7,8 @@ import { listMachines, replacedHint, replacedText } from '../hosts/host-identity
 import type { AskedHost } from './adoption.ts';
 
 /**
- * Hosts that are other machines than those to which their accounts were given, as the ledger or their own claims have it, by name; without those of which
+ * Hosts that are other machines than those to which their accounts were given, as the ledger or
+ * their own claims have it, by name; without those of which
  * the operator has said that the machine from before runs nothing any more.
  */
 export async function doubtsOf(
@@ -15,14 +16,18 @@ export async function doubtsOf(
   hosts: readonly AskedHost[],
   replaced: readonly string[],
 ): Promise<Map<string, AdoptionDoubt>> {
-  const heard = hosts.flatMap(({ host, survey }) => (survey === null ? [] : [{ name: host.name as string, survey }]));
+  const heard = hosts.flatMap(({ host, survey }) =>
+    survey === null ? [] : [{ name: host.name as string, survey }],
+  );
   const faults = judgeAll(
     heard.map(({ name, survey }) => ({ name, instanceId: survey.instanceId, machineId: null })),
     await listMachines(context),
   );
   return new Map(
     heard.flatMap(({ name, survey }): [string, AdoptionDoubt][] => {
-      const isOther = faults.get(name)?.kind === 'replaced' || survey.accounts.some((account) => isForeign({ survey, account }));
+      const isOther =
+        faults.get(name)?.kind === 'replaced' ||
+        survey.accounts.some((account) => isForeign({ survey, account }));
       if (!isOther || replaced.includes(name)) return [];
       return [[name, { text: replacedText(name, survey.changed ?? ''), hint: replacedHint(name) }]];
     }),
@@ -30,11 +35,21 @@ export async function doubtsOf(
 }
 
 /** A statement about a host that nobody doubts is a mistake in its name. Errors: `usage`. */
-export async function refuseNeedless(context: FleetContext, hosts: readonly AskedHost[], replaced: readonly string[]): Promise<void> {
+export async function refuseNeedless(
+  context: FleetContext,
+  hosts: readonly AskedHost[],
+  replaced: readonly string[],
+): Promise<void> {
   const doubts = replaced.length === 0 ? new Map() : await doubtsOf(context, hosts, []);
   const needless = replaced.filter((name) => !doubts.has(name));
   if (needless.length === 0) return;
-  throw new FleetError('usage', `--replaced: ${needless.join(', ')} did not answer as another machine than before`, {
-    hint: 'name only hosts that fleet sweep or fleet adopt call another machine, while they answer',
-  });
+  throw new FleetError(
+    'usage',
+    `--replaced: ${needless.join(', ')} did not answer as another machine than before`,
+    {
+      hint:
+        'name only hosts that fleet sweep or fleet adopt call another machine, while they ' +
+        'answer',
+    },
+  );
 }

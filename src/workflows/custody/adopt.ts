@@ -18,7 +18,12 @@ import { detached } from '../../ownership/phases.ts';
 import { type KnownAccount, planAdoption } from '../../ownership/plan-adoption.ts';
 import { forEachHost } from '../../remote/for-each-host.ts';
 import type { FleetContext } from '../context.ts';
-import { askAsAuthority, contactHost, helperTimeoutMs, onlineTimeoutMs } from '../hosts/ask-as-authority.ts';
+import {
+  askAsAuthority,
+  contactHost,
+  helperTimeoutMs,
+  onlineTimeoutMs,
+} from '../hosts/ask-as-authority.ts';
 import { keptState } from '../ownership/carry-state.ts';
 import { readConduct } from './adopt-conduct.ts';
 import { doubtsOf, refuseNeedless } from './adopt-replaced.ts';
@@ -27,8 +32,10 @@ import { keepLastState } from './keep-states.ts';
 import { recordAdoption } from './record-adoption.ts';
 
 /**
- * Looks at every host and at the vault. `without`: hosts of which the operator says that they run nothing, although others remember them; `replaced`: hosts
- * of which he says that the machine from before is this very one, or runs nothing any more. Changes nothing anywhere. Errors: `vault`, `vault-key`, `usage`.
+ * Looks at every host and at the vault. `without`: hosts of which the operator says that they run
+ * nothing, although others remember them; `replaced`: hosts
+ * of which he says that the machine from before is this very one, or runs nothing any more. Changes
+ * nothing anywhere. Errors: `vault`, `vault-key`, `usage`.
  */
 export async function prepareAdoption(
   context: FleetContext,
@@ -37,18 +44,25 @@ export async function prepareAdoption(
 ): Promise<Adoption> {
   const { inventory, ledger } = context;
   const look = async (host: HostSpec): Promise<HostSurvey | null> => {
-    const replies = await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
+    const replies = await askHost(
+      context.remoteFor(host),
+      { format: 1, acts: [{ act: 'survey' }] },
+      { timeoutMs: helperTimeoutMs },
+    );
     return replies === null ? null : surveyIn(host, replies[0]?.result);
   };
   const outcomes = await forEachHost(inventory.hosts, inventory.concurrency, look, context.signal);
   const hosts = outcomes.map((outcome): AskedHost => {
     if (!outcome.ok) return { host: outcome.host, survey: null, problem: outcome.error };
     const fleet = outcome.value?.config?.fleet ?? inventory.fleet;
-    const problem = fleet === inventory.fleet ? null : foreign(outcome.host.name, fleet, inventory.fleet);
+    const problem =
+      fleet === inventory.fleet ? null : foreign(outcome.host.name, fleet, inventory.fleet);
     return { host: outcome.host, survey: problem === null ? outcome.value : null, problem };
   });
   const vault = await readVault(context);
-  const heard = hosts.flatMap(({ survey }) => (survey?.authority?.id === ledger.authorityId ? [survey.authority.serial] : []));
+  const heard = hosts.flatMap(({ survey }) =>
+    survey?.authority?.id === ledger.authorityId ? [survey.authority.serial] : [],
+  );
   const heardSerial = Math.max(0, ...heard);
   const takenOver = hosts.flatMap(({ host, survey }) =>
     survey?.authority && survey.authority.id !== ledger.authorityId ? [host.name as string] : [],
@@ -56,11 +70,17 @@ export async function prepareAdoption(
   const isEmpty = (await listAccounts(ledger.db)).length === 0;
   const kept = ledger.serialCopy.read(ledger.authorityId) ?? 0;
   const isBehind = Math.max(heardSerial, kept) > (await lastSerial(ledger.db));
-  const isOld = isEmpty || isBehind || takenOver.length > 0 || (await readStaleness(ledger.db)) !== null;
+  const isOld =
+    isEmpty || isBehind || takenOver.length > 0 || (await readStaleness(ledger.db)) !== null;
   const rows = await listHosts(ledger.db);
-  const known = new Set<string>([...inventory.hosts.map(({ name }) => name), ...rows.map(({ name }) => name)]);
+  const known = new Set<string>([
+    ...inventory.hosts.map(({ name }) => name),
+    ...rows.map(({ name }) => name),
+  ]);
   const remembering = hosts.flatMap(({ host, survey }) =>
-    survey === null ? [] : [{ host: host.name as string, instanceId: survey.instanceId, hosts: survey.hosts ?? [] }],
+    survey === null
+      ? []
+      : [{ host: host.name as string, instanceId: survey.instanceId, hosts: survey.hosts ?? [] }],
   );
   const missing = findMissing(remembering, known, new Set(without));
   const lost = rows.filter(({ off_at, destroyed_at }) => off_at !== null || destroyed_at !== null);
@@ -69,18 +89,40 @@ export async function prepareAdoption(
   const plan = await planFrom(context, { hosts, vault, isOld, replaced });
   const answering = hosts.filter(({ survey }) => survey !== null).map(({ host }) => host);
   const conduct = isOld ? await readConduct(context, plan, answering) : [];
-  return { plan, hosts, takenOver, isOld, forgotten, heardSerial, missing, without, replaced, conduct, vault };
+  return {
+    plan,
+    hosts,
+    takenOver,
+    isOld,
+    forgotten,
+    heardSerial,
+    missing,
+    without,
+    replaced,
+    conduct,
+    vault,
+  };
 }
 
 const foreign = (name: string, theirs: string, ours: string): FleetError =>
-  new FleetError('host-foreign', `${name} belongs to the fleet "${theirs}", this inventory is "${ours}"`, {
-    host: name,
-    hint: 'take it out of this inventory, or use the inventory of that fleet',
-  });
+  new FleetError(
+    'host-foreign',
+    `${name} belongs to the fleet "${theirs}", this inventory is "${ours}"`,
+    {
+      host: name,
+      hint: 'take it out of this inventory, or use the inventory of that fleet',
+    },
+  );
 
-function surveyIn(host: HostSpec, result: { readonly kind: string; readonly survey?: HostSurvey } | undefined): HostSurvey {
+function surveyIn(
+  host: HostSpec,
+  result: { readonly kind: string; readonly survey?: HostSurvey } | undefined,
+): HostSurvey {
   if (result?.survey !== undefined) return result.survey;
-  throw new FleetError('agent-reply', `${host.name}: the survey failed`, { host: host.name, hint: `run: fleet init --limit ${host.name}` });
+  throw new FleetError('agent-reply', `${host.name}: the survey failed`, {
+    host: host.name,
+    hint: `run: fleet init --limit ${host.name}`,
+  });
 }
 
 async function readVault({ vault }: FleetContext): Promise<StoredSession[]> {
@@ -102,7 +144,11 @@ async function planFrom(
   const rows = await listAccounts(ledger.db);
   const inVault = new Set(vault.map(({ keyId }) => keyId as string));
   const inLedger = new Set(rows.map(({ key_id }) => key_id));
-  const highest = new Map(await Promise.all(rows.map(async ({ key_id }) => [key_id, await highestEpoch(ledger.db, key_id)] as const)));
+  const highest = new Map(
+    await Promise.all(
+      rows.map(async ({ key_id }) => [key_id, await highestEpoch(ledger.db, key_id)] as const),
+    ),
+  );
   const accounts: KnownAccount[] = [
     ...rows.map(({ name, key_id, host, epoch, state }) => ({
       account: name,
@@ -111,14 +157,18 @@ async function planFrom(
       isInVault: inVault.has(key_id),
     })),
     ...vault
-      .filter(({ keyId, account }) => !inLedger.has(keyId) && !rows.some(({ name }) => name === account))
+      .filter(
+        ({ keyId, account }) => !inLedger.has(keyId) && !rows.some(({ name }) => name === account),
+      )
       .map(({ account, keyId }) => ({ account, keyId, ledger: null, isInVault: true })),
   ];
   const openMoves: JournaledMove[] = [];
   for (const move of await listOpenMoves(ledger.db)) {
     const { id, account, key_id: keyId, epoch, to_host: to, from_host, phase } = move;
     const isReleased = from_host !== null && phase === 'released' && to !== detached;
-    const released = isReleased ? { released: { from: from_host, isKept: (await keptState(context, move)) !== null } } : {};
+    const released = isReleased
+      ? { released: { from: from_host, isKept: (await keptState(context, move)) !== null } }
+      : {};
     openMoves.push({ id, account, keyId, epoch, to, ...released });
   }
   const answering = hosts.filter(({ problem }) => problem === null);
@@ -128,19 +178,34 @@ async function planFrom(
     doubted: await doubtsOf(context, hosts, replaced),
     accounts: accounts.toSorted((a, b) => (a.account < b.account ? -1 : 1)),
     openMoves,
-    destroyed: new Set((await listHosts(ledger.db)).filter(({ destroyed_at }) => destroyed_at !== null).map(({ name }) => name)),
+    destroyed: new Set(
+      (await listHosts(ledger.db))
+        .filter(({ destroyed_at }) => destroyed_at !== null)
+        .map(({ name }) => name),
+    ),
     answering: new Set(answering.map(({ host }) => host.name)),
-    equipped: new Set(answering.flatMap(({ host, survey }) => (survey !== null && survey.release !== '' ? [host.name] : []))),
+    equipped: new Set(
+      answering.flatMap(({ host, survey }) =>
+        survey !== null && survey.release !== '' ? [host.name] : [],
+      ),
+    ),
     isOld,
   });
 }
 
 /**
- * Carries the plan out: every host that answered hears a serial above all that it has heard, so that no other copy of the ledger can act there any more; is
- * asked once more; torn claims are closed; and then the ledger is changed in one transaction. Killed anywhere, the same command does it again. Errors:
- * `plan-stale` when a host says something else by now, `authority-refused`, `claim-refused`, and those of the Remote.
+ * Carries the plan out: every host that answered hears a serial above all that it has heard, so
+ * that no other copy of the ledger can act there any more; is
+ * asked once more; torn claims are closed; and then the ledger is changed in one transaction.
+ * Killed anywhere, the same command does it again. Errors:
+ * `plan-stale` when a host says something else by now, `authority-refused`, `claim-refused`, and
+ * those of the Remote.
  */
-export async function executeAdoption(context: FleetContext, run: Run, shown: Adoption): Promise<void> {
+export async function executeAdoption(
+  context: FleetContext,
+  run: Run,
+  shown: Adoption,
+): Promise<void> {
   const { inventory, ledger } = context;
   await ensureHosts(
     ledger.db,
@@ -149,13 +214,18 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
   const stamp = async ({ host, survey, problem }: AskedHost): Promise<AskedHost> => {
     if (survey === null) return { host, survey, problem };
     const takeOver = shown.takenOver.includes(host.name);
-    // Asked before it is stamped, and stamped without a roster: what this ledger believes is what is to be put right.
-    const contacted = await contactHost(context, run, host, [{ act: 'survey' }], { takeOver, withoutRoster: true });
+    // Asked before it is stamped, and stamped without a roster: what this ledger believes is what
+    // is to be put right.
+    const contacted = await contactHost(context, run, host, [{ act: 'survey' }], {
+      takeOver,
+      withoutRoster: true,
+    });
     if (contacted !== null && contacted.refusal === null)
       return { host, survey: surveyIn(host, contacted.replies[0]?.result), problem: null };
     throw new FleetError(
       'authority-refused',
-      `${host.name} did not accept this ledger: ${contacted?.refusal?.message ?? 'no reason given'}`,
+      `${host.name} did not accept this ledger: ` +
+        `${contacted?.refusal?.message ?? 'no reason given'}`,
       {
         host: host.name,
         hint: 'another fleet command may be at work there: run fleet adopt again',
@@ -178,7 +248,9 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
     return isDeepStrictEqual(await planFrom(now, { ...shown, hosts }), shown.plan);
   };
   if (!(await isStillTrue(ledger.db))) {
-    throw new FleetError('plan-stale', 'the hosts have changed since they were asked', { hint: 'run fleet adopt again' });
+    throw new FleetError('plan-stale', 'the hosts have changed since they were asked', {
+      hint: 'run fleet adopt again',
+    });
   }
   for (const { host } of hosts)
     for (const claim of shown.plan.closedClaims.filter((each) => each.host === host.name))
@@ -190,10 +262,15 @@ export async function executeAdoption(context: FleetContext, run: Run, shown: Ad
 const isUnownedIn = ({ accounts }: AdoptionPlan, key: string): boolean =>
   accounts.some(({ keyId, after, isDetached }) => keyId === key && after === null && !isDetached);
 
-const isKept = async ({ states }: FleetContext, { name, key_id }: { readonly name: string; readonly key_id: string }): Promise<boolean> =>
-  (await states.get(name as AccountName))?.keyId === key_id;
+const isKept = async (
+  { states }: FleetContext,
+  { name, key_id }: { readonly name: string; readonly key_id: string },
+): Promise<boolean> => (await states.get(name as AccountName))?.keyId === key_id;
 
-/** The host writes the claim anew, stops what may still run, and answers when none of it can be heard any more. */
+/**
+ * The host writes the claim anew, stops what may still run, and answers when none of it can be
+ * heard any more.
+ */
 async function closeClaim(
   context: FleetContext,
   run: Run,
@@ -207,17 +284,27 @@ async function closeClaim(
     { act: 'copy-state', keyId, epoch },
     ...stagedEpochs.map((staged): HostAct => ({ act: 'wipe', keyId, epoch: staged })),
   ];
-  const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs, withoutRoster: true });
+  const replies = await askAsAuthority(context, run, host, acts, {
+    timeoutMs: helperTimeoutMs + onlineTimeoutMs,
+    withoutRoster: true,
+  });
   const refused = replies.find(({ ok }, index) => !ok && acts[index]?.act !== 'copy-state');
   if (refused === undefined) {
-    // What the account remembers is final now, and its next start goes on from it. A ledger that was lost knows of no owner: this one is the last that shows.
+    // What the account remembers is final now, and its next start goes on from it. A ledger that
+    // was lost knows of no owner: this one is the last that shows.
     const isLast =
-      owner !== undefined && (owner.host === host.name || (owner.host === null && isUnowned && !(await isKept(context, owner))));
+      owner !== undefined &&
+      (owner.host === host.name ||
+        (owner.host === null && isUnowned && !(await isKept(context, owner))));
     if (isLast) await keepLastState(context, run, { owner, epoch }, replies[1]);
     return;
   }
-  throw new FleetError('claim-refused', `${host.name} did not close its claim on ${account}: ${refused.message ?? 'no reason given'}`, {
-    ...{ host: host.name, account },
-    hint: 'correct that on the host, then run fleet adopt again',
-  });
+  throw new FleetError(
+    'claim-refused',
+    `${host.name} did not close its claim on ${account}: ${refused.message ?? 'no reason given'}`,
+    {
+      ...{ host: host.name, account },
+      hint: 'correct that on the host, then run fleet adopt again',
+    },
+  );
 }

@@ -8,7 +8,8 @@ import type { VaultRecord } from '../../vault/vault-record.ts';
 import type { AdoptedConduct } from './adopt-conduct.ts';
 
 /** A session in the vault, without its key. */
-export type StoredSession = Omit<VaultRecord, 'session'> & VaultReceipt & { readonly session: Omit<VaultRecord['session'], 'authKey'> };
+export type StoredSession = Omit<VaultRecord, 'session'> &
+  VaultReceipt & { readonly session: Omit<VaultRecord['session'], 'authKey'> };
 
 /** What a host said of itself; `survey` null: it did not answer, or is none of this fleet's. */
 export interface AskedHost {
@@ -23,16 +24,25 @@ export interface Adoption {
   readonly hosts: readonly AskedHost[];
   /** They obey another ledger, and will obey this one. */
   readonly takenOver: readonly string[];
-  /** The ledger is an old copy, a new one, or not the one that the hosts obey: what it believes about lost hosts does not count any more. */
+  /**
+   * The ledger is an old copy, a new one, or not the one that the hosts obey: what it believes
+   * about lost hosts does not count any more.
+   */
   readonly isOld: boolean;
   /** Lost hosts about which the operator has to say so again. */
   readonly forgotten: readonly string[];
   readonly heardSerial: number;
-  /** Others remember them, and nobody here has them: they count as silent hosts that may be running any account. */
+  /**
+   * Others remember them, and nobody here has them: they count as silent hosts that may be running
+   * any account.
+   */
   readonly missing: readonly MissingHost[];
   /** Of these the operator says that they run nothing. */
   readonly without: readonly string[];
-  /** Other machines than those to which their accounts were given, and these run nothing any more, by the operator's statement. */
+  /**
+   * Other machines than those to which their accounts were given, and these run nothing any more,
+   * by the operator's statement.
+   */
   readonly replaced: readonly string[];
   /** Pauses and scripts that hosts know and the ledger does not. */
   readonly conduct: readonly AdoptedConduct[];

@@ -4,21 +4,45 @@ import { FleetError } from '../../model/errors.ts';
 import { authenticateVault, holdsRecords } from '../../vault/authenticate-vault.ts';
 import type { FleetContext } from '../context.ts';
 
-/** Where the ledger remembers, besides the vault's own mark, since when every record of the vault is authenticated (ISO 8601). */
+/**
+ * Where the ledger remembers, besides the vault's own mark, since when every record of the vault is
+ * authenticated (ISO 8601).
+ */
 export const vaultAuthenticKey = 'vault-authenticated';
 
 /**
- * Once per vault, by a command that holds the ledger's lock: records of a release that wrote no authentication get it. Afterwards the ledger knows, too, so that
- * nobody brings old records back by taking the mark away. Where the key cannot be had, another command does it: those that need the vault say why.
+ * Once per vault, by a command that holds the ledger's lock: records of a release that wrote no
+ * authentication get it. Afterwards the ledger knows, too, so that
+ * nobody brings old records back by taking the mark away. Where the key cannot be had, another
+ * command does it: those that need the vault say why.
  */
-export async function authenticateRecords({ inventory, ledger, readSecret, report, now }: FleetContext): Promise<void> {
-  if ((await readMeta(ledger.db, vaultAuthenticKey)) !== null || !(await holdsRecords(inventory.paths.vault))) return;
+export async function authenticateRecords({
+  inventory,
+  ledger,
+  readSecret,
+  report,
+  now,
+}: FleetContext): Promise<void> {
+  if (
+    (await readMeta(ledger.db, vaultAuthenticKey)) !== null ||
+    !(await holdsRecords(inventory.paths.vault))
+  )
+    return;
   try {
-    const changed = await authenticateVault(inventory.paths.vault, await readSecret(inventory.vaultKey));
+    const changed = await authenticateVault(
+      inventory.paths.vault,
+      await readSecret(inventory.vaultKey),
+    );
     await writeMeta(ledger.db, vaultAuthenticKey, new Date(now()).toISOString());
     if (changed === 0) return;
     const text = `${changed} records of the vault are authenticated from now on`;
-    await recordEvent(ledger.db, { at: now(), kind: 'vault-authenticated', host: null, account: null, text });
+    await recordEvent(ledger.db, {
+      at: now(),
+      kind: 'vault-authenticated',
+      host: null,
+      account: null,
+      text,
+    });
     report({ kind: 'phase', text });
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;

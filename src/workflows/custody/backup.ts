@@ -1,6 +1,12 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type CarriedFile, carriedFiles, carryFiles, copyLedger, unloadCopy } from '../../ledger/copy-ledger.ts';
+import {
+  type CarriedFile,
+  carriedFiles,
+  carryFiles,
+  copyLedger,
+  unloadCopy,
+} from '../../ledger/copy-ledger.ts';
 import { openLedger } from '../../ledger/ledger.ts';
 import { listAccounts } from '../../ledger/queries/accounts.ts';
 import { readMeta, writeMeta } from '../../ledger/queries/meta.ts';
@@ -17,7 +23,9 @@ import { noteHistoryHead } from './history-head.ts';
 /** What a backup holds, read from the backup itself. */
 export interface BackupContent {
   readonly accounts: number;
-  /** Accounts of its ledger without a session in its vault: they were incomplete when it was made. */
+  /**
+   * Accounts of its ledger without a session in its vault: they were incomplete when it was made.
+   */
   readonly withoutSession: readonly string[];
   readonly sessions: number;
   /** Its last run; 0: none. */
@@ -58,21 +66,31 @@ const nameOf = (fleet: string, nowMs: number): string =>
     .replace(/\.\d+Z$/, 'Z')}.age`;
 
 /**
- * One encrypted file with the ledger and everything in the vault. It gets its name only after it was restored to a scratch folder and every session in it was
- * read. Others may work meanwhile. Then all but the newest `keep` backups of this fleet in that folder are removed (null: none). Errors: `vault`,
+ * One encrypted file with the ledger and everything in the vault. It gets its name only after it
+ * was restored to a scratch folder and every session in it was
+ * read. Others may work meanwhile. Then all but the newest `keep` backups of this fleet in that
+ * folder are removed (null: none). Errors: `vault`,
  * `vault-key`, `ledger-*`, `interrupted`: then nothing is left of it.
  */
-export async function makeBackup(context: FleetContext, directory: string, keep: number | null): Promise<MadeBackup> {
+export async function makeBackup(
+  context: FleetContext,
+  directory: string,
+  keep: number | null,
+): Promise<MadeBackup> {
   const { inventory, ledger } = context;
   const goOn = (): void => {
-    if (context.signal.aborted) throw new FleetError('interrupted', 'no backup was made', { hint: 'run it again when you are ready' });
+    if (context.signal.aborted)
+      throw new FleetError('interrupted', 'no backup was made', {
+        hint: 'run it again when you are ready',
+      });
   };
   makeFolder(directory);
   const scratch = await mkdtemp(join(directory, '.backup-'));
   try {
     const identity = await context.readSecret(inventory.vaultKey);
     const copy = join(scratch, 'copy.db');
-    if ((await readMeta(ledger.db, fleetKey)) !== inventory.fleet) await writeMeta(ledger.db, fleetKey, inventory.fleet);
+    if ((await readMeta(ledger.db, fleetKey)) !== inventory.fleet)
+      await writeMeta(ledger.db, fleetKey, inventory.fleet);
     // The ledger first: a session is in the vault before the ledger knows of it.
     await copyLedger(ledger, copy);
     await carryFiles(copy, vaultFiles(inventory.paths.vault, goOn));
@@ -102,9 +120,14 @@ export async function makeBackup(context: FleetContext, directory: string, keep:
 async function* vaultFiles(vault: string, goOn: () => void): AsyncGenerator<CarriedFile> {
   for (const folder of ['', 'states', 'removed']) {
     const names = await readdir(join(vault, folder)).catch(() => []);
-    for (const name of names.filter((each) => each.endsWith('.age') && !each.startsWith('.')).sort()) {
+    for (const name of names
+      .filter((each) => each.endsWith('.age') && !each.startsWith('.'))
+      .sort()) {
       goOn();
-      yield { path: folder === '' ? name : `${folder}/${name}`, content: await readFile(join(vault, folder, name)) };
+      yield {
+        path: folder === '' ? name : `${folder}/${name}`,
+        content: await readFile(join(vault, folder, name)),
+      };
     }
   }
 }
@@ -112,7 +135,9 @@ async function* vaultFiles(vault: string, goOn: () => void): AsyncGenerator<Carr
 async function removeOlder(directory: string, fleet: string, keep: number): Promise<string[]> {
   const pattern = /^\d{8}T\d{6}Z\.age$/;
   const prefix = `fleet-${fleet}-`;
-  const names = (await readdir(directory)).filter((name) => name.startsWith(prefix) && pattern.test(name.slice(prefix.length))).sort();
+  const names = (await readdir(directory))
+    .filter((name) => name.startsWith(prefix) && pattern.test(name.slice(prefix.length)))
+    .sort();
   const old = names.slice(0, Math.max(0, names.length - keep));
   for (const name of old) await rm(join(directory, name));
   return old;
@@ -124,7 +149,10 @@ interface UnpackOptions {
   readonly goOn?: () => void;
 }
 
-/** Decrypts a backup into the new folder `directory` and reads all of it. Errors: `vault`, `vault-key`, `ledger-corrupt`, `ledger-newer`. */
+/**
+ * Decrypts a backup into the new folder `directory` and reads all of it. Errors: `vault`,
+ * `vault-key`, `ledger-corrupt`, `ledger-newer`.
+ */
 export async function unpackBackup(
   path: string,
   directory: string,
@@ -149,11 +177,18 @@ export async function unpackBackup(
   const ledger = await openLedger(ledgerPath);
   try {
     const accounts = await listAccounts(ledger.db);
-    const lastRun = await ledger.db.selectFrom('runs').select('started_at').orderBy('serial', 'desc').limit(1).executeTakeFirst();
+    const lastRun = await ledger.db
+      .selectFrom('runs')
+      .select('started_at')
+      .orderBy('serial', 'desc')
+      .limit(1)
+      .executeTakeFirst();
     return {
       ...{ directory, ledgerPath, vaultPath, files: files.map(({ path: name }) => name) },
       accounts: accounts.length,
-      withoutSession: accounts.filter(({ name }) => !sessions.has(name as AccountName)).map(({ name }) => name),
+      withoutSession: accounts
+        .filter(({ name }) => !sessions.has(name as AccountName))
+        .map(({ name }) => name),
       sessions: sessions.size,
       serial: await lastSerial(ledger.db),
       lastRunMs: lastRun?.started_at ?? null,
@@ -169,7 +204,11 @@ const carriedPattern = /^(?:states\/|removed\/)?(?!\.)[^/\p{Cc}]{1,200}\.age$/u;
 
 async function writeCarried(vault: string, name: string, content: Uint8Array): Promise<void> {
   if (typeof name !== 'string' || !carriedPattern.test(name)) {
-    throw new FleetError('vault', `The backup holds a file that fleet would not have put there: ${name}`, { hint: 'Use another backup.' });
+    throw new FleetError(
+      'vault',
+      `The backup holds a file that fleet would not have put there: ${name}`,
+      { hint: 'Use another backup.' },
+    );
   }
   makeFolder(dirname(join(vault, name)));
   await createDurableFile(join(vault, name), content);

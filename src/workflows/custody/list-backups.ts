@@ -10,12 +10,22 @@ export interface ListedBackup {
   /** ISO 8601, from its name. */
   readonly madeAt: string;
   readonly bytes: number;
-  /** Whether the vault's key opens it: its header is read, not the rest. Null: there is no key to ask. */
+  /**
+   * Whether the vault's key opens it: its header is read, not the rest. Null: there is no key to
+   * ask.
+   */
   readonly isOpenable: boolean | null;
 }
 
-/** Backups of `fleet` in a folder, newest first. `identity` null: the key cannot be had. Error `usage`: the folder cannot be read. */
-export async function listBackups(folder: string, fleet: string, identity: string | null): Promise<readonly ListedBackup[]> {
+/**
+ * Backups of `fleet` in a folder, newest first. `identity` null: the key cannot be had. Error
+ * `usage`: the folder cannot be read.
+ */
+export async function listBackups(
+  folder: string,
+  fleet: string,
+  identity: string | null,
+): Promise<readonly ListedBackup[]> {
   const names = await readdir(folder).catch((cause: unknown) => {
     if (systemCode(cause) === 'ENOENT') return [];
     throw new FleetError('usage', `${folder} cannot be read: ${systemWords(cause).said}`, {
@@ -29,7 +39,9 @@ export async function listBackups(folder: string, fleet: string, identity: strin
       : null;
     if (time === null) return [];
     const [, year, month, day, hour, minute, second] = time;
-    return [{ path: join(folder, name), madeAt: `${year}-${month}-${day}T${hour}:${minute}:${second}Z` }];
+    return [
+      { path: join(folder, name), madeAt: `${year}-${month}-${day}T${hour}:${minute}:${second}Z` },
+    ];
   });
   const sorted = found.toSorted((a, b) => (a.madeAt < b.madeAt ? 1 : -1));
   return Promise.all(

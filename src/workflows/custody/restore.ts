@@ -37,7 +37,8 @@ export interface RestoreOptions {
 }
 
 /**
- * Unpacks the backup beside the ledger and compares. Changes nothing but that folder, which {@link endRestore} removes. Errors: those of a backup,
+ * Unpacks the backup beside the ledger and compares. Changes nothing but that folder, which {@link
+ * endRestore} removes. Errors: those of a backup,
  * `interrupted`: then nothing is left of it.
  */
 export async function planRestore(
@@ -55,8 +56,12 @@ export async function planRestore(
   makeFolder(dirname(ledger));
   const directory = await mkdtemp(join(dirname(ledger), '.restore-'));
   try {
-    const backup = await unpackBackup(source, join(directory, 'unpacked'), identity, { takesUnsealed, goOn });
-    if (backup.fleet !== null && backup.fleet !== inventory.fleet) throw foreignBackup(source, backup.fleet, inventory.fleet);
+    const backup = await unpackBackup(source, join(directory, 'unpacked'), identity, {
+      takesUnsealed,
+      goOn,
+    });
+    if (backup.fleet !== null && backup.fleet !== inventory.fleet)
+      throw foreignBackup(source, backup.fleet, inventory.fleet);
     // Records of a former release come back with the authentication that this vault asks for.
     await authenticateVault(backup.vaultPath, identity);
     const returning: string[] = [];
@@ -67,7 +72,14 @@ export async function planRestore(
     }
     goOn();
     const stamp = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, '');
-    return { source, backup, returning, kept, aside: `${ledger}.before-restore-${stamp}`, current: await describe(current) };
+    return {
+      source,
+      backup,
+      returning,
+      kept,
+      aside: `${ledger}.before-restore-${stamp}`,
+      current: await describe(current),
+    };
   } catch (error) {
     await rm(directory, { recursive: true, force: true });
     throw error;
@@ -75,28 +87,43 @@ export async function planRestore(
 }
 
 const nothingRestored = (): FleetError =>
-  new FleetError('interrupted', 'nothing was restored', { hint: 'run it again when you are ready' });
-
-/** Two fleets may share a vault key; the ledger of one says nothing about the hosts of the other. */
-const foreignBackup = (source: string, theirs: string, ours: string): FleetError =>
-  new FleetError('vault', `The backup ${source} is of the fleet "${theirs}", and this inventory is "${ours}"`, {
-    hint: `Name the inventory of "${theirs}" with --inventory, or another backup.`,
+  new FleetError('interrupted', 'nothing was restored', {
+    hint: 'run it again when you are ready',
   });
+
+/**
+ * Two fleets may share a vault key; the ledger of one says nothing about the hosts of the other.
+ */
+const foreignBackup = (source: string, theirs: string, ours: string): FleetError =>
+  new FleetError(
+    'vault',
+    `The backup ${source} is of the fleet "${theirs}", and this inventory is "${ours}"`,
+    {
+      hint: `Name the inventory of "${theirs}" with --inventory, or another backup.`,
+    },
+  );
 
 async function describe(current: Ledger | 'unreadable' | null): Promise<RestorePlan['current']> {
   if (current === null) return null;
   if (current === 'unreadable') return { accounts: null, serial: null };
-  return { accounts: (await listAccounts(current.db)).length, serial: await lastSerial(current.db) };
+  return {
+    accounts: (await listAccounts(current.db)).length,
+    serial: await lastSerial(current.db),
+  };
 }
 
-/** A file that is there and, where it is in use, can be opened: it is newer than the one in the backup, or the same. */
+/**
+ * A file that is there and, where it is in use, can be opened: it is newer than the one in the
+ * backup, or the same.
+ */
 async function isSound(vault: string, name: string, identity: string): Promise<boolean> {
   if (!existsSync(join(vault, name))) return false;
   const account = basename(name, '.age');
   if (!isAccountName(account) || name.startsWith('removed/')) return true;
   const options = { directory: vault, readIdentity: async () => identity };
   try {
-    if (name.startsWith('states/')) return (await openStateStore(options).get(account as AccountName)) !== null;
+    if (name.startsWith('states/'))
+      return (await openStateStore(options).get(account as AccountName)) !== null;
     (await (await openVault(options)).get(account as AccountName)).session.authKey.fill(0);
     return true;
   } catch (error) {
@@ -106,12 +133,15 @@ async function isSound(vault: string, name: string, identity: string): Promise<b
 }
 
 /**
- * Puts the vault's files back, then the ledger, which may only look until it is adopted: what happened since the backup is known to the hosts alone. The
- * ledger that was in use stays beside it. Killed anywhere, the same command does it again. Errors: `ledger-*`, `vault`.
+ * Puts the vault's files back, then the ledger, which may only look until it is adopted: what
+ * happened since the backup is known to the hosts alone. The
+ * ledger that was in use stays beside it. Killed anywhere, the same command does it again. Errors:
+ * `ledger-*`, `vault`.
  */
 export async function executeRestore(inventory: Inventory, plan: RestorePlan): Promise<void> {
   const { ledger: path, vault } = inventory.paths;
-  for (const name of plan.returning) await putBack(join(plan.backup.vaultPath, name), join(vault, name));
+  for (const name of plan.returning)
+    await putBack(join(plan.backup.vaultPath, name), join(vault, name));
   const mark = join(vault, markName);
   if (!existsSync(mark)) await putBack(join(plan.backup.vaultPath, markName), mark);
   const restored = await openLedger(plan.backup.ledgerPath);
@@ -125,7 +155,8 @@ export async function executeRestore(inventory: Inventory, plan: RestorePlan): P
   await syncDirectory(dirname(path));
 }
 
-export const endRestore = ({ backup }: RestorePlan): Promise<void> => rm(dirname(backup.directory), { recursive: true, force: true });
+export const endRestore = ({ backup }: RestorePlan): Promise<void> =>
+  rm(dirname(backup.directory), { recursive: true, force: true });
 
 /** What is damaged here stays beside it: somebody may still want to look at it. */
 async function putBack(from: string, to: string): Promise<void> {

@@ -1,4 +1,9 @@
-import type { ActReply, AuthorityStamp, ContactResult, HostAct } from '../../../hostside/protocol/host-acts.ts';
+import type {
+  ActReply,
+  AuthorityStamp,
+  ContactResult,
+  HostAct,
+} from '../../../hostside/protocol/host-acts.ts';
 import type { ContactOffer } from '../../../hostside/protocol/roster.ts';
 import { type AskOptions, askHost } from '../../facts/ask-host.ts';
 import { type ChainHead, readChainHead } from '../../ledger/history-chain.ts';
@@ -15,7 +20,10 @@ import { holdGapMs } from '../../ownership/safe-moment.ts';
 import type { FleetContext } from '../context.ts';
 import { refuseOldCopy } from './refuse-old-copy.ts';
 
-/** How long one request to a host's helper may take; its own deadline is a little shorter so that it always ends first. */
+/**
+ * How long one request to a host's helper may take; its own deadline is a little shorter so that it
+ * always ends first.
+ */
 export const helperTimeoutMs = 60_000;
 /** How long an account may take from its grant until it says online. */
 export const onlineTimeoutMs = 45_000;
@@ -54,17 +62,30 @@ function headOf({ ledger }: FleetContext, run: Run): Promise<ChainHead> {
 export const closedBy = (run: Run): readonly ClosedOnContact[] => closings.get(run) ?? [];
 
 /** Counted after the journal was read: of two rosters the later one is never the staler. */
-async function offerContact({ inventory, ledger }: FleetContext, run: Run, host: HostSpec, sentAtMs: number): Promise<ContactOffer> {
+async function offerContact(
+  { inventory, ledger }: FleetContext,
+  run: Run,
+  host: HostSpec,
+  sentAtMs: number,
+): Promise<ContactOffer> {
   const roster = rosterFor(host.name, await readJournalFacts(ledger.db));
   const revision = (revisions.get(run) ?? 0) + 1;
   revisions.set(run, revision);
   const hosts = (await listHosts(ledger.db))
     .filter(({ destroyed_at }) => destroyed_at === null)
     .map(({ name, instance_id }) => ({ name, instanceId: instance_id ?? '' }));
-  return { sentAtMs, holdAfterMs: inventory.hold.holdAfterMs, holdGapMs, roster: { revision, ...roster }, hosts };
+  return {
+    sentAtMs,
+    holdAfterMs: inventory.hold.holdAfterMs,
+    holdGapMs,
+    roster: { revision, ...roster },
+    hosts,
+  };
 }
 
-/** What became of a contact: the acts' replies, and why the host did not record it (null: it did). */
+/**
+ * What became of a contact: the acts' replies, and why the host did not record it (null: it did).
+ */
 export interface Contacted {
   readonly replies: readonly ActReply[];
   readonly refusal: ActReply | null;
@@ -72,13 +93,18 @@ export interface Contacted {
 
 export interface AskAsOptions extends Partial<AskOptions> {
   readonly takeOver?: boolean;
-  /** The ledger may have forgotten, and the operator says that it counts: it is heard, its history from now on, and it neither closes nor frees anything. */
+  /**
+   * The ledger may have forgotten, and the operator says that it counts: it is heard, its history
+   * from now on, and it neither closes nor frees anything.
+   */
   readonly withoutRoster?: boolean;
 }
 
 /**
- * Everything that is sent to a host with authority goes through here (docs/exclusivity.md): what was said of the host ends, on disk, before anything leaves; the
- * roster goes along, so that no contact leaves an outdated claim behind. Null: fleet was never on the host. Errors: those of the Remote, `host-not-ready`,
+ * Everything that is sent to a host with authority goes through here (docs/exclusivity.md): what
+ * was said of the host ends, on disk, before anything leaves; the
+ * roster goes along, so that no contact leaves an outdated claim behind. Null: fleet was never on
+ * the host. Errors: those of the Remote, `host-not-ready`,
  * `agent-reply`.
  */
 export async function contactHost(
@@ -86,13 +112,24 @@ export async function contactHost(
   run: Run,
   host: HostSpec,
   acts: readonly HostAct[],
-  { timeoutMs = helperTimeoutMs, onProgress, takeOver = false, withoutRoster = false }: AskAsOptions = {},
+  {
+    timeoutMs = helperTimeoutMs,
+    onProgress,
+    takeOver = false,
+    withoutRoster = false,
+  }: AskAsOptions = {},
 ): Promise<Contacted | null> {
   // Connecting says nothing to the host.
   await context.remoteFor(host).connect();
-  // One moment for both: a process that stands still in between makes the contact no younger than it is known to be here.
+  // One moment for both: a process that stands still in between makes the contact no younger than
+  // it is known to be here.
   const atMs = context.now();
-  const acknowledged = await recordContactIntent(context.ledger.db, host.name, atMs, context.inventory.hold.holdAfterMs);
+  const acknowledged = await recordContactIntent(
+    context.ledger.db,
+    host.name,
+    atMs,
+    context.inventory.hold.holdAfterMs,
+  );
   const authority: AuthorityStamp = {
     ...stampOf(run, timeoutMs),
     ...(takeOver ? { takeOver } : {}),
@@ -101,22 +138,34 @@ export async function contactHost(
   };
   // Told last, so that a request whose answer nobody reads ends where it did before; applied first.
   const request = { format: 2, authority, acts: [...acts, { act: 'contact' }] } as const;
-  const replies = await askHost(context.remoteFor(host), request, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
+  const replies = await askHost(context.remoteFor(host), request, {
+    timeoutMs,
+    ...(onProgress ? { onProgress } : {}),
+  });
   if (replies === null) return null;
   const contact = replies.at(-1);
   if (contact?.result?.kind === 'contact') {
     await noteHeard(context, run, host, { acknowledged, knew: contact.result.knew });
     await noteClosed(context, run, host, contact.result);
   }
-  return { replies: replies.slice(0, -1), refusal: contact?.ok === true ? null : (contact ?? null) };
+  return {
+    replies: replies.slice(0, -1),
+    refusal: contact?.ok === true ? null : (contact ?? null),
+  };
 }
 
-/** It obeys this run. Compared with what was known before the request left, because another run may have been heard meanwhile. */
+/**
+ * It obeys this run. Compared with what was known before the request left, because another run may
+ * have been heard meanwhile.
+ */
 async function noteHeard(
   { ledger, now, report }: FleetContext,
   run: Run,
   { name: host }: HostSpec,
-  { acknowledged, knew }: { readonly acknowledged: number | null; readonly knew: number | undefined },
+  {
+    acknowledged,
+    knew,
+  }: { readonly acknowledged: number | null; readonly knew: number | undefined },
 ): Promise<void> {
   const isFallen = hasFallenBack(acknowledged, knew);
   if (acknowledged === run.serial && !isFallen) return;
@@ -138,12 +187,26 @@ async function noteClosed(
     const text = wasRunning
       ? `it RAN it at epoch ${epoch} although that was over: stopped and revoked`
       : 'it came back with a claim that had moved on, and was told';
-    await recordEvent(ledger.db, { at: now(), kind: wasRunning ? 'ran-twice' : 'claim-retired', host, account, text });
-    report({ kind: 'host', host, text: `${account}: ${text}`, status: wasRunning ? 'failed' : 'working' });
+    await recordEvent(ledger.db, {
+      at: now(),
+      kind: wasRunning ? 'ran-twice' : 'claim-retired',
+      host,
+      account,
+      text,
+    });
+    report({
+      kind: 'host',
+      host,
+      text: `${account}: ${text}`,
+      status: wasRunning ? 'failed' : 'working',
+    });
   }
 }
 
-/** Acts with this run's authority: one request, one reply per act, in order. Errors: those of {@link contactHost}, `ledger-stale`. */
+/**
+ * Acts with this run's authority: one request, one reply per act, in order. Errors: those of {@link
+ * contactHost}, `ledger-stale`.
+ */
 export async function askAsAuthority(
   context: FleetContext,
   run: Run,
@@ -154,8 +217,18 @@ export async function askAsAuthority(
   const { timeoutMs = helperTimeoutMs } = options;
   const contacted = await contactHost(context, run, host, acts, options);
   if (contacted?.refusal?.refusal === 'authority') {
-    const [look] = (await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs })) ?? [];
-    await refuseOldCopy(context, run, host.name, look?.result?.kind === 'survey' ? look.result.survey.authority : null);
+    const [look] =
+      (await askHost(
+        context.remoteFor(host),
+        { format: 1, acts: [{ act: 'survey' }] },
+        { timeoutMs },
+      )) ?? [];
+    await refuseOldCopy(
+      context,
+      run,
+      host.name,
+      look?.result?.kind === 'survey' ? look.result.survey.authority : null,
+    );
   }
   if (contacted !== null) return contacted.replies;
   throw new FleetError('host-not-ready', `${host.name}: fleet is not installed there`, {

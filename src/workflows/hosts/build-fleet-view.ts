@@ -5,7 +5,13 @@ import type { PlacedAccount } from '../../ledger/queries/accounts.ts';
 import type { HostRow } from '../../ledger/schema.ts';
 import type { AccountSpec, HostSpec, Inventory } from '../../model/inventory.ts';
 import type { AccountName, HostName } from '../../model/names.ts';
-import { type AccountView, type FleetView, type HostState, type HostView, unmeasuredBytes } from '../../planning/fleet/fleet-view.ts';
+import {
+  type AccountView,
+  type FleetView,
+  type HostState,
+  type HostView,
+  unmeasuredBytes,
+} from '../../planning/fleet/fleet-view.ts';
 import { sharedChatCircles } from '../../planning/fleet/shared-chats.ts';
 import type { HostReading } from './read-samples.ts';
 
@@ -19,17 +25,27 @@ export interface FleetFacts {
   readonly nowMs: number;
 }
 
-/** The ledger's and the agents' facts as the planner's numbers. Pure: the same facts give the same view. */
+/**
+ * The ledger's and the agents' facts as the planner's numbers. Pure: the same facts give the same
+ * view.
+ */
 export function buildFleetView(facts: FleetFacts): FleetView {
   const rows = new Map(facts.hosts.map((row) => [row.name, row]));
-  const samples = new Map(facts.readings.map((reading) => [reading.host.name as string, reading.sample]));
-  const specs = facts.accounts.map((account) => accountSpecFor(facts.inventory, account.name as AccountName));
+  const samples = new Map(
+    facts.readings.map((reading) => [reading.host.name as string, reading.sample]),
+  );
+  const specs = facts.accounts.map((account) =>
+    accountSpecFor(facts.inventory, account.name as AccountName),
+  );
   const circles = sharedChatCircles(specs.map(({ chats }) => chats.map(({ id }) => id)));
   const accounts = facts.accounts.map((account, index) => {
     const host = facts.arriving.get(account.name) ?? account.host;
     const sample = host === null ? null : (samples.get(host) ?? null);
     const spec = specs[index] ?? accountSpecFor(facts.inventory, account.name as AccountName);
-    return { ...accountView(spec, account, host, sample, limitsOf(facts.inventory, host)), sharedChats: circles[index] ?? null };
+    return {
+      ...accountView(spec, account, host, sample, limitsOf(facts.inventory, host)),
+      sharedChats: circles[index] ?? null,
+    };
   });
   const readings = new Map(facts.readings.map((reading) => [reading.host.name, reading]));
   const hosts = facts.inventory.hosts.map((host) => {
@@ -45,10 +61,16 @@ const limitsOf = (inventory: Inventory, host: string | null): HostSpec['limits']
 /** The longest window that is full: smoothed rather than of the moment. */
 const smoothed = (windows: Windows): number | null => windows.m15 ?? windows.m5 ?? windows.m1;
 
-function hostView(host: HostSpec, row: HostRow | undefined, reading: HostReading | undefined, accounts: readonly AccountView[]): HostView {
+function hostView(
+  host: HostSpec,
+  row: HostRow | undefined,
+  reading: HostReading | undefined,
+  accounts: readonly AccountView[],
+): HostView {
   const sample = reading?.sample ?? null;
   const cores = sample?.cpu.cores ?? 1;
-  const used = sample === null ? 0 : (smoothed(sample.cpu.busyRatio) ?? sample.cpu.busyRatio.now) * cores;
+  const used =
+    sample === null ? 0 : (smoothed(sample.cpu.busyRatio) ?? sample.cpu.busyRatio.now) * cores;
   const memoryUsed = sample === null ? 0 : sample.memory.totalBytes - sample.memory.availableBytes;
   const [state, stateReason] = hostState(host, row, reading);
   return {
@@ -57,8 +79,15 @@ function hostView(host: HostSpec, row: HostRow | undefined, reading: HostReading
     stateReason,
     cpuCores: cores,
     memoryBytes: sample?.memory.totalBytes ?? unmeasuredBytes,
-    baseCpuCores: Math.max(0, used - measured(sample, accounts, (account) => smoothed(account.cpuCores))),
-    baseMemoryBytes: Math.max(0, memoryUsed - measured(sample, accounts, (account, view) => account.memoryBytes ?? view.memoryBytes)),
+    baseCpuCores: Math.max(
+      0,
+      used - measured(sample, accounts, (account) => smoothed(account.cpuCores)),
+    ),
+    baseMemoryBytes: Math.max(
+      0,
+      memoryUsed -
+        measured(sample, accounts, (account, view) => account.memoryBytes ?? view.memoryBytes),
+    ),
     diskUsedRatio: sample === null ? 0 : 1 - sample.disk.freeBytes / sample.disk.totalBytes,
     maxAccounts: host.maxAccounts,
     zone: host.zone,
@@ -68,7 +97,10 @@ function hostView(host: HostSpec, row: HostRow | undefined, reading: HostReading
   };
 }
 
-/** What the accounts of this host use of it, as its agent measured, or as they are counted where it cannot: nothing is to count twice. */
+/**
+ * What the accounts of this host use of it, as its agent measured, or as they are counted where it
+ * cannot: nothing is to count twice.
+ */
 function measured(
   sample: HostSample | null,
   accounts: readonly AccountView[],
@@ -81,9 +113,14 @@ function measured(
   }, 0);
 }
 
-function hostState(host: HostSpec, row: HostRow | undefined, reading: HostReading | undefined): [HostState, string | null] {
+function hostState(
+  host: HostSpec,
+  row: HostRow | undefined,
+  reading: HostReading | undefined,
+): [HostState, string | null] {
   if (row?.destroyed_at) return ['dead', 'declared destroyed'];
-  if (row?.release === null || row === undefined) return ['unbootstrapped', `run: fleet init --limit ${host.name}`];
+  if (row?.release === null || row === undefined)
+    return ['unbootstrapped', `run: fleet init --limit ${host.name}`];
   const silence = silenceOf(row);
   if (silence !== null) return ['unhealthy', silence.reason];
   if (reading?.problem) return ['unhealthy', reading.problem.message];

@@ -19,24 +19,46 @@ export interface ExecResult {
 const hostOutputBytes = 4 * 1024 * 1024;
 const allOutputBytes = 256 * 1024 * 1024;
 
-/** Runs one command on every host, concurrently, one connection each. Same order as `hosts`; nothing is retried. */
+/**
+ * Runs one command on every host, concurrently, one connection each. Same order as `hosts`; nothing
+ * is retried.
+ */
 export async function execOnHosts(
   context: FleetContext,
   hosts: readonly HostSpec[],
   command: string,
   options: { readonly asRoot: boolean; readonly timeoutMs: number },
 ): Promise<ExecResult[]> {
-  const maxOutputBytes = Math.min(hostOutputBytes, Math.floor(allOutputBytes / (2 * Math.max(1, hosts.length))));
-  const run = (host: HostSpec) => context.remoteFor(host).run({ command, maxOutputBytes, stopsWithCaller: true, ...options });
+  const maxOutputBytes = Math.min(
+    hostOutputBytes,
+    Math.floor(allOutputBytes / (2 * Math.max(1, hosts.length))),
+  );
+  const run = (host: HostSpec) =>
+    context.remoteFor(host).run({ command, maxOutputBytes, stopsWithCaller: true, ...options });
   const outcomes = await forEachHost(hosts, context.inventory.concurrency, run, context.signal);
   return outcomes.map((outcome): ExecResult => {
     const host = outcome.host.name;
-    if (!outcome.ok) return { host, exitCode: null, stdout: '', stderr: '', isTruncated: false, keptBytes: 0, error: outcome.error };
+    if (!outcome.ok)
+      return {
+        host,
+        exitCode: null,
+        stdout: '',
+        stderr: '',
+        isTruncated: false,
+        keptBytes: 0,
+        error: outcome.error,
+      };
     const { exitCode, signal, stdout, stderr, truncated } = outcome.value;
     const decoder = new TextDecoder();
-    const ending = exitCode === null ? `was ended by ${signal}` : `ended with exit code ${exitCode}`;
+    const ending =
+      exitCode === null ? `was ended by ${signal}` : `ended with exit code ${exitCode}`;
     const error =
-      exitCode === 0 ? null : new FleetError('command-failed', `${host}: the command ${ending}`, { host, hint: 'see its output above' });
+      exitCode === 0
+        ? null
+        : new FleetError('command-failed', `${host}: the command ${ending}`, {
+            host,
+            hint: 'see its output above',
+          });
     return {
       host,
       exitCode,

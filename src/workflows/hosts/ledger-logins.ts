@@ -3,7 +3,13 @@ import { recordLetIn, recordRefused } from '../../ledger/queries/host-logins.ts'
 import { listHosts } from '../../ledger/queries/hosts.ts';
 import type { HostRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
-import { countRefusal, isLoginRefused, type LoginGate, type LoginRefusal, pausedBy } from '../../remote/shared/login-pause.ts';
+import {
+  countRefusal,
+  isLoginRefused,
+  type LoginGate,
+  type LoginRefusal,
+  pausedBy,
+} from '../../remote/shared/login-pause.ts';
 
 /** The columns of a host that tell of refused logins. */
 type RefusedRow = Pick<HostRow, 'name' | 'refused_at' | 'refusals' | 'refusal'>;
@@ -14,17 +20,29 @@ function refusalOf({ name, refused_at, refusals, refusal }: RefusedRow): LoginRe
   return { error: errorOf(name, refusal), count: Number(refusals), atMs: refused_at };
 }
 
-const wordsOf = ({ code, message, hint }: FleetError): string => JSON.stringify({ code, message, hint });
+const wordsOf = ({ code, message, hint }: FleetError): string =>
+  JSON.stringify({ code, message, hint });
 
-/** As it was recorded. A ledger is a file that others may have written: what is none becomes a plain refusal. */
+/**
+ * As it was recorded. A ledger is a file that others may have written: what is none becomes a plain
+ * refusal.
+ */
 function errorOf(host: string, words: string | null): FleetError {
   const { code, message, hint } = fieldsOf(words);
   const known = code === 'ssh-host-key' ? code : 'ssh-auth';
-  const text = typeof message === 'string' && message !== '' ? message : `${host}: the login was refused`;
-  return new FleetError(known, text, { host, hint: typeof hint === 'string' ? hint : `look at it: fleet ssh ${host}` });
+  const text =
+    typeof message === 'string' && message !== '' ? message : `${host}: the login was refused`;
+  return new FleetError(known, text, {
+    host,
+    hint: typeof hint === 'string' ? hint : `look at it: fleet ssh ${host}`,
+  });
 }
 
-function fieldsOf(words: string | null): { readonly code?: unknown; readonly message?: unknown; readonly hint?: unknown } {
+function fieldsOf(words: string | null): {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly hint?: unknown;
+} {
   try {
     const value: unknown = JSON.parse(words ?? '{}');
     return typeof value === 'object' && value !== null ? value : {};
@@ -34,10 +52,15 @@ function fieldsOf(words: string | null): { readonly code?: unknown; readonly mes
 }
 
 /**
- * Remembers in the ledger which hosts refuse the login. `isUnasked`: nobody has just asked for it, as with cron, so that such a host is left alone for a while;
+ * Remembers in the ledger which hosts refuse the login. `isUnasked`: nobody has just asked for it,
+ * as with cron, so that such a host is left alone for a while;
  * what a person asks for is done at once.
  */
-export function ledgerLogins({ db }: Pick<Ledger, 'db'>, isUnasked: boolean, now: () => number): LoginGate {
+export function ledgerLogins(
+  { db }: Pick<Ledger, 'db'>,
+  isUnasked: boolean,
+  now: () => number,
+): LoginGate {
   let known: Promise<Map<string, LoginRefusal>> | undefined;
   const read = async (): Promise<Map<string, LoginRefusal>> => {
     const rows = await listHosts(db);
@@ -53,7 +76,8 @@ export function ledgerLogins({ db }: Pick<Ledger, 'db'>, isUnasked: boolean, now
     return known;
   };
   return {
-    pausedBy: async (host) => (isUnasked ? pausedBy((await refusals()).get(host) ?? null, host, now()) : null),
+    pausedBy: async (host) =>
+      isUnasked ? pausedBy((await refusals()).get(host) ?? null, host, now()) : null,
     async note(host, error) {
       const all = await refusals();
       if (error === null) {

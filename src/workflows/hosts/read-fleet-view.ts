@@ -23,14 +23,35 @@ export async function readFleetView(
     inventory.hosts.map(({ name }) => name),
   );
   const ready = new Set(
-    (await listHosts(ledger.db)).filter(({ release, destroyed_at }) => release !== null && destroyed_at === null).map(({ name }) => name),
+    (await listHosts(ledger.db))
+      .filter(({ release, destroyed_at }) => release !== null && destroyed_at === null)
+      .map(({ name }) => name),
   );
-  const [asked, others] = [inventory.hosts.filter(({ name }) => ready.has(name)), inventory.hosts.filter(({ name }) => !ready.has(name))];
-  const readings = options.maxAgeMs === null ? await knownReadings(context, asked) : await readSamples(context, asked, options.maxAgeMs);
+  const [asked, others] = [
+    inventory.hosts.filter(({ name }) => ready.has(name)),
+    inventory.hosts.filter(({ name }) => !ready.has(name)),
+  ];
+  const readings =
+    options.maxAgeMs === null
+      ? await knownReadings(context, asked)
+      : await readSamples(context, asked, options.maxAgeMs);
   if (options.maxAgeMs !== null) await recordStates(context, readings);
   const accounts = await listAccounts(ledger.db);
-  const arriving = new Map((await listOpenMoves(ledger.db)).map(({ account, to_host }) => [account, to_host]));
+  const arriving = new Map(
+    (await listOpenMoves(ledger.db)).map(({ account, to_host }) => [account, to_host]),
+  );
   const hosts = await listHosts(ledger.db);
   const all = [...readings, ...(await knownReadings(context, others))];
-  return { view: buildFleetView({ inventory, hosts, accounts, readings: all, arriving, nowMs: context.now() }), readings: all, accounts };
+  return {
+    view: buildFleetView({
+      inventory,
+      hosts,
+      accounts,
+      readings: all,
+      arriving,
+      nowMs: context.now(),
+    }),
+    readings: all,
+    accounts,
+  };
 }

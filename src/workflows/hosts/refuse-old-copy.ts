@@ -4,17 +4,26 @@ import { lastSerial, markStale, staleError } from '../../ledger/queries/stalenes
 import type { FleetContext } from '../context.ts';
 
 /**
- * For a host that refused this run: one that has heard this very ledger speak as it never did proves that the ledger is an old copy (docs/exclusivity.md, row 9).
- * That is noted for good: the next run must not be believed only because its serial happens to be high enough by then. A newer run of the same ledger
+ * For a host that refused this run: one that has heard this very ledger speak as it never did
+ * proves that the ledger is an old copy (docs/exclusivity.md, row 9).
+ * That is noted for good: the next run must not be believed only because its serial happens to be
+ * high enough by then. A newer run of the same ledger
  * is not meant. Errors: `ledger-stale`.
  */
-export async function refuseOldCopy({ ledger }: FleetContext, run: Run, host: string, heard: HostSurvey['authority']): Promise<void> {
+export async function refuseOldCopy(
+  { ledger }: FleetContext,
+  run: Run,
+  host: string,
+  heard: HostSurvey['authority'],
+): Promise<void> {
   if (heard === null || heard.id !== run.authorityId) return;
   const isLater = heard.serial > (await lastSerial(ledger.db));
   // Another run took the same serial: there are two copies.
   const isTwin = heard.serial === run.serial;
   if (!isLater && !isTwin) return;
-  const reason = `${host} has heard its run ${heard.serial}, which ${isLater ? 'it does not know of' : 'was another one'}`;
+  const reason =
+    `${host} has heard its run ${heard.serial}, which ` +
+    `${isLater ? 'it does not know of' : 'was another one'}`;
   await markStale(ledger.db, reason);
   throw staleError(reason);
 }

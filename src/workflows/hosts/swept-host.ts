@@ -8,7 +8,10 @@ export interface SweptHost {
   readonly health: HostHealth;
   /** Since when no connection comes through, ms since the epoch; null: it answers. */
   readonly unreachableSinceMs: number | null;
-  /** It does not answer, and its reboot is announced until then, ms since the epoch; null: it is not expected to be away. */
+  /**
+   * It does not answer, and its reboot is announced until then, ms since the epoch; null: it is not
+   * expected to be away.
+   */
   readonly awayUntilMs: number | null;
   /** null: the host does not answer, so nobody knows. */
   readonly online: number | null;

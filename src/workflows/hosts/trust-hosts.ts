@@ -2,19 +2,28 @@ import { FleetError } from '../../model/errors.ts';
 import type { HostSpec, Inventory } from '../../model/inventory.ts';
 import type { SshContext } from '../../remote/config/ssh-context.ts';
 import { forEachHost } from '../../remote/for-each-host.ts';
-import { appendKnownHost, type PresentedHostKey, readHostKey, removeKnownHost } from '../../remote/ssh2/trust-host.ts';
+import {
+  appendKnownHost,
+  type PresentedHostKey,
+  readHostKey,
+  removeKnownHost,
+} from '../../remote/ssh2/trust-host.ts';
 import type { FleetContext } from '../context.ts';
 
 export interface HostKeyOffer extends PresentedHostKey {
   readonly host: string;
   /** Known hosts or the inventory vouch for it already. */
   readonly isKnown: boolean;
-  /** Lines of known_hosts files that vouch for another key under this name, `FILE:LINE` with type and fingerprint; empty where none does. */
+  /**
+   * Lines of known_hosts files that vouch for another key under this name, `FILE:LINE` with type
+   * and fingerprint; empty where none does.
+   */
   readonly replaces: readonly string[];
 }
 
 /**
- * Looks at the keys that the hosts present, without logging in. A host that does not answer, or whose key is not the one that is known, is an error beside
+ * Looks at the keys that the hosts present, without logging in. A host that does not answer, or
+ * whose key is not the one that is known, is an error beside
  * the others: a changed key is an alarm that a yes must not silence.
  */
 export async function readHostKeys(
@@ -23,7 +32,12 @@ export async function readHostKeys(
   hosts: readonly HostSpec[],
   { replace = false } = {},
 ): Promise<{ keys: HostKeyOffer[]; errors: FleetError[] }> {
-  const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => readHostKey(host, ssh), context.signal);
+  const outcomes = await forEachHost(
+    hosts,
+    context.inventory.concurrency,
+    (host) => readHostKey(host, ssh),
+    context.signal,
+  );
   const keys: HostKeyOffer[] = [];
   const errors: FleetError[] = [];
   for (const outcome of outcomes) {
@@ -42,8 +56,14 @@ export async function readHostKeys(
   return { keys: unique, errors: [...errors, ...doubled] };
 }
 
-/** One key under two names: one machine, or a copy whose keys were not made anew. Neither name is remembered. */
-function splitByKey(keys: readonly HostKeyOffer[]): { unique: HostKeyOffer[]; doubled: FleetError[] } {
+/**
+ * One key under two names: one machine, or a copy whose keys were not made anew. Neither name is
+ * remembered.
+ */
+function splitByKey(keys: readonly HostKeyOffer[]): {
+  unique: HostKeyOffer[];
+  doubled: FleetError[];
+} {
   const groups = [...Map.groupBy(keys, ({ fingerprint }) => fingerprint).values()];
   const doubled = groups.flatMap((same) => {
     const [first, ...more] = same;
@@ -52,35 +72,52 @@ function splitByKey(keys: readonly HostKeyOffer[]): { unique: HostKeyOffer[]; do
     return [
       new FleetError('ssh-host-key', `${names} present the same host key ${first.fingerprint}`, {
         host: first.host,
-        hint: 'one machine under two names: take one out of the inventory. A copy of the other: on the copy, rm /etc/machine-id /etc/ssh/ssh_host_*; systemd-machine-id-setup; ssh-keygen -A; reboot',
+        hint:
+          'one machine under two names: take one out of the inventory. A copy of the other: ' +
+          'on the copy, rm /etc/machine-id /etc/ssh/ssh_host_*; systemd-machine-id-setup; ' +
+          'ssh-keygen -A; reboot',
       }),
     ];
   });
   return { unique: groups.flatMap((same) => (same.length === 1 ? same : [])), doubled };
 }
 
-function refuseKey({ name: host, ssh }: HostSpec, { fingerprint, verdict }: PresentedHostKey): FleetError {
+function refuseKey(
+  { name: host, ssh }: HostSpec,
+  { fingerprint, verdict }: PresentedHostKey,
+): FleetError {
   const isRevoked = verdict.kind === 'revoked';
-  const what = isRevoked ? `presents a revoked key (${verdict.source})` : `presents another key than the one that is known: ${fingerprint}`;
+  const what = isRevoked
+    ? `presents a revoked key (${verdict.source})`
+    : `presents another key than the one that is known: ${fingerprint}`;
   const wayOut =
-    ssh.hostKeys.length > 0 ? `put ${fingerprint} in the place of its host_keys in the inventory` : `fleet hosts trust ${host} --replace`;
+    ssh.hostKeys.length > 0
+      ? `put ${fingerprint} in the place of its host_keys in the inventory`
+      : `fleet hosts trust ${host} --replace`;
   return new FleetError('ssh-host-key', `${host} ${what}`, {
     host,
     hint: isRevoked
       ? 'give the host a key that is not revoked'
-      : `somebody may be between you and the host. Compare with its console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub. Only if it was reinstalled or got new keys: ${wayOut}`,
+      : 'somebody may be between you and the host. Compare with its console: ssh-keygen -lf ' +
+        '/etc/ssh/ssh_host_ed25519_key.pub. Only if it was reinstalled or got new keys: ' +
+        `${wayOut}`,
     problems: verdict.kind === 'changed' ? verdict.known : [],
   });
 }
 
 /**
- * Remembers keys in the inventory's known_hosts file; what they replace is taken out first, wherever it stands. Safe to repeat. Gives lines that could not be
+ * Remembers keys in the inventory's known_hosts file; what they replace is taken out first,
+ * wherever it stands. Safe to repeat. Gives lines that could not be
  * taken out (`FILE:LINE`): they are another's, or patterns.
  */
-export async function trustHosts(inventory: Inventory, keys: readonly HostKeyOffer[]): Promise<string[]> {
+export async function trustHosts(
+  inventory: Inventory,
+  keys: readonly HostKeyOffer[],
+): Promise<string[]> {
   const left: string[] = [];
   for (const { line, replaces, keyName, knownIn } of keys) {
-    if (replaces.length > 0) for (const file of knownIn) left.push(...(await removeKnownHost(file, keyName)));
+    if (replaces.length > 0)
+      for (const file of knownIn) left.push(...(await removeKnownHost(file, keyName)));
     await appendKnownHost(inventory.paths.knownHosts, line);
   }
   return left;

@@ -1,11 +1,16 @@
-/** What is sent on a host program's standard input: pieces in the order in which they were added, until `close`. */
+/**
+ * What is sent on a host program's standard input: pieces in the order in which they were added,
+ * until `close`.
+ */
 export interface AnswerFeed extends AsyncIterable<Uint8Array> {
   add(piece: () => AsyncIterable<Uint8Array> | Promise<AsyncIterable<Uint8Array>>): void;
   /** Nothing more comes. What was added and not yet begun is dropped. */
   close(): void;
 }
 
-/** One reader. A piece is made only when its turn has come, so that at most one is open at a time. */
+/**
+ * One reader. A piece is made only when its turn has come, so that at most one is open at a time.
+ */
 export function createAnswerFeed(): AnswerFeed {
   const waiting: (() => AsyncIterable<Uint8Array> | Promise<AsyncIterable<Uint8Array>>)[] = [];
   let wake: (() => void) | null = null;

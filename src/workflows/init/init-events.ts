@@ -21,14 +21,21 @@ export type HostLine =
       readonly ms: number;
       /** What had to change, for people. */
       readonly what: readonly string[];
-      readonly failure: { readonly code: FleetErrorCode; readonly message: string; readonly hint: string } | null;
+      readonly failure: {
+        readonly code: FleetErrorCode;
+        readonly message: string;
+        readonly hint: string;
+      } | null;
     }
   | { readonly t: 'note' | 'warning'; readonly id: string; readonly text: string }
   | { readonly t: 'diff'; readonly path: string; readonly text: string }
   | { readonly t: 'need'; readonly sha256: string }
   /** Accounts that run a worker of an earlier release, which `current` no longer has. */
   | { readonly t: 'stale'; readonly accounts: readonly StaleAccount[] }
-  /** A change that may cut the way in; the host takes it back after `seconds` unless a fresh connection confirms it. */
+  /**
+   * A change that may cut the way in; the host takes it back after `seconds` unless a fresh
+   * connection confirms it.
+   */
   | { readonly t: 'confirm'; readonly id: string; readonly seconds: number }
   | {
       readonly t: 'end';
@@ -73,7 +80,9 @@ const lineSchema = z.discriminatedUnion('t', [
   z.object({ t: z.literal('diff'), path: text, text: z.string().max(1_000_000) }),
   z.object({
     t: z.literal('stale'),
-    accounts: z.array(z.object({ keyId: z.string().regex(/^[0-9a-f]{32}$/), release: text })).max(1_000),
+    accounts: z
+      .array(z.object({ keyId: z.string().regex(/^[0-9a-f]{32}$/), release: text }))
+      .max(1_000),
   }),
   z.object({ t: z.literal('need'), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
   z.object({ t: z.literal('confirm'), id: text, seconds: count }),
@@ -105,5 +114,8 @@ export function parseHostLine(line: string): HostLine | null {
   }
   if (it.t !== 'step') return it;
   const { code, message = 'no message', hint = 'run fleet init again', ...step } = it;
-  return { ...step, failure: it.state === 'failed' ? { code: code ?? 'host-step', message, hint } : null };
+  return {
+    ...step,
+    failure: it.state === 'failed' ? { code: code ?? 'host-step', message, hint } : null,
+  };
 }

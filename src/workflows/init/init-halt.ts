@@ -7,15 +7,25 @@ import type { PlannedStep } from './init-plan.ts';
 const stopLine = Buffer.from('stop\n');
 
 export interface Halt {
-  /** Rejects with `interrupted` when the operator wants to stop before the host has been sent anything. */
+  /**
+   * Rejects with `interrupted` when the operator wants to stop before the host has been sent
+   * anything.
+   */
   readonly early: Promise<never>;
   /** From here on a stop is a line to the host. */
   begun(): void;
   end(): void;
 }
 
-/** Ctrl-C for one host: who is still on the way to it turns round, a program that runs there is told to end after its step. */
-export function haltOnSignal(host: HostName, feed: AnswerFeed, signal: AbortSignal | undefined): Halt {
+/**
+ * Ctrl-C for one host: who is still on the way to it turns round, a program that runs there is told
+ * to end after its step.
+ */
+export function haltOnSignal(
+  host: HostName,
+  feed: AnswerFeed,
+  signal: AbortSignal | undefined,
+): Halt {
   let hasBegun = false;
   let turnRound: (reason: FleetError) => void = () => undefined;
   const early = new Promise<never>((_, reject) => {
@@ -30,7 +40,13 @@ export function haltOnSignal(host: HostName, feed: AnswerFeed, signal: AbortSign
     );
   const onAbort = (): void => {
     if (hasBegun) tell();
-    else turnRound(new FleetError('interrupted', `${host}: interrupted before its program began`, { hint: 'run the command again', host }));
+    else
+      turnRound(
+        new FleetError('interrupted', `${host}: interrupted before its program began`, {
+          hint: 'run the command again',
+          host,
+        }),
+      );
   };
   signal?.addEventListener('abort', onAbort, { once: true });
   return {
@@ -45,17 +61,30 @@ export function haltOnSignal(host: HostName, feed: AnswerFeed, signal: AbortSign
 }
 
 /** Steps of the plan that brought no result: they are still to be done. */
-export const openSteps = (steps: readonly PlannedStep[], done: readonly { readonly id: string }[]): string[] => {
+export const openSteps = (
+  steps: readonly PlannedStep[],
+  done: readonly { readonly id: string }[],
+): string[] => {
   const ids = new Set(done.map(({ id }) => id));
   return steps.map(({ id }) => id).filter((id) => !ids.has(id));
 };
 
 /** What an interrupted host has open, and how to go on. `done` and `of` count steps. */
-export function haltedError(host: HostName, open: readonly string[], of: number, goOn: string): FleetError {
+export function haltedError(
+  host: HostName,
+  open: readonly string[],
+  of: number,
+  goOn: string,
+): FleetError {
   const done = of - open.length;
-  const what = done === 0 ? `interrupted before its first of ${of} steps` : `interrupted after ${done} of ${of} steps, ${open.length} left`;
+  const what =
+    done === 0
+      ? `interrupted before its first of ${of} steps`
+      : `interrupted after ${done} of ${of} steps, ${open.length} left`;
   return new FleetError('interrupted', `${host}: ${what}`, {
-    hint: `${done === 0 ? 'nothing was changed there' : 'what was done there stays'}; go on with: ${goOn}`,
+    hint:
+      `${done === 0 ? 'nothing was changed there' : 'what was done there stays'}; go on ` +
+      `with: ${goOn}`,
     host,
   });
 }

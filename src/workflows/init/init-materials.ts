@@ -17,7 +17,10 @@ export interface InitMaterials {
   readonly profiles: Readonly<Record<string, ReadProfile>>;
   readonly bundle: HostBundle;
   readonly runtimes: readonly PinnedRuntime[];
-  /** Content by its SHA-256, compressed: of the release, a runtime or a project. Rejects with `transfer` when there is none. */
+  /**
+   * Content by its SHA-256, compressed: of the release, a runtime or a project. Rejects with
+   * `transfer` when there is none.
+   */
   openBlob(sha256: string): Promise<BlobStream>;
 }
 
@@ -38,7 +41,10 @@ const libraryFiles = [
   'own',
 ];
 
-/** Reads library, the profiles named, and the release. Errors: `inventory` (profile unknown or wrong), `bug` (sources do not build). */
+/**
+ * Reads library, the profiles named, and the release. Errors: `inventory` (profile unknown or
+ * wrong), `bug` (sources do not build).
+ */
 export async function loadInitMaterials(options: {
   readonly root: string;
   /** The operator's folder: its `profiles/NAME.yaml` comes before those of the package. */
@@ -48,9 +54,16 @@ export async function loadInitMaterials(options: {
   readonly bundle?: HostBundle;
 }): Promise<InitMaterials> {
   const { root } = options;
-  const places = [...(options.ownDirectory === undefined ? [] : [options.ownDirectory]), join(root, 'templates')];
+  const places = [
+    ...(options.ownDirectory === undefined ? [] : [options.ownDirectory]),
+    join(root, 'templates'),
+  ];
   const bundle = options.bundle ?? (await loadHostBundle(root));
-  const loaded = await Promise.all([...new Set(options.profiles)].map(async (name) => [name, await readProfile(places, name)] as const));
+  const loaded = await Promise.all(
+    [...new Set(options.profiles)].map(
+      async (name) => [name, await readProfile(places, name)] as const,
+    ),
+  );
   const runtimes = Object.values(pinnedRuntimes);
   return {
     library: await loadLibrary(root),
@@ -61,16 +74,24 @@ export async function loadInitMaterials(options: {
     async openBlob(sha256) {
       const runtime = runtimes.find((candidate) => candidate.sha256 === sha256);
       if (runtime !== undefined) {
-        return openRuntimeBlob(runtime, { cacheDirectory: cacheDirectory(), packageRoot: root, registry: options.runtimeMirror });
+        return openRuntimeBlob(runtime, {
+          cacheDirectory: cacheDirectory(),
+          packageRoot: root,
+          registry: options.runtimeMirror,
+        });
       }
       const file = loaded
         .flatMap(([, { python }]) => python.flatMap(({ files }) => files))
         .find((candidate) => candidate.sha256 === sha256);
       const blob = file === undefined ? bundle.open(sha256) : packBlob(file.content);
       if (blob === null)
-        throw new FleetError('transfer', `a host asked for content that this release does not have (${sha256.slice(0, 12)})`, {
-          hint: 'run fleet init again',
-        });
+        throw new FleetError(
+          'transfer',
+          `a host asked for content that this release does not have (${sha256.slice(0, 12)})`,
+          {
+            hint: 'run fleet init again',
+          },
+        );
       return blob;
     },
   };
@@ -78,11 +99,17 @@ export async function loadInitMaterials(options: {
 
 /** The shell library of the programs for hosts; `more` names files that only some programs need. */
 export async function loadLibrary(root: string, more: readonly string[] = []): Promise<string> {
-  return (await Promise.all([...libraryFiles, ...more].map((name) => readLibraryFile(root, name)))).join('\n');
+  return (
+    await Promise.all([...libraryFiles, ...more].map((name) => readLibraryFile(root, name)))
+  ).join('\n');
 }
 
 const readLibraryFile = async (root: string, name: string): Promise<string> =>
   withoutComments(await readFile(join(root, 'templates', 'host-program', `${name}.sh`), 'utf8'));
 
-/** The library has neither here-documents nor texts of several lines that indentation would matter to. */
-const withoutComments = (text: string): string => text.replace(/^\s*#.*\n/gm, '').replace(/^ +/gm, '');
+/**
+ * The library has neither here-documents nor texts of several lines that indentation would matter
+ * to.
+ */
+const withoutComments = (text: string): string =>
+  text.replace(/^\s*#.*\n/gm, '').replace(/^ +/gm, '');

@@ -13,7 +13,10 @@ export interface InitOptions {
   readonly diff: boolean;
   /** Upgrade all packages too. */
   readonly upgrade: boolean;
-  /** Ids of steps; empty: all. Refusals and warnings (host-support, ledger, identity, space, foreign, memory) always run. */
+  /**
+   * Ids of steps; empty: all. Refusals and warnings (host-support, ledger, identity, space,
+   * foreign, memory) always run.
+   */
   readonly only: readonly string[];
   readonly skip: readonly string[];
   readonly caller?: Caller;
@@ -36,7 +39,8 @@ export interface HostInitPlan {
 const alwaysRun = ['host-support', 'ledger', 'identity', 'space', 'foreign', 'memory'];
 
 /**
- * What `fleet init` will do, one program per host in the order given. Pure. Error `usage` when `only` or `skip` names no step of any host.
+ * What `fleet init` will do, one program per host in the order given. Pure. Error `usage` when
+ * `only` or `skip` names no step of any host.
  */
 export function planInit(
   inventory: Pick<Inventory, 'fleet' | 'hold' | 'hosts'> & Partial<Pick<Inventory, 'egress'>>,
@@ -51,7 +55,9 @@ export function planInit(
     const program = compileProgram(chosen, {
       mode: options.check ? 'check' : 'apply',
       diff: options.diff,
-      library: chosen.some(({ id }) => id.startsWith('python-')) ? `${materials.library}\n${materials.pythonLibrary}` : materials.library,
+      library: chosen.some(({ id }) => id.startsWith('python-'))
+        ? `${materials.library}\n${materials.pythonLibrary}`
+        : materials.library,
       reportStale: true,
       ...(options.caller === undefined ? {} : { caller: options.caller }),
     });
@@ -67,7 +73,9 @@ const isChosen = (id: string, { only, skip }: InitOptions): boolean =>
 function refuseUnknown(named: readonly string[], known: ReadonlySet<string>): void {
   const unknown = named.filter((id) => !known.has(id));
   if (unknown.length === 0 || known.size === 0) return;
-  throw new FleetError('usage', `there is no step ${unknown.join(', ')}`, { hint: `steps are: ${[...known].join(', ')}` });
+  throw new FleetError('usage', `there is no step ${unknown.join(', ')}`, {
+    hint: `steps are: ${[...known].join(', ')}`,
+  });
 }
 
 function stepsOf(
@@ -84,7 +92,11 @@ function stepsOf(
     });
   }
   return hostSteps({
-    names: { fleet: inventory.fleet, name: host.name, former: options.formerNames?.get(host.name) ?? null },
+    names: {
+      fleet: inventory.fleet,
+      name: host.name,
+      former: options.formerNames?.get(host.name) ?? null,
+    },
     profile: chosen.profile,
     sources: chosen.sources,
     python: chosen.python,
@@ -103,7 +115,9 @@ function stepsOf(
 }
 
 const narrowSudoOf = ({ ssh }: HostSpec): NarrowSudo | null =>
-  ssh.sudo === 'narrow' && ssh.user !== null ? { user: ssh.user, byPassword: ssh.initUser === null } : null;
+  ssh.sudo === 'narrow' && ssh.user !== null
+    ? { user: ssh.user, byPassword: ssh.initUser === null }
+    : null;
 
 function hostConfigText(fleet: string, host: HostSpec, hold: HoldPolicy): string {
   const config: HostConfig = {

@@ -17,14 +17,19 @@ import { haltedError, haltOnSignal, openSteps } from './init-halt.ts';
 import type { HostInitPlan } from './init-plan.ts';
 import { socketNote, watchSocket } from './socket-note.ts';
 
-/** Upper bound of one host's whole run; packages on a slow host and a runtime over a slow link fit into it. */
+/**
+ * Upper bound of one host's whole run; packages on a slow host and a runtime over a slow link fit
+ * into it.
+ */
 const PROGRAM_TIMEOUT_MS = 45 * 60_000;
 const CONFIRM_TIMEOUT_MS = 35_000;
 const STDERR_BYTES = 64 * 1024;
 
 export type InitEvent = { readonly host: HostName } & (
   | HostLine
-  /** So many of the content's compressed bytes are on their way; the last time `sent` is `bytes`. */
+  /**
+   * So many of the content's compressed bytes are on their way; the last time `sent` is `bytes`.
+   */
   | { readonly t: 'sent'; readonly sha256: string; readonly sent: number; readonly bytes: number }
   /** It ended without the program's own end: no connection, or a broken one. */
   | { readonly t: 'broken'; readonly error: FleetError }
@@ -53,39 +58,60 @@ export interface HostInitOutcome {
   readonly diffs: readonly { readonly path: string; readonly text: string }[];
   /** Compressed bytes that were sent besides the program. */
   readonly uploads: readonly { readonly sha256: string; readonly bytes: number }[];
-  /** Accounts that went on running through a change of the release, with a worker that is no longer the current one. */
+  /**
+   * Accounts that went on running through a change of the release, with a worker that is no longer
+   * the current one.
+   */
   readonly stale: readonly StaleAccount[];
   /** CPU of the program on the host, in steps of 10 ms. */
   readonly cpuMs: number | null;
   /** Time from the start of the exec on; the time to connect is not in it. */
   readonly ms: number;
-  /** Why it failed: of the host (see {@link HostLine}), of the connection (`ssh-*`, `command-timeout`), or `interrupted`. */
+  /**
+   * Why it failed: of the host (see {@link HostLine}), of the connection (`ssh-*`,
+   * `command-timeout`), or `interrupted`.
+   */
   readonly error: FleetError | null;
 }
 
 export interface InitWorld {
   /** The connection of this run to the host. */
   readonly remoteFor: (host: HostSpec) => Remote;
-  /** A second connection of its own, which proves that the host still lets people in. Closed here after use. */
+  /**
+   * A second connection of its own, which proves that the host still lets people in. Closed here
+   * after use.
+   */
   readonly freshRemote: (host: HostSpec) => Remote;
   readonly openBlob: (sha256: string) => Promise<BlobStream>;
   readonly onEvent: (event: InitEvent) => void;
-  /** An earlier run has made it ready, and has said how its agent is asked: no request more for that while nothing changes there. Default: none is. */
+  /**
+   * An earlier run has made it ready, and has said how its agent is asked: no request more for that
+   * while nothing changes there. Default: none is.
+   */
   readonly isEstablished?: (host: HostName) => boolean;
-  /** Judges who answers, before its program goes on; what it throws ends the host's run. Gives a warning, or null. */
+  /**
+   * Judges who answers, before its program goes on; what it throws ends the host's run. Gives a
+   * warning, or null.
+   */
   readonly onFacts?: (host: HostName, facts: HostFacts) => string | null;
   readonly concurrency: number;
   /** Ctrl-C: every host ends after the step under way. The links must outlive it. */
   readonly signal?: AbortSignal;
-  /** The command that goes on where this one was interrupted. Default: `fleet init --limit HOST`. */
+  /**
+   * The command that goes on where this one was interrupted. Default: `fleet init --limit HOST`.
+   */
   readonly goOn?: (host: HostName) => string;
 }
 
 /**
- * Runs every host's program, each in one exec, and answers what it asks for. Never rejects; outcomes in the order of `plans`. Safe to
+ * Runs every host's program, each in one exec, and answers what it asks for. Never rejects;
+ * outcomes in the order of `plans`. Safe to
  * repeat, also after it was killed: what was done is not done again. Records nothing.
  */
-export async function runInit(plans: readonly HostInitPlan[], world: InitWorld): Promise<readonly HostInitOutcome[]> {
+export async function runInit(
+  plans: readonly HostInitPlan[],
+  world: InitWorld,
+): Promise<readonly HostInitOutcome[]> {
   const byProgram = new Map<string, Promise<Buffer>>();
   const compress = (program: string): Promise<Buffer> => {
     const known = byProgram.get(program) ?? promisify(gzip)(program, { level: 9 });
@@ -100,17 +126,34 @@ export async function runInit(plans: readonly HostInitPlan[], world: InitWorld):
     world.signal,
   );
   return outcomes.map((outcome) =>
-    outcome.ok ? outcome.value : concluded(outcome.host.plan, { ...emptyRecord(), error: outcome.error }, world),
+    outcome.ok
+      ? outcome.value
+      : concluded(outcome.host.plan, { ...emptyRecord(), error: outcome.error }, world),
   );
 }
 
-function concluded({ host, steps }: HostInitPlan, record: HostRecord, { goOn }: InitWorld, ms = 0): HostInitOutcome {
+function concluded(
+  { host, steps }: HostInitPlan,
+  record: HostRecord,
+  { goOn }: InitWorld,
+  ms = 0,
+): HostInitOutcome {
   const { unconfirmed: _, halted, ...outcome } = record;
   const { name } = host;
   const open = openSteps(steps, record.steps);
-  const wasInterrupted = (halted && open.length > 0 && record.error === null) || record.error?.code === 'interrupted';
-  const error = wasInterrupted ? haltedError(name, open, steps.length, goOn?.(name) ?? `fleet init --limit ${name}`) : record.error;
-  return { ...outcome, host: name, open, error, state: stateOf({ ...record, error }), ms: Math.round(ms) };
+  const wasInterrupted =
+    (halted && open.length > 0 && record.error === null) || record.error?.code === 'interrupted';
+  const error = wasInterrupted
+    ? haltedError(name, open, steps.length, goOn?.(name) ?? `fleet init --limit ${name}`)
+    : record.error;
+  return {
+    ...outcome,
+    host: name,
+    open,
+    error,
+    state: stateOf({ ...record, error }),
+    ms: Math.round(ms),
+  };
 }
 
 interface HostRecord {
@@ -143,7 +186,11 @@ const emptyRecord = (): HostRecord => ({
   halted: false,
 });
 
-async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): Promise<HostInitOutcome> {
+async function runHost(
+  plan: HostInitPlan,
+  program: Buffer,
+  world: InitWorld,
+): Promise<HostInitOutcome> {
   const { name } = plan.host;
   const record = emptyRecord();
   const refuseExcess = countQuestions(plan);
@@ -160,7 +207,9 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
   const began = performance.now();
   try {
     const running = remote.run({
-      command: `${inOwnEnvironment(`bash -c ${quoteShell(`eval "$(head -c ${program.length} | gzip -dc)"`)}`)} fleet-init`,
+      command:
+        `${inOwnEnvironment(`bash -c ${quoteShell(`eval "$(head -c ${program.length} | gzip -dc)"`)}`)}` +
+        ' fleet-init',
       stdin: feed,
       asRoot: true,
       timeoutMs: PROGRAM_TIMEOUT_MS,
@@ -181,40 +230,68 @@ async function runHost(plan: HostInitPlan, program: Buffer, world: InitWorld): P
     const result = await Promise.race([running, halt.early]);
     const isNew = record.steps.some(({ id, state }) => id === 'agent' && state === 'changed');
     if (await socket.isByCommand(isNew)) record.notes.push(socketNote);
-    if (!ended) record.error ??= diedEarly(name, result.exitCode, Buffer.from(result.stderr).toString('utf8'));
+    if (!ended)
+      record.error ??= diedEarly(
+        name,
+        result.exitCode,
+        Buffer.from(result.stderr).toString('utf8'),
+      );
   } catch (cause) {
     record.error ??=
       cause instanceof FleetError
         ? whileUnconfirmed(cause, record.unconfirmed, name)
-        : new FleetError('bug', `${name}: an unexpected error`, { hint: 'please report this', host: name, cause });
+        : new FleetError('bug', `${name}: an unexpected error`, {
+            hint: 'please report this',
+            host: name,
+            cause,
+          });
   } finally {
     feed.close();
     halt.end();
   }
   const outcome = concluded(plan, record, world, performance.now() - began);
-  if ((!ended || record.halted) && outcome.error !== null) world.onEvent({ host: name, t: 'broken', error: outcome.error });
+  if ((!ended || record.halted) && outcome.error !== null)
+    world.onEvent({ host: name, t: 'broken', error: outcome.error });
   return outcome;
 }
 
-/** Bytes that a host's program may print: reports of its steps, and differences to what it was sent. */
-const replyBytesOf = ({ steps, program }: HostInitPlan): number => (4096 + 64 * steps.length) * 1024 + 2 * program.length;
+/**
+ * Bytes that a host's program may print: reports of its steps, and differences to what it was sent.
+ */
+const replyBytesOf = ({ steps, program }: HostInitPlan): number =>
+  (4096 + 64 * steps.length) * 1024 + 2 * program.length;
 
-/** A program asks for a blob again only when it came broken, and for a confirmation once for each step. */
+/**
+ * A program asks for a blob again only when it came broken, and for a confirmation once for each
+ * step.
+ */
 const MAX_NEEDS = 3;
 
-/** Takes every line before it is acted on. Throws `agent-reply` for a program that asks for more than its plan can need. */
+/**
+ * Takes every line before it is acted on. Throws `agent-reply` for a program that asks for more
+ * than its plan can need.
+ */
 function countQuestions({ steps }: HostInitPlan): (host: HostName, line: HostLine) => void {
   const asked = new Map<string, number>();
   return (host, line) => {
     const question = line.t === 'need' ? line.sha256 : line.t;
-    const most = line.t === 'need' ? MAX_NEEDS : line.t === 'confirm' ? 3 + steps.length : 2_000 + 50 * steps.length;
+    const most =
+      line.t === 'need'
+        ? MAX_NEEDS
+        : line.t === 'confirm'
+          ? 3 + steps.length
+          : 2_000 + 50 * steps.length;
     const times = (asked.get(question) ?? 0) + 1;
     asked.set(question, times);
     if (times <= most && asked.size <= 2_000) return;
-    throw new FleetError('agent-reply', `${host}: its program says more than its plan can need (${line.t}, ${times} times)`, {
-      hint: 'nothing more was sent to it; look at the host before you trust it again',
-      host,
-    });
+    throw new FleetError(
+      'agent-reply',
+      `${host}: its program says more than its plan can need (${line.t}, ${times} times)`,
+      {
+        hint: 'nothing more was sent to it; look at the host before you trust it again',
+        host,
+      },
+    );
   };
 }
 
@@ -224,7 +301,11 @@ async function* only(content: Uint8Array): AsyncGenerator<Uint8Array> {
 
 function stateOf({ error, steps }: Pick<HostRecord, 'error' | 'steps'>): HostInitOutcome['state'] {
   if (error !== null) return 'failed';
-  return steps.some(({ state }) => state === 'pending') ? 'pending' : steps.some(({ state }) => state === 'changed') ? 'changed' : 'ready';
+  return steps.some(({ state }) => state === 'pending')
+    ? 'pending'
+    : steps.some(({ state }) => state === 'changed')
+      ? 'changed'
+      : 'ready';
 }
 
 function take(record: HostRecord, line: HostLine, host: HostName): void {
@@ -254,18 +335,33 @@ const warnOf = ({ warnings }: HostRecord, warning: string | null): void => {
 };
 
 /** The program waits for its answers in the order of its questions. */
-function answer(host: HostSpec, line: HostLine, feed: AnswerFeed, record: HostRecord, world: InitWorld): void {
+function answer(
+  host: HostSpec,
+  line: HostLine,
+  feed: AnswerFeed,
+  record: HostRecord,
+  world: InitWorld,
+): void {
   if (line.t === 'need') feed.add(() => sendBlob(host.name, line.sha256, record, world));
-  if (line.t === 'confirm') feed.add(async () => only(Buffer.from(`${await confirm(host, world)}\n`)));
+  if (line.t === 'confirm')
+    feed.add(async () => only(Buffer.from(`${await confirm(host, world)}\n`)));
 }
 
-async function* sendBlob(host: HostName, sha256: string, record: HostRecord, world: InitWorld): AsyncGenerator<Uint8Array> {
+async function* sendBlob(
+  host: HostName,
+  sha256: string,
+  record: HostRecord,
+  world: InitWorld,
+): AsyncGenerator<Uint8Array> {
   let blob: BlobStream;
   try {
     blob = await world.openBlob(sha256);
   } catch (cause) {
     yield Buffer.from(
-      `${cause instanceof FleetError ? `${cause.message} (${cause.hint})` : 'unexpected error'}\n`.replace(/\n(?=.)/g, ' '),
+      `${cause instanceof FleetError ? `${cause.message} (${cause.hint})` : 'unexpected error'}\n`.replace(
+        /\n(?=.)/g,
+        ' ',
+      ),
     );
     return;
   }
@@ -281,7 +377,10 @@ async function* sendBlob(host: HostName, sha256: string, record: HostRecord, wor
   world.onEvent({ host, t: 'sent', sha256, sent: bytes, bytes });
 }
 
-/** Says over a new connection, with root rights gained anew, that the host still lets people in. The answer is `confirmed` or why not. */
+/**
+ * Says over a new connection, with root rights gained anew, that the host still lets people in. The
+ * answer is `confirmed` or why not.
+ */
 async function confirm(host: HostSpec, world: InitWorld): Promise<string> {
   const remote = world.freshRemote(host);
   try {

@@ -1,6 +1,11 @@
 import type { HostSpec } from '../../model/inventory.ts';
 import { patchStep } from '../../steps/patch.ts';
-import { type HostNames, hostSupportStep, identityStep, ledgerStep } from '../../steps/preflight.ts';
+import {
+  type HostNames,
+  hostSupportStep,
+  identityStep,
+  ledgerStep,
+} from '../../steps/preflight.ts';
 import { type Caller, compileProgram } from '../../steps/program.ts';
 import type { HostInitPlan } from './init-plan.ts';
 
@@ -16,7 +21,17 @@ export function planPatch(
   },
 ): HostInitPlan {
   const { check, isSecurity, library, names, caller } = options;
-  const steps = [hostSupportStep(host.allowUnsupportedOs), ledgerStep(), identityStep(names), patchStep(isSecurity)];
-  const program = compileProgram(steps, { mode: check ? 'check' : 'apply', diff: false, library, caller });
+  const steps = [
+    hostSupportStep(host.allowUnsupportedOs),
+    ledgerStep(),
+    identityStep(names),
+    patchStep(isSecurity),
+  ];
+  const program = compileProgram(steps, {
+    mode: check ? 'check' : 'apply',
+    diff: false,
+    library,
+    caller,
+  });
   return { host, steps: steps.map(({ id, title }) => ({ id, title })), program };
 }

@@ -9,7 +9,10 @@ import { readProject } from './read-project.ts';
 /** Bytes of a profile, and of a file that it names. */
 const limitBytes = 4 * 1024 * 1024;
 
-/** A profile with everything that it builds on, the text of every file that it names, and the projects of its Python environments. */
+/**
+ * A profile with everything that it builds on, the text of every file that it names, and the
+ * projects of its Python environments.
+ */
 export interface ReadProfile {
   readonly profile: Profile;
   readonly sources: Readonly<Record<string, string>>;
@@ -17,27 +20,51 @@ export interface ReadProfile {
 }
 
 /**
- * The profile `name`: `profiles/NAME.yaml` of the first of `places` that has one; the sources and projects that it names are looked for in the same order.
- * Error `inventory`: there is none, it has mistakes, it builds on itself, or a source or project cannot be read.
+ * The profile `name`: `profiles/NAME.yaml` of the first of `places` that has one; the sources and
+ * projects that it names are looked for in the same order.
+ * Error `inventory`: there is none, it has mistakes, it builds on itself, or a source or project
+ * cannot be read.
  */
 export async function readProfile(places: readonly string[], name: string): Promise<ReadProfile> {
   const profile = await readChain(places, name, []);
-  const sources = await Promise.all(sourcesOf(profile).map(async (source) => [source, await readSource(places, name, source)] as const));
+  const sources = await Promise.all(
+    sourcesOf(profile).map(
+      async (source) => [source, await readSource(places, name, source)] as const,
+    ),
+  );
   const python = Object.entries(profile.python).map(async ([environment, settings]) => {
-    return { name: environment, settings, files: await readProject(places, { profile: name, environment, settings }) };
+    return {
+      name: environment,
+      settings,
+      files: await readProject(places, { profile: name, environment, settings }),
+    };
   });
   return { profile, sources: Object.fromEntries(sources), python: await Promise.all(python) };
 }
 
-async function readChain(places: readonly string[], name: string, above: readonly string[]): Promise<Profile> {
+async function readChain(
+  places: readonly string[],
+  name: string,
+  above: readonly string[],
+): Promise<Profile> {
   if (above.includes(name)) {
-    throw new FleetError('inventory', `profile ${name} builds on itself (${[...above, name].join(' on ')})`, { hint: 'correct extends' });
+    throw new FleetError(
+      'inventory',
+      `profile ${name} builds on itself (${[...above, name].join(' on ')})`,
+      { hint: 'correct extends' },
+    );
   }
   const own = parseProfile(name, await readText(places, name, above.at(-1)));
-  return own.extends === undefined ? own : extendProfile(await readChain(places, own.extends, [...above, name]), own);
+  return own.extends === undefined
+    ? own
+    : extendProfile(await readChain(places, own.extends, [...above, name]), own);
 }
 
-async function readText(places: readonly string[], name: string, above: string | undefined): Promise<string> {
+async function readText(
+  places: readonly string[],
+  name: string,
+  above: string | undefined,
+): Promise<string> {
   for (const place of places) {
     const path = join(place, 'profiles', `${name}.yaml`);
     const text = await readBounded(path, limitBytes).catch((cause: NodeJS.ErrnoException) => {
@@ -47,15 +74,27 @@ async function readText(places: readonly string[], name: string, above: string |
     });
     if (text !== null) return text.toString('utf8');
   }
-  const listed = await Promise.all(places.map((place) => readdir(join(place, 'profiles')).catch(() => [])));
+  const listed = await Promise.all(
+    places.map((place) => readdir(join(place, 'profiles')).catch(() => [])),
+  );
   const known = listed.flat().filter((file) => file.endsWith('.yaml'));
   const names = [...new Set(known.map((file) => file.replace(/\.yaml$/, '')))].sort();
-  throw new FleetError('inventory', `there is no profile ${name}${above === undefined ? '' : `, on which profile ${above} builds`}`, {
-    hint: `profiles are: ${names.join(', ')}; your own stand beside the inventory as profiles/NAME.yaml`,
-  });
+  throw new FleetError(
+    'inventory',
+    `there is no profile ${name}${above === undefined ? '' : `, on which profile ${above} builds`}`,
+    {
+      hint:
+        `profiles are: ${names.join(', ')}; your own stand beside the inventory as ` +
+        'profiles/NAME.yaml',
+    },
+  );
 }
 
-async function readSource(places: readonly string[], profile: string, source: string): Promise<string> {
+async function readSource(
+  places: readonly string[],
+  profile: string,
+  source: string,
+): Promise<string> {
   let last: unknown;
   for (const place of places) {
     try {
@@ -64,8 +103,12 @@ async function readSource(places: readonly string[], profile: string, source: st
       last = cause;
     }
   }
-  throw new FleetError('inventory', `profile ${profile} names the file ${source}, which cannot be read`, {
-    hint: `correct the profile or add the file; it was looked for in ${places.join(' and ')}`,
-    cause: last,
-  });
+  throw new FleetError(
+    'inventory',
+    `profile ${profile} names the file ${source}, which cannot be read`,
+    {
+      hint: `correct the profile or add the file; it was looked for in ${places.join(' and ')}`,
+      cause: last,
+    },
+  );
 }

@@ -10,7 +10,10 @@ import { readBounded } from '../../surroundings/read-bounded.ts';
 /** A project is sent to every host, and each of its files is looked at on every `fleet init`. */
 const filesLimit = 1000;
 const bytesLimit = 64 * 1024 * 1024;
-/** What belongs to the operator's machine: begins with a dot, or is made by Python or a package manager there. */
+/**
+ * What belongs to the operator's machine: begins with a dot, or is made by Python or a package
+ * manager there.
+ */
 const staysHere = /^(?:\..*|__pycache__|.*\.pyc|venv|node_modules)$/;
 /** The host program tells files by lines of words. */
 const namePattern = /^[^\s|'"\\\p{Cc}]+$/u;
@@ -22,10 +25,15 @@ interface Wish {
 }
 
 /**
- * Every file of the project that belongs on hosts, ordered by path: from the first of `places` that has the folder. Left out are names that begin with
- * a dot, `__pycache__`, `*.pyc`, `venv` and `node_modules`. Error `inventory` when it is not there, lacks what the profile names, or cannot be sent.
+ * Every file of the project that belongs on hosts, ordered by path: from the first of `places` that
+ * has the folder. Left out are names that begin with
+ * a dot, `__pycache__`, `*.pyc`, `venv` and `node_modules`. Error `inventory` when it is not there,
+ * lacks what the profile names, or cannot be sent.
  */
-export async function readProject(places: readonly string[], wish: Wish): Promise<readonly ProjectFile[]> {
+export async function readProject(
+  places: readonly string[],
+  wish: Wish,
+): Promise<readonly ProjectFile[]> {
   const { settings } = wish;
   const root = await findFolder(places, wish);
   const files: ProjectFile[] = [];
@@ -36,7 +44,8 @@ export async function readProject(places: readonly string[], wish: Wish): Promis
     throw refused(
       wish,
       `is too large (${size})`,
-      `at most ${filesLimit} files and ${bytesLimit / 1024 ** 2} MB are sent: move the rest out of the folder`,
+      `at most ${filesLimit} files and ${bytesLimit / 1024 ** 2} MB are sent: move the ` +
+        'rest out of the folder',
     );
   }
   for (const [key, path] of [
@@ -44,10 +53,17 @@ export async function readProject(places: readonly string[], wish: Wish): Promis
     ['requirements', settings.requirements],
   ] as const) {
     if (path !== undefined && !files.some((file) => file.path === path)) {
-      throw refused(wish, `has no file ${path}`, `add it, or correct python.${wish.environment}.${key} in the profile`);
+      throw refused(
+        wish,
+        `has no file ${path}`,
+        `add it, or correct python.${wish.environment}.${key} in the profile`,
+      );
     }
   }
-  if (settings.wheels !== undefined && !files.some(({ path }) => path.startsWith(`${settings.wheels}/`))) {
+  if (
+    settings.wheels !== undefined &&
+    !files.some(({ path }) => path.startsWith(`${settings.wheels}/`))
+  ) {
     throw refused(
       wish,
       `has no files in ${settings.wheels}`,
@@ -57,25 +73,48 @@ export async function readProject(places: readonly string[], wish: Wish): Promis
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-const refused = ({ profile, settings }: Wish, what: string, hint: string, cause?: unknown): FleetError =>
-  new FleetError('inventory', `profile ${profile}: the Python project ${settings.project} ${what}`, {
-    hint,
-    ...(cause === undefined ? {} : { cause }),
-  });
+const refused = (
+  { profile, settings }: Wish,
+  what: string,
+  hint: string,
+  cause?: unknown,
+): FleetError =>
+  new FleetError(
+    'inventory',
+    `profile ${profile}: the Python project ${settings.project} ${what}`,
+    {
+      hint,
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
 
 async function findFolder(places: readonly string[], wish: Wish): Promise<string> {
   for (const place of places) {
     const folder = join(place, wish.settings.project);
     if ((await stat(folder).catch(() => null))?.isDirectory() === true) return folder;
   }
-  const hint = `it was looked for in ${places.join(' and ')}; docs/custom-workers.md has a complete example`;
+  const hint =
+    `it was looked for in ${places.join(' and ')}; docs/custom-workers.md has a complete ` +
+    'example';
   throw refused(wish, 'is not there', hint);
 }
 
-async function readFolder(root: string, below: string, wish: Wish, files: ProjectFile[]): Promise<void> {
-  const entries = await readdir(join(root, below), { withFileTypes: true }).catch((cause: unknown) => {
-    throw refused(wish, `cannot be read at ${join(root, below)}`, 'correct its mode or owner', cause);
-  });
+async function readFolder(
+  root: string,
+  below: string,
+  wish: Wish,
+  files: ProjectFile[],
+): Promise<void> {
+  const entries = await readdir(join(root, below), { withFileTypes: true }).catch(
+    (cause: unknown) => {
+      throw refused(
+        wish,
+        `cannot be read at ${join(root, below)}`,
+        'correct its mode or owner',
+        cause,
+      );
+    },
+  );
   for (const entry of entries.filter(({ name }) => !staysHere.test(name))) {
     const path = below === '' ? entry.name : `${below}/${entry.name}`;
     refuseEntry(entry, path, wish);
@@ -88,9 +127,17 @@ async function readFolder(root: string, below: string, wish: Wish, files: Projec
 
 function refuseEntry(entry: Dirent, path: string, wish: Wish): void {
   if (!namePattern.test(entry.name))
-    throw refused(wish, `has a file whose name cannot be sent: ${JSON.stringify(path)}`, 'rename it: no blanks, quotes, "|" and "\\"');
+    throw refused(
+      wish,
+      `has a file whose name cannot be sent: ${JSON.stringify(path)}`,
+      'rename it: no blanks, quotes, "|" and "\\"',
+    );
   if (entry.isDirectory() || entry.isFile()) return;
-  throw refused(wish, `has something that is neither a file nor a folder: ${path}`, 'put the file itself there instead of a link');
+  throw refused(
+    wish,
+    `has something that is neither a file nor a folder: ${path}`,
+    'put the file itself there instead of a link',
+  );
 }
 
 async function readOne(root: string, path: string, wish: Wish): Promise<ProjectFile> {
@@ -98,8 +145,19 @@ async function readOne(root: string, path: string, wish: Wish): Promise<ProjectF
   try {
     const [content, { mode }] = await Promise.all([readBounded(at, bytesLimit), stat(at)]);
     const sha256 = createHash('sha256').update(content).digest('hex');
-    return { path, mode: (mode & 0o100) === 0 ? 0o644 : 0o755, sha256, bytes: content.length, content };
+    return {
+      path,
+      mode: (mode & 0o100) === 0 ? 0o644 : 0o755,
+      sha256,
+      bytes: content.length,
+      content,
+    };
   } catch (cause) {
-    throw refused(wish, `has a file that cannot be read: ${path}`, 'correct its mode or owner', cause);
+    throw refused(
+      wish,
+      `has a file that cannot be read: ${path}`,
+      'correct its mode or owner',
+      cause,
+    );
   }
 }

@@ -6,10 +6,15 @@ import { readSamples } from '../hosts/read-samples.ts';
 import type { HostInitOutcome } from './init.ts';
 
 /**
- * Notes which hosts are ready with which release (null: the one that the host named last), and takes a sample of those that changed or that were never
+ * Notes which hosts are ready with which release (null: the one that the host named last), and
+ * takes a sample of those that changed or that were never
  * measured: placement can use them at once.
  */
-export async function recordInit(context: FleetContext, outcomes: readonly HostInitOutcome[], wanted: string | null): Promise<void> {
+export async function recordInit(
+  context: FleetContext,
+  outcomes: readonly HostInitOutcome[],
+  wanted: string | null,
+): Promise<void> {
   await ensureHosts(
     context.ledger.db,
     outcomes.map(({ host }) => host),
@@ -19,10 +24,15 @@ export async function recordInit(context: FleetContext, outcomes: readonly HostI
     for (const outcome of outcomes) await recordOutcome(context, transaction, outcome, wanted);
   });
   const readyNow = (states: readonly HostInitOutcome['state'][]) => {
-    const names = new Set(outcomes.filter(({ state }) => states.includes(state)).map(({ host }) => host));
+    const names = new Set(
+      outcomes.filter(({ state }) => states.includes(state)).map(({ host }) => host),
+    );
     return context.inventory.hosts.filter(({ name }) => names.has(name));
   };
-  await Promise.all([readSamples(context, readyNow(['changed']), 0), readSamples(context, readyNow(['ready']), Number.POSITIVE_INFINITY)]);
+  await Promise.all([
+    readSamples(context, readyNow(['changed']), 0),
+    readSamples(context, readyNow(['ready']), Number.POSITIVE_INFINITY),
+  ]);
 }
 
 async function recordOutcome(
@@ -37,8 +47,20 @@ async function recordOutcome(
   const release = wanted ?? facts?.release ?? '';
   await recordBootstrapped(db, host, context.now(), {
     ...{ release, holdAfterMs: context.inventory.hold.holdAfterMs },
-    ...(facts === null ? {} : { arch: facts.arch, os: facts.osName, ...(facts.machineId === '' ? {} : { machineId: facts.machineId }) }),
+    ...(facts === null
+      ? {}
+      : {
+          arch: facts.arch,
+          os: facts.osName,
+          ...(facts.machineId === '' ? {} : { machineId: facts.machineId }),
+        }),
   });
   if (state === 'changed')
-    await recordEvent(db, { at: context.now(), kind: 'host-initialised', host, account: null, text: `release ${release}` });
+    await recordEvent(db, {
+      at: context.now(),
+      kind: 'host-initialised',
+      host,
+      account: null,
+      text: `release ${release}`,
+    });
 }

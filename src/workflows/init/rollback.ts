@@ -4,7 +4,10 @@ import { type Caller, compileProgram } from '../../steps/program.ts';
 import { rollbackStep } from '../../steps/rollback.ts';
 import type { HostInitPlan } from './init-plan.ts';
 
-/** Programs that bring hosts back to the release that each had before; run like those of `fleet init`. Pure. */
+/**
+ * Programs that bring hosts back to the release that each had before; run like those of `fleet
+ * init`. Pure.
+ */
 export function planRollback(
   hosts: readonly HostSpec[],
   options: { readonly check: boolean; readonly library: string; readonly caller?: Caller },

@@ -14,14 +14,23 @@ export interface StaleWorker {
   readonly release: string | null;
 }
 
-/** Kinds of the two events around a restart: the first without the second tells of one that was interrupted. */
+/**
+ * Kinds of the two events around a restart: the first without the second tells of one that was
+ * interrupted.
+ */
 export const restartBegun = 'account-restarting';
 export const restartEnded = 'account-restarted';
 /** Events that are looked through for a restart that was interrupted. */
 const eventsRead = 5000;
 
-/** Accounts of hosts that are ready whose worker is not that of the host's release, by host and name; and restarts that a killed run left unfinished. */
-export async function findStaleWorkers(context: FleetContext, outcomes: readonly HostInitOutcome[]): Promise<StaleWorker[]> {
+/**
+ * Accounts of hosts that are ready whose worker is not that of the host's release, by host and
+ * name; and restarts that a killed run left unfinished.
+ */
+export async function findStaleWorkers(
+  context: FleetContext,
+  outcomes: readonly HostInitOutcome[],
+): Promise<StaleWorker[]> {
   const ready = outcomes.filter(({ error }) => error === null);
   const { db } = context.ledger;
   const accounts = await listAccounts(db);
@@ -36,11 +45,21 @@ export async function findStaleWorkers(context: FleetContext, outcomes: readonly
     if (host === undefined) return [];
     const owned = accounts.filter((account) => account.host === host.name);
     const running = outcome.stale.map(({ keyId, release }) => {
-      return { host, keyId, release, account: owned.find((account) => account.key_id === keyId) ?? null };
+      return {
+        host,
+        keyId,
+        release,
+        account: owned.find((account) => account.key_id === keyId) ?? null,
+      };
     });
     const left = owned
-      .filter(({ name, wanted, key_id }) => wanted === 1 && unfinished.has(name) && !running.some(({ keyId }) => keyId === key_id))
+      .filter(
+        ({ name, wanted, key_id }) =>
+          wanted === 1 && unfinished.has(name) && !running.some(({ keyId }) => keyId === key_id),
+      )
       .map((account) => ({ host, keyId: account.key_id, release: null, account }));
-    return [...running, ...left].toSorted((a, b) => ((a.account?.name ?? a.keyId) < (b.account?.name ?? b.keyId) ? -1 : 1));
+    return [...running, ...left].toSorted((a, b) =>
+      (a.account?.name ?? a.keyId) < (b.account?.name ?? b.keyId) ? -1 : 1,
+    );
   });
 }

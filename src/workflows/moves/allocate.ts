@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { highestEpoch, listAccounts, type PlacedAccount, setWanted } from '../../ledger/queries/accounts.ts';
+import {
+  highestEpoch,
+  listAccounts,
+  type PlacedAccount,
+  setWanted,
+} from '../../ledger/queries/accounts.ts';
 import { saveDecisionInput } from '../../ledger/queries/decision-inputs.ts';
 import { advanceMove, insertMove, listOpenMoves } from '../../ledger/queries/moves.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
@@ -22,15 +27,22 @@ export interface AllocationPlan {
   readonly input: DecisionInput;
   /** Moves that an earlier run left open; they are carried on first, where they were going. */
   readonly resumed: readonly MoveRow[];
-  /** Accounts that their own host holds since its boot, and gives back after everybody was asked. */
-  readonly heldHere: readonly { readonly account: string; readonly keyId: string; readonly host: string }[];
+  /**
+   * Accounts that their own host holds since its boot, and gives back after everybody was asked.
+   */
+  readonly heldHere: readonly {
+    readonly account: string;
+    readonly keyId: string;
+    readonly host: string;
+  }[];
   readonly readings: readonly HostReading[];
   /** By account name. */
   readonly keyIds: ReadonlyMap<string, string>;
 }
 
 /**
- * Chooses hosts for accounts that have none. `names` null: all that are in the vault and that nobody has stopped; to name one is to want it. Errors: `usage` for an unknown
+ * Chooses hosts for accounts that have none. `names` null: all that are in the vault and that
+ * nobody has stopped; to name one is to want it. Errors: `usage` for an unknown
  * account, naming all of them.
  */
 export async function planAllocation(
@@ -38,26 +50,38 @@ export async function planAllocation(
   names: readonly string[] | null,
   strategy: Strategy | null,
 ): Promise<AllocationPlan> {
-  const { view, readings, accounts } = await readFleetView(context, { maxAgeMs: context.inventory.placement.sampleMaxAgeMs });
+  const { view, readings, accounts } = await readFleetView(context, {
+    maxAgeMs: context.inventory.placement.sampleMaxAgeMs,
+  });
   const chosen = names === null ? accounts : accounts.filter(({ name }) => names.includes(name));
   refuseUnknown(names ?? [], accounts);
   const chosenNames = new Set(chosen.map(({ name }) => name));
   const allOpen = await listOpenMoves(context.ledger.db);
-  const open = allOpen.filter(({ account, from_host }) => from_host === null && chosenNames.has(account));
+  const open = allOpen.filter(
+    ({ account, from_host }) => from_host === null && chosenNames.has(account),
+  );
   // Who changes its host is given back by its move: fleet resume.
-  const changing = new Set(allOpen.filter(({ from_host }) => from_host !== null).map(({ account }) => account));
+  const changing = new Set(
+    allOpen.filter(({ from_host }) => from_host !== null).map(({ account }) => account),
+  );
   const resumed = open.filter(({ phase }) => phase !== 'planned');
   const inFlight = new Set(resumed.map(({ account }) => account));
   const isChosen = ({ wanted }: PlacedAccount): boolean => names !== null || wanted === 1;
   const homeless = chosen.filter(
-    (account) => account.host === null && account.state === 'stored' && isChosen(account) && !inFlight.has(account.name),
+    (account) =>
+      account.host === null &&
+      account.state === 'stored' &&
+      isChosen(account) &&
+      !inFlight.has(account.name),
   );
   const input = {
     planner: 'placement',
     // A move that never got beyond its plan is planned again, from today's figures.
     view: {
       ...view,
-      accounts: view.accounts.map((account) => (homeless.some(({ name }) => name === account.name) ? { ...account, host: null } : account)),
+      accounts: view.accounts.map((account) =>
+        homeless.some(({ name }) => name === account.name) ? { ...account, host: null } : account,
+      ),
     },
     names: homeless.map(({ name }) => name as AccountName),
     policy: context.inventory.placement,
@@ -68,19 +92,24 @@ export async function planAllocation(
     input,
     resumed,
     heldHere: chosen
-      .filter((account) => !inFlight.has(account.name) && !changing.has(account.name) && isHeld(account))
+      .filter(
+        (account) => !inFlight.has(account.name) && !changing.has(account.name) && isHeld(account),
+      )
       .map(({ name, key_id, host }) => ({ account: name, keyId: key_id, host: host ?? '' })),
     readings,
     keyIds: new Map(accounts.map(({ name, key_id }) => [name, key_id])),
   };
 }
 
-const isHeld = (account: PlacedAccount): boolean => account.state === 'held' && account.host !== null && account.wanted === 1;
+const isHeld = (account: PlacedAccount): boolean =>
+  account.state === 'held' && account.host !== null && account.wanted === 1;
 
 function refuseUnknown(names: readonly string[], accounts: readonly PlacedAccount[]): void {
   const unknown = names.filter((name) => !accounts.some((account) => account.name === name));
   if (unknown.length === 0) return;
-  throw new FleetError('usage', `no such account: ${unknown.join(', ')}`, { hint: 'fleet accounts list shows those that were imported' });
+  throw new FleetError('usage', `no such account: ${unknown.join(', ')}`, {
+    hint: 'fleet accounts list shows those that were imported',
+  });
 }
 
 /** Nothing to carry out, though perhaps accounts that no host takes. */
@@ -88,33 +117,62 @@ export const isEmptyPlan = (plan: AllocationPlan): boolean =>
   plan.placement.placements.length === 0 && plan.resumed.length === 0 && plan.heldHere.length === 0;
 
 /**
- * Journals the plan, then carries it out together with what an earlier run left open. Interrupted anywhere and called again with a fresh plan, it
- * converges; an account is never started twice. One outcome per account that was planned or resumed, by name.
+ * Journals the plan, then carries it out together with what an earlier run left open. Interrupted
+ * anywhere and called again with a fresh plan, it
+ * converges; an account is never started twice. One outcome per account that was planned or
+ * resumed, by name.
  */
-export async function executeAllocation(context: FleetContext, run: Run, plan: AllocationPlan): Promise<GrantOutcome[]> {
+export async function executeAllocation(
+  context: FleetContext,
+  run: Run,
+  plan: AllocationPlan,
+): Promise<GrantOutcome[]> {
   const { db } = context.ledger;
   const moves = await db.transaction().execute(async (transaction) => {
-    const stale = (await listOpenMoves(transaction)).filter(({ phase, from_host }) => phase === 'planned' && from_host === null);
-    for (const move of stale) await advanceMove(transaction, move, 'aborted', context.now(), 'planned again');
-    const inputHash = plan.placement.placements.length === 0 ? null : await saveDecisionInput(transaction, plan.input, context.now());
-    const added = stillTrue(newMoves(plan, inputHash), await listAccounts(transaction), await listOpenMoves(transaction));
+    const stale = (await listOpenMoves(transaction)).filter(
+      ({ phase, from_host }) => phase === 'planned' && from_host === null,
+    );
+    for (const move of stale)
+      await advanceMove(transaction, move, 'aborted', context.now(), 'planned again');
+    const inputHash =
+      plan.placement.placements.length === 0
+        ? null
+        : await saveDecisionInput(transaction, plan.input, context.now());
+    const added = stillTrue(
+      newMoves(plan, inputHash),
+      await listAccounts(transaction),
+      await listOpenMoves(transaction),
+    );
     for (const move of added) {
       const epoch = (await highestEpoch(transaction, move.key_id)) + 1;
-      await insertMove(transaction, { ...move, id: randomUUID(), from_host: null, epoch, created_at: context.now() });
+      await insertMove(transaction, {
+        ...move,
+        id: randomUUID(),
+        from_host: null,
+        epoch,
+        created_at: context.now(),
+      });
       await setWanted(transaction, move.account, true);
     }
     const ours = new Set([...plan.resumed, ...added].map(({ account }) => account));
-    const open = (await listOpenMoves(transaction)).filter(({ account, from_host }) => from_host === null && ours.has(account));
+    const open = (await listOpenMoves(transaction)).filter(
+      ({ account, from_host }) => from_host === null && ours.has(account),
+    );
     return open.sort((one, other) => (one.account < other.account ? -1 : 1));
   });
   return grantAccounts(context, run, moves);
 }
 
 /**
- * Another command may have placed an account, or begun to move it, since the plan was made: a first placement of it would never end, because it has an
+ * Another command may have placed an account, or begun to move it, since the plan was made: a first
+ * placement of it would never end, because it has an
  * owner. Those are left out.
  */
-function stillTrue(moves: readonly NewMove[], accounts: readonly PlacedAccount[], open: readonly MoveRow[]): NewMove[] {
+function stillTrue(
+  moves: readonly NewMove[],
+  accounts: readonly PlacedAccount[],
+  open: readonly MoveRow[],
+): NewMove[] {
   const now = new Map(accounts.map((account) => [account.name, account]));
   const busy = new Set(open.map(({ account }) => account));
   return moves.filter(({ account, kind, to_host }) => {
@@ -130,7 +188,13 @@ function newMoves(plan: AllocationPlan, inputHash: string | null): NewMove[] {
   const placed = plan.placement.placements.map((decision): NewMove => {
     const recorded = { ...decision, score: decision.scoreBefore.total, inputHash };
     const key_id = plan.keyIds.get(decision.account) ?? '';
-    return { account: decision.account, key_id, kind: 'initial', to_host: decision.host, decision_json: JSON.stringify(recorded) };
+    return {
+      account: decision.account,
+      key_id,
+      kind: 'initial',
+      to_host: decision.host,
+      decision_json: JSON.stringify(recorded),
+    };
   });
   const given = plan.heldHere.map(({ account, keyId, host }): NewMove => {
     const recorded = {
@@ -140,7 +204,13 @@ function newMoves(plan: AllocationPlan, inputHash: string | null): NewMove[] {
       strategy: null,
       reason: `${host} held it after a boot; every known host was asked before it was given back`,
     };
-    return { account, key_id: keyId, kind: 'manual', to_host: host, decision_json: JSON.stringify(recorded) };
+    return {
+      account,
+      key_id: keyId,
+      kind: 'manual',
+      to_host: host,
+      decision_json: JSON.stringify(recorded),
+    };
   });
   return [...placed, ...given];
 }

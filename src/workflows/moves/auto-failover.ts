@@ -14,7 +14,8 @@ interface Collected {
 }
 
 /**
- * Fails over what is down, one host after the other: switched off by its fence, verified, and tried once more before anything starts elsewhere. Gives the
+ * Fails over what is down, one host after the other: switched off by its fence, verified, and tried
+ * once more before anything starts elsewhere. Gives the
  * hosts for which that was done; what speaks against it goes to `problems`.
  */
 export async function failOverDown(
@@ -24,21 +25,32 @@ export async function failOverDown(
   { grants, problems }: Collected,
 ): Promise<string[]> {
   const { inventory, ledger } = context;
-  const off = new Set((await listHosts(ledger.db)).filter(({ off_at }) => off_at !== null).map(({ name }) => name));
+  const off = new Set(
+    (await listHosts(ledger.db)).filter(({ off_at }) => off_at !== null).map(({ name }) => name),
+  );
   const facts = swept
     .filter(({ host, accounts }) => !off.has(host) || accounts > 0)
-    .map(({ host, health, accounts }) => ({ host, health, accounts, hasFence: hasFence(context, host) }));
+    .map(({ host, health, accounts }) => ({
+      host,
+      health,
+      accounts,
+      hasFence: hasFence(context, host),
+    }));
   const { hosts, brake, unfenced } = planAutoFailover(facts, inventory.failover.maxHosts);
   if (brake !== null) {
     problems.push(
       new FleetError('fence', `no automatic failover: ${brake}`, {
-        hint: 'is it your own network? If not: fleet failover HOST --fence, host by host; failover.max_hosts is the limit',
+        hint:
+          'is it your own network? If not: fleet failover HOST --fence, host by host; ' +
+          'failover.max_hosts is the limit',
       }),
     );
   }
   for (const host of unfenced) {
     const hint = `add a fence to the inventory, or say it yourself: fleet failover ${host} --powered-off`;
-    problems.push(new FleetError('fence', `no automatic failover of ${host}: it has no fence`, { host, hint }));
+    problems.push(
+      new FleetError('fence', `no automatic failover of ${host}: it has no fence`, { host, hint }),
+    );
   }
   const done: string[] = [];
   for (const host of hosts) {

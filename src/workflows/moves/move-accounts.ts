@@ -15,26 +15,37 @@ import type { MovePlan, PlannedMove } from './plan-file.ts';
 import { fleetMark, isChange, type PreparedMoves } from './plan-moves.ts';
 
 /** Moves that earlier runs left open, oldest first. */
-export const movesToResume = async (context: FleetContext): Promise<MoveRow[]> => (await listOpenMoves(context.ledger.db)).filter(isChange);
+export const movesToResume = async (context: FleetContext): Promise<MoveRow[]> =>
+  (await listOpenMoves(context.ledger.db)).filter(isChange);
 
 /**
- * Refuses a plan that was made from another ledger, another fleet, or an older state of this one. Errors: `plan-stale`, with what has changed for
+ * Refuses a plan that was made from another ledger, another fleet, or an older state of this one.
+ * Errors: `plan-stale`, with what has changed for
  * the accounts of the plan.
  */
-export async function requireFresh(context: FleetContext, plan: MovePlan, db: LedgerDb = context.ledger.db): Promise<void> {
+export async function requireFresh(
+  context: FleetContext,
+  plan: MovePlan,
+  db: LedgerDb = context.ledger.db,
+): Promise<void> {
   const { ledger, inventory } = context;
   const isOurs = plan.authorityId === ledger.authorityId && plan.fleet === inventory.fleet;
   if (isOurs && plan.mark === (await fleetMark(db, inventory))) return;
-  const now = await Promise.all(plan.moves.map(async (move) => ({ move, account: await findAccount(db, move.account) })));
+  const now = await Promise.all(
+    plan.moves.map(async (move) => ({ move, account: await findAccount(db, move.account) })),
+  );
   const problems = now
     .filter(({ move, account }) => account?.host !== move.from || account.epoch !== move.fromEpoch)
     .map(
       ({ move, account }) =>
-        `${move.account}: the plan has it on ${move.from} at epoch ${move.fromEpoch}, it is on ${account?.host ?? 'no host'} at ${account?.epoch ?? 'none'}`,
+        `${move.account}: the plan has it on ${move.from} at epoch ${move.fromEpoch}, it ` +
+        `is on ${account?.host ?? 'no host'} at ${account?.epoch ?? 'none'}`,
     );
   throw new FleetError(
     'plan-stale',
-    isOurs ? `the fleet has changed since the plan was made (${plan.madeAt})` : 'the plan was made from another ledger or fleet',
+    isOurs
+      ? `the fleet has changed since the plan was made (${plan.madeAt})`
+      : 'the plan was made from another ledger or fleet',
     {
       hint: 'make a new plan and look at it: fleet rebalance --save FILE',
       problems,
@@ -43,8 +54,10 @@ export async function requireFresh(context: FleetContext, plan: MovePlan, db: Le
 }
 
 /**
- * Journals the plan as it is, then carries it out, moves of earlier runs first, within the limits of hosts and fleet. One outcome per move, in that
- * order. After {@link errorBudget} failures, after `deadlineMs`, or after Ctrl-C, nothing new is stopped: new moves that have not begun are taken out of the journal again,
+ * Journals the plan as it is, then carries it out, moves of earlier runs first, within the limits
+ * of hosts and fleet. One outcome per move, in that
+ * order. After {@link errorBudget} failures, after `deadlineMs`, or after Ctrl-C, nothing new is
+ * stopped: new moves that have not begun are taken out of the journal again,
  * those that have released their account are carried on to their end. Errors: `plan-stale`.
  */
 export async function executeMoves(
@@ -57,28 +70,74 @@ export async function executeMoves(
     await requireFresh(context, plan, transaction);
     if (plan.cordon !== null) await setCordon(transaction, plan.cordon, 'drained');
     const rows: MoveRow[] = [];
-    const inputHash = plan.input === null ? null : await saveDecisionInput(transaction, plan.input, context.now());
+    const inputHash =
+      plan.input === null ? null : await saveDecisionInput(transaction, plan.input, context.now());
     for (const move of plan.moves) rows.push(await journal(context, transaction, move, inputHash));
     return rows;
   });
   return carryMoves(context, run, [...resumed, ...added], deadlineMs);
 }
 
-async function journal(context: FleetContext, db: LedgerDb, move: PlannedMove, inputHash: string | null): Promise<MoveRow> {
-  const { account, keyId, from, to, kind, reason, fromEpoch, idle, stateBefore, reasonBefore, details } = move;
+async function journal(
+  context: FleetContext,
+  db: LedgerDb,
+  move: PlannedMove,
+  inputHash: string | null,
+): Promise<MoveRow> {
+  const {
+    account,
+    keyId,
+    from,
+    to,
+    kind,
+    reason,
+    fromEpoch,
+    idle,
+    stateBefore,
+    reasonBefore,
+    details,
+  } = move;
   const score = typeof details.score === 'number' ? details.score : null;
   const strategy = typeof details.strategy === 'string' ? details.strategy : null;
-  const own = { inputHash, account, host: to, from, score, strategy, reason, fromEpoch, idle, stateBefore, reasonBefore };
+  const own = {
+    inputHash,
+    account,
+    host: to,
+    from,
+    score,
+    strategy,
+    reason,
+    fromEpoch,
+    idle,
+    stateBefore,
+    reasonBefore,
+  };
   const decision_json = formatDecisionJson({ ...details, ...own, isBack: false, releasedTo: null });
   const id = randomUUID();
   const epoch = Math.max(await highestEpoch(db, keyId), fromEpoch) + 1;
-  await insertMove(db, { id, account, key_id: keyId, kind, from_host: from, to_host: to, epoch, decision_json, created_at: context.now() });
+  await insertMove(db, {
+    id,
+    account,
+    key_id: keyId,
+    kind,
+    from_host: from,
+    to_host: to,
+    epoch,
+    decision_json,
+    created_at: context.now(),
+  });
   const row = await findMove(db, id);
-  if (row === undefined) throw new FleetError('bug', `move ${id} vanished from the ledger`, { hint: 'please report this' });
+  if (row === undefined)
+    throw new FleetError('bug', `move ${id} vanished from the ledger`, {
+      hint: 'please report this',
+    });
   return row;
 }
 
-/** Carries moves on from wherever each stands; none is begun after `deadlineMs` (ms since the epoch). Outcomes in the order of `moves`. */
+/**
+ * Carries moves on from wherever each stands; none is begun after `deadlineMs` (ms since the
+ * epoch). Outcomes in the order of `moves`.
+ */
 export async function carryMoves(
   context: FleetContext,
   run: Run,
@@ -109,19 +168,44 @@ export async function carryMoves(
     await Promise.race([...underWay.values()].map(({ done }) => done));
   }
   const why =
-    failures >= errorBudget ? `${failures} moves failed before it` : context.signal.aborted ? 'interrupted' : 'the deadline has passed';
+    failures >= errorBudget
+      ? `${failures} moves failed before it`
+      : context.signal.aborted
+        ? 'interrupted'
+        : 'the deadline has passed';
   for (const row of waiting) outcomes.set(row.id, await leave(context, row, why));
   return moves.flatMap(({ id }) => outcomes.get(id) ?? []);
 }
 
 const ends = ({ id, from_host, to_host }: MoveRow) => ({ id, from: from_host ?? '', to: to_host });
 
-/** A move that was not begun: nothing was sent for it, so one that is only planned can be forgotten. */
+/**
+ * A move that was not begun: nothing was sent for it, so one that is only planned can be forgotten.
+ */
 async function leave(context: FleetContext, row: MoveRow, why: string): Promise<MoveOutcome> {
-  const left = row.phase === 'planned' ? await advanceMove(context.ledger.db, row, 'aborted', context.now(), `not begun: ${why}`) : row;
-  const hint = why.includes('failed') ? 'look at the first failures, then make a new plan' : 'run it again when you are ready';
-  const problem = new FleetError('interrupted', `${row.account} was not moved to ${row.to_host}: ${why}`, { account: row.account, hint });
+  const left =
+    row.phase === 'planned'
+      ? await advanceMove(context.ledger.db, row, 'aborted', context.now(), `not begun: ${why}`)
+      : row;
+  const hint = why.includes('failed')
+    ? 'look at the first failures, then make a new plan'
+    : 'run it again when you are ready';
+  const problem = new FleetError(
+    'interrupted',
+    `${row.account} was not moved to ${row.to_host}: ${why}`,
+    { account: row.account, hint },
+  );
   const { account, to_host: to, phase } = left;
   const from = row.from_host ?? '';
-  return { account, from, to, host: from, state: 'moving', phase, offlineMs: null, settledMs: null, problem };
+  return {
+    account,
+    from,
+    to,
+    host: from,
+    state: 'moving',
+    phase,
+    offlineMs: null,
+    settledMs: null,
+    problem,
+  };
 }

@@ -23,7 +23,9 @@ export interface PatchWishes {
 
 export interface PlannedPatch {
   readonly host: HostSpec;
-  /** As apt says by the index that the host has now; empty: nothing to upgrade as far as is known. */
+  /**
+   * As apt says by the index that the host has now; empty: nothing to upgrade as far as is known.
+   */
   readonly pending: readonly string[];
   readonly wantsReboot: boolean;
   /** Online there now. */
@@ -49,33 +51,54 @@ export interface PatchOutcome {
   readonly rebooted: boolean;
   /** Upgraded, and still running what was installed before. */
   readonly wantsReboot: boolean;
-  readonly accounts: readonly { readonly account: string; readonly state: string; readonly reason: string }[];
+  readonly accounts: readonly {
+    readonly account: string;
+    readonly state: string;
+    readonly reason: string;
+  }[];
   readonly problem: FleetError | null;
 }
 
-const wantsReboot = ({ warnings }: HostInitOutcome): boolean => warnings.some((warning) => warning.endsWith(rebootWanted));
+const wantsReboot = ({ warnings }: HostInitOutcome): boolean =>
+  warnings.some((warning) => warning.endsWith(rebootWanted));
 
-/** Looks at every host, without authority: reachable, no move open, what apt would do. Errors are in the plan, all at once. */
+/**
+ * Looks at every host, without authority: reachable, no move open, what apt would do. Errors are in
+ * the plan, all at once.
+ */
 export async function planPatches(
   context: FleetContext,
   hosts: readonly HostSpec[],
   wishes: PatchWishes,
   run: RunPatch,
 ): Promise<PatchPlan> {
-  const { reboots, errors } = await planReboots(context, hosts, { withinMs: wishes.withinMs, isRolling: true });
+  const { reboots, errors } = await planReboots(context, hosts, {
+    withinMs: wishes.withinMs,
+    isRolling: true,
+  });
   const patches: PlannedPatch[] = [];
   const problems = [...errors];
   for (const { host, accounts, others } of reboots) {
     const outcome = await run(host, true);
     if (outcome.error !== null) problems.push(outcome.error);
-    const names = (of: readonly { readonly name: string }[]): string[] => of.map(({ name }) => name);
+    const names = (of: readonly { readonly name: string }[]): string[] =>
+      of.map(({ name }) => name);
     const pending = outcome.steps.flatMap(({ what }) => what);
-    patches.push({ host, pending, wantsReboot: wantsReboot(outcome), accounts: names(accounts), notOnline: names(others) });
+    patches.push({
+      host,
+      pending,
+      wantsReboot: wantsReboot(outcome),
+      accounts: names(accounts),
+      notOnline: names(others),
+    });
   }
   return { patches, wishes, errors: problems };
 }
 
-/** One host at a time, in the order of the plan; the first one that is not well again ends it. Safe to repeat. */
+/**
+ * One host at a time, in the order of the plan; the first one that is not well again ends it. Safe
+ * to repeat.
+ */
 export async function executePatches(
   context: FleetContext,
   run: Run,
@@ -91,21 +114,56 @@ export async function executePatches(
 }
 
 const bare = ({ name }: HostSpec): PatchOutcome => ({
-  ...{ host: name, state: 'not-begun', changes: [], moved: [], rebooted: false, wantsReboot: false, accounts: [], problem: null },
+  ...{
+    host: name,
+    state: 'not-begun',
+    changes: [],
+    moved: [],
+    rebooted: false,
+    wantsReboot: false,
+    accounts: [],
+    problem: null,
+  },
 });
 
-async function patchHost(context: FleetContext, run: Run, host: HostSpec, wishes: PatchWishes, program: RunPatch): Promise<PatchOutcome> {
+async function patchHost(
+  context: FleetContext,
+  run: Run,
+  host: HostSpec,
+  wishes: PatchWishes,
+  program: RunPatch,
+): Promise<PatchOutcome> {
   let outcome = bare(host);
   try {
-    const wasCordoned = (await listHosts(context.ledger.db)).some(({ name, cordoned }) => name === host.name && cordoned === 1);
+    const wasCordoned = (await listHosts(context.ledger.db)).some(
+      ({ name, cordoned }) => name === host.name && cordoned === 1,
+    );
     if (wishes.drain) outcome = { ...outcome, moved: await drain(context, run, host) };
-    const { reboots, errors } = await planReboots(context, [host], { withinMs: wishes.withinMs, isRolling: true });
+    const { reboots, errors } = await planReboots(context, [host], {
+      withinMs: wishes.withinMs,
+      isRolling: true,
+    });
     const [before] = reboots;
-    if (before === undefined) throw errors[0] ?? new FleetError('bug', `${host.name}: no plan`, { hint: 'please report this' });
-    context.report({ kind: 'host', host: host.name, text: 'upgrading packages', status: 'working' });
+    if (before === undefined)
+      throw (
+        errors[0] ?? new FleetError('bug', `${host.name}: no plan`, { hint: 'please report this' })
+      );
+    context.report({
+      kind: 'host',
+      host: host.name,
+      text: 'upgrading packages',
+      status: 'working',
+    });
     const done = await program(host, false);
-    const changes = done.steps.filter(({ state }) => state === 'changed').flatMap(({ what }) => what);
-    outcome = { ...outcome, state: changes.length > 0 ? 'patched' : 'unchanged', changes, wantsReboot: wantsReboot(done) };
+    const changes = done.steps
+      .filter(({ state }) => state === 'changed')
+      .flatMap(({ what }) => what);
+    outcome = {
+      ...outcome,
+      state: changes.length > 0 ? 'patched' : 'unchanged',
+      changes,
+      wantsReboot: wantsReboot(done),
+    };
     if (done.error !== null) throw done.error;
     if (changes.length > 0)
       await recordEvent(context.ledger.db, {
@@ -133,14 +191,19 @@ async function patchHost(context: FleetContext, run: Run, host: HostSpec, wishes
   }
 }
 
-/** Every account leaves, or nothing is upgraded. Gives who moved. Errors: those of a drain, `placement` when one has no other place. */
+/**
+ * Every account leaves, or nothing is upgraded. Gives who moved. Errors: those of a drain,
+ * `placement` when one has no other place.
+ */
 async function drain(context: FleetContext, run: Run, { name }: HostSpec): Promise<string[]> {
   const prepared = await planDrain(context, name);
   const [staying] = prepared.plan.staying;
   if (staying !== undefined)
     throw new FleetError('placement', `${name} cannot be drained: ${staying.reason}`, {
       ...{ host: name, account: staying.account, problems: staying.problems },
-      hint: 'add a host or raise max_accounts, or patch without --drain: accounts go on while packages are upgraded',
+      hint:
+        'add a host or raise max_accounts, or patch without --drain: accounts go on while ' +
+        'packages are upgraded',
     });
   const outcomes = await executeMoves(context, run, prepared);
   const problem = outcomes.find((each) => each.problem !== null)?.problem;

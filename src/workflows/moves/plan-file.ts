@@ -47,38 +47,53 @@ const planSchema = z.object({
   /** In this order. */
   moves: z.array(plannedMoveSchema),
   /** Accounts that would have to leave and cannot. */
-  staying: z.array(z.object({ account: z.string(), reason: z.string(), problems: z.array(z.string()) })),
+  staying: z.array(
+    z.object({ account: z.string(), reason: z.string(), problems: z.array(z.string()) }),
+  ),
   /** A host that takes no more accounts from the moment the plan is carried out. */
   cordon: z.string().nullable(),
   /** What it was made from, for `fleet why --at`; null: nothing was to be decided. */
-  input: z.custom<DecisionInput | null>((value) => value === null || typeof value === 'object').default(null),
+  input: z
+    .custom<DecisionInput | null>((value) => value === null || typeof value === 'object')
+    .default(null),
 });
 
 export type PlannedMove = z.infer<typeof plannedMoveSchema>;
 
-/** Changes of owner as data: what is shown, saved and carried out is the same object. Holds no secret. */
+/**
+ * Changes of owner as data: what is shown, saved and carried out is the same object. Holds no
+ * secret.
+ */
 export type MovePlan = z.infer<typeof planSchema>;
 
-/** Digests of the plans that this ledger has saved, newest last: a plan is carried out as it was saved, or not at all. */
+/**
+ * Digests of the plans that this ledger has saved, newest last: a plan is carried out as it was
+ * saved, or not at all.
+ */
 const savedPlansKey = 'saved-plans';
 const plansRemembered = 500;
 const savedPlansSchema = z.array(z.string().regex(/^[0-9a-f]{64}$/));
 /** Bytes of a plan file at most: what a plan for 10,000 hosts was made from is in it. */
 const planLimitBytes = 256 * 1024 * 1024;
 
-const digestOf = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
+const digestOf = (text: string | Uint8Array): string =>
+  createHash('sha256').update(text).digest('hex');
 
 async function readSavedPlans(db: LedgerDb): Promise<readonly string[]> {
   const text = await readMeta(db, savedPlansKey);
   return text === null ? [] : savedPlansSchema.parse(JSON.parse(text));
 }
 
-/** A new file, and its digest in the ledger; both or none. Errors: `usage` where it exists, `this-machine` where it cannot be written. */
+/**
+ * A new file, and its digest in the ledger; both or none. Errors: `usage` where it exists,
+ * `this-machine` where it cannot be written.
+ */
 export async function savePlan(path: string, plan: MovePlan, db: LedgerDb): Promise<void> {
   const text = `${JSON.stringify(plan, null, 2)}\n`;
   await createDurableFile(path, text).catch((cause: unknown) => {
     const elsewhere = 'name another file with --save';
-    if (systemCode(cause) === 'EEXIST') throw new FleetError('usage', `${path} exists already`, { hint: elsewhere, cause });
+    if (systemCode(cause) === 'EEXIST')
+      throw new FleetError('usage', `${path} exists already`, { hint: elsewhere, cause });
     const { said, hint } = systemWords(cause);
     const code = systemCode(cause) === 'ENOENT' ? 'usage' : 'this-machine';
     throw new FleetError(code, `${path} cannot be written: ${said}`, {
@@ -88,7 +103,11 @@ export async function savePlan(path: string, plan: MovePlan, db: LedgerDb): Prom
   });
   try {
     const known = await readSavedPlans(db);
-    await writeMeta(db, savedPlansKey, JSON.stringify([...known, digestOf(text)].slice(-plansRemembered)));
+    await writeMeta(
+      db,
+      savedPlansKey,
+      JSON.stringify([...known, digestOf(text)].slice(-plansRemembered)),
+    );
   } catch (error) {
     // A plan that the ledger does not know can never be carried out.
     await rm(path, { force: true });
@@ -97,7 +116,8 @@ export async function savePlan(path: string, plan: MovePlan, db: LedgerDb): Prom
 }
 
 /**
- * A plan that {@link savePlan} wrote, byte for byte as it was written then by the ledger `db`. Errors: `usage`; `plan-stale` for one that was edited, is too old
+ * A plan that {@link savePlan} wrote, byte for byte as it was written then by the ledger `db`.
+ * Errors: `usage`; `plan-stale` for one that was edited, is too old
  * to be remembered, or was saved by another ledger.
  */
 export async function loadPlan(path: string, db: LedgerDb): Promise<MovePlan> {
@@ -106,7 +126,8 @@ export async function loadPlan(path: string, db: LedgerDb): Promise<MovePlan> {
   if ((await readSavedPlans(db)).includes(digestOf(bytes))) return parsePlan(path, bytes);
   throw new FleetError(
     'plan-stale',
-    `${path} is not a plan as this ledger has saved it: it was changed since, or another ledger has made it`,
+    `${path} is not a plan as this ledger has saved it: it was changed since, or another ` +
+      'ledger has made it',
     {
       hint: 'a plan is never edited; make one and look at it: fleet rebalance --save FILE',
     },
@@ -115,7 +136,10 @@ export async function loadPlan(path: string, db: LedgerDb): Promise<MovePlan> {
 
 async function readPlanFile(path: string): Promise<Buffer> {
   const fail = (what: string, cause?: unknown): FleetError =>
-    new FleetError('usage', `${path} ${what}`, { hint: 'name a file that fleet rebalance --save has written', cause });
+    new FleetError('usage', `${path} ${what}`, {
+      hint: 'name a file that fleet rebalance --save has written',
+      cause,
+    });
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
@@ -128,7 +152,12 @@ async function readPlanFile(path: string): Promise<Buffer> {
     }
   } catch (cause) {
     if (cause instanceof FleetError) throw cause;
-    throw fail(`cannot be read (${cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'})`, cause);
+    throw fail(
+      'cannot be read ' +
+        `(${cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'}` +
+        ')',
+      cause,
+    );
   }
 }
 
@@ -136,6 +165,9 @@ function parsePlan(path: string, bytes: Buffer): MovePlan {
   try {
     return planSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch (cause) {
-    throw new FleetError('usage', `${path} is not a plan of fleet`, { hint: 'make one with: fleet rebalance --save FILE', cause });
+    throw new FleetError('usage', `${path} is not a plan of fleet`, {
+      hint: 'make one with: fleet rebalance --save FILE',
+      cause,
+    });
   }
 }

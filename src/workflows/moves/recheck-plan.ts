@@ -5,7 +5,8 @@ import type { MovePlan } from './plan-file.ts';
 import { gather, placeOn } from './plan-moves.ts';
 
 /**
- * Judges a saved plan by every hard rule and by what is measured now: each account, with all moves of the plan done, has to be allowed where it goes. Errors:
+ * Judges a saved plan by every hard rule and by what is measured now: each account, with all moves
+ * of the plan done, has to be allowed where it goes. Errors:
  * `plan-stale`, one problem per move that is not.
  */
 export async function recheckPlan(context: FleetContext, plan: MovePlan): Promise<void> {
@@ -15,9 +16,14 @@ export async function recheckPlan(context: FleetContext, plan: MovePlan): Promis
   const after = {
     ...view,
     hosts: view.hosts.map((host) =>
-      host.name === plan.cordon ? { ...host, state: 'draining' as const, stateReason: 'being drained' } : host,
+      host.name === plan.cordon
+        ? { ...host, state: 'draining' as const, stateReason: 'being drained' }
+        : host,
     ),
-    accounts: view.accounts.map((account) => ({ ...account, host: (goals.get(account.name) as HostName | undefined) ?? account.host })),
+    accounts: view.accounts.map((account) => ({
+      ...account,
+      host: (goals.get(account.name) as HostName | undefined) ?? account.host,
+    })),
   };
   const problems = plan.moves.flatMap(({ account, to }) => {
     try {
@@ -29,8 +35,12 @@ export async function recheckPlan(context: FleetContext, plan: MovePlan): Promis
     }
   });
   if (problems.length === 0) return;
-  throw new FleetError('plan-stale', `the plan of ${plan.madeAt} breaks rules by what is known now`, {
-    hint: 'make a new plan and look at it: fleet rebalance --save FILE',
-    problems,
-  });
+  throw new FleetError(
+    'plan-stale',
+    `the plan of ${plan.madeAt} breaks rules by what is known now`,
+    {
+      hint: 'make a new plan and look at it: fleet rebalance --save FILE',
+      problems,
+    },
+  );
 }

@@ -1,6 +1,9 @@
 import type { ServerSource } from './read-servers.ts';
 
-/** What `fleet new` asks where nobody said it. Each rejects with `interrupted` where there is no answer. */
+/**
+ * What `fleet new` asks where nobody said it. Each rejects with `interrupted` where there is no
+ * answer.
+ */
 export interface NewQuestions {
   /** `fallback`: what no answer means. */
   name(fallback: string): Promise<string>;

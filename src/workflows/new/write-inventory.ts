@@ -39,30 +39,48 @@ function isTaken(path: string): boolean {
 
 const taken = (path: string): FleetError =>
   new FleetError('inventory', `The inventory ${path} exists already: it is never overwritten`, {
-    hint: 'Add a server to it with fleet hosts add NAME ADDRESS, or name another file: fleet -i FILE new',
+    hint:
+      'Add a server to it with fleet hosts add NAME ADDRESS, or name another file: fleet -i ' +
+      'FILE new',
   });
 
-/** Error `inventory` where the file exists: asked first, so that nobody answers questions in vain. */
+/**
+ * Error `inventory` where the file exists: asked first, so that nobody answers questions in vain.
+ */
 export function refuseTaken(path: string): void {
   if (isTaken(path)) throw taken(path);
 }
 
-/** Decides everything, writes nothing. Errors: `inventory`, with every mistake of what would be written. */
-export function planNewInventory(path: string, { draft, from }: ReadServers, answers: NewFleet): NewInventory {
+/**
+ * Decides everything, writes nothing. Errors: `inventory`, with every mistake of what would be
+ * written.
+ */
+export function planNewInventory(
+  path: string,
+  { draft, from }: ReadServers,
+  answers: NewFleet,
+): NewInventory {
   refuseTaken(path);
   const text = writeDraft(draft, answers, from);
   return { path, text, inventory: parseInventory(text, { path }), notRead: draft.notRead };
 }
 
 /** Where a `file:` reference of this inventory leads; null for other references. */
-export const fileOf = ({ path }: Pick<Inventory, 'path'>, { kind, target }: SecretReference): string | null =>
-  kind === 'file' ? resolvePath(target, dirname(path), homeDirectory()) : null;
+export const fileOf = (
+  { path }: Pick<Inventory, 'path'>,
+  { kind, target }: SecretReference,
+): string | null => (kind === 'file' ? resolvePath(target, dirname(path), homeDirectory()) : null);
 
 /**
- * The key first (one that is there is used), then the API hash where one was given (a file that is there stays), then the inventory, which appears whole or not at
- * all: cut off anywhere, the same command goes on. Errors: `inventory` where the file exists by now, `vault-key`, `vault`; the system's.
+ * The key first (one that is there is used), then the API hash where one was given (a file that is
+ * there stays), then the inventory, which appears whole or not at
+ * all: cut off anywhere, the same command goes on. Errors: `inventory` where the file exists by
+ * now, `vault-key`, `vault`; the system's.
  */
-export async function writeNewInventory({ path, text, inventory }: NewInventory, apiHash: string | null): Promise<WrittenInventory> {
+export async function writeNewInventory(
+  { path, text, inventory }: NewInventory,
+  apiHash: string | null,
+): Promise<WrittenInventory> {
   const keyPath = fileOf(inventory, inventory.vaultKey);
   const key = keyPath === null ? null : await provideVaultKey(keyPath, inventory.paths.vault);
   const hashPath = fileOf(inventory, inventory.accountDefaults.telegram.apiHash);

@@ -1,6 +1,11 @@
 import type { ActReply, HostAct } from '../../../hostside/protocol/host-acts.ts';
 import { awaitedState } from '../../facts/account-state.ts';
-import { findAccount, type PlacedAccount, setAccountState, setWanted } from '../../ledger/queries/accounts.ts';
+import {
+  findAccount,
+  type PlacedAccount,
+  setAccountState,
+  setWanted,
+} from '../../ledger/queries/accounts.ts';
 import { listOpenMoves } from '../../ledger/queries/moves.ts';
 import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
@@ -12,25 +17,44 @@ import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from '../hosts/ask-a
 import { readSamples } from '../hosts/read-samples.ts';
 import { ownStates, recordStates } from '../hosts/record-states.ts';
 
-/** An account that some host owns, with that host. Errors: `usage` for an unknown or unplaced account, `inventory` for a host that is gone. */
-export async function findOwned(context: FleetContext, name: string): Promise<{ account: PlacedAccount; host: HostSpec }> {
+/**
+ * An account that some host owns, with that host. Errors: `usage` for an unknown or unplaced
+ * account, `inventory` for a host that is gone.
+ */
+export async function findOwned(
+  context: FleetContext,
+  name: string,
+): Promise<{ account: PlacedAccount; host: HostSpec }> {
   const account = await requireAccount(context, name);
   if (account.host === null) {
-    throw new FleetError('usage', `${name} is on no host`, { account: name, hint: `place it first: fleet allocate ${name}` });
+    throw new FleetError('usage', `${name} is on no host`, {
+      account: name,
+      hint: `place it first: fleet allocate ${name}`,
+    });
   }
   const host = context.inventory.hosts.find((candidate) => candidate.name === account.host);
   if (host !== undefined) return { account, host };
-  throw new FleetError('inventory', `${name} is owned by ${account.host}, which is not in the inventory`, {
-    account: name,
-    host: account.host,
-    hint: 'put the host back into the inventory',
-  });
+  throw new FleetError(
+    'inventory',
+    `${name} is owned by ${account.host}, which is not in the inventory`,
+    {
+      account: name,
+      host: account.host,
+      hint: 'put the host back into the inventory',
+    },
+  );
 }
 
-export async function requireAccount(context: Pick<FleetContext, 'ledger'>, name: string): Promise<PlacedAccount> {
+export async function requireAccount(
+  context: Pick<FleetContext, 'ledger'>,
+  name: string,
+): Promise<PlacedAccount> {
   const account = await findAccount(context.ledger.db, name);
   if (account !== undefined) return account;
-  throw new FleetError('usage', `no such account: ${name}`, { account: name, hint: 'fleet accounts list shows those that were imported' });
+  throw new FleetError('usage', `no such account: ${name}`, {
+    account: name,
+    hint: 'fleet accounts list shows those that were imported',
+  });
 }
 
 /** A host did not do what it was asked: `reply` is its own word. */
@@ -40,7 +64,8 @@ export class ActRefused extends FleetError {
   constructor(host: string, account: string, reply: ActReply) {
     const isForeign = reply.refusal === 'authority';
     const hint = isForeign
-      ? `use the ledger that ${host} obeys; if it is lost: fleet adopt; if it is out of use for good: fleet hosts take-over ${host}`
+      ? `use the ledger that ${host} obeys; if it is lost: fleet adopt; if it is out of use ` +
+        `for good: fleet hosts take-over ${host}`
       : isHold(reply)
         ? 'fleet sweep gives it back once every host was asked'
         : 'fleet accounts show tells what the host owns; run this again once the cause is gone';
@@ -54,7 +79,10 @@ export class ActRefused extends FleetError {
 export const isHold = ({ refusal, claim }: ActReply): boolean =>
   refusal === 'state' && claim?.state === 'active' && claim.heldSince !== undefined;
 
-/** Sends acts to an owner with this run's authority and gives the replies. Errors: those of {@link askAsAuthority}, {@link ActRefused}. */
+/**
+ * Sends acts to an owner with this run's authority and gives the replies. Errors: those of {@link
+ * askAsAuthority}, {@link ActRefused}.
+ */
 export async function actOnOwner(
   context: FleetContext,
   run: Run,
@@ -62,15 +90,22 @@ export async function actOnOwner(
   account: string,
   acts: readonly HostAct[],
 ): Promise<readonly ActReply[]> {
-  const replies = await askAsAuthority(context, run, host, acts, { timeoutMs: helperTimeoutMs + onlineTimeoutMs });
+  const replies = await askAsAuthority(context, run, host, acts, {
+    timeoutMs: helperTimeoutMs + onlineTimeoutMs,
+  });
   const refused = replies.find(({ ok }) => !ok);
   if (refused === undefined) return replies;
   throw new ActRefused(host.name, account, refused);
 }
 
-/** An account that is on its way out is neither started nor stopped by hand: its state says so until it is gone. Errors: `in-doubt`. */
+/**
+ * An account that is on its way out is neither started nor stopped by hand: its state says so until
+ * it is gone. Errors: `in-doubt`.
+ */
 export async function refuseLeaving(context: FleetContext, name: string): Promise<void> {
-  const leaving = (await listOpenMoves(context.ledger.db)).find(({ account, to_host }) => account === name && to_host === detached);
+  const leaving = (await listOpenMoves(context.ledger.db)).find(
+    ({ account, to_host }) => account === name && to_host === detached,
+  );
   if (leaving === undefined) return;
   throw new FleetError('in-doubt', `${name} is being taken out of the fleet (${leaving.phase})`, {
     account: name,
@@ -78,7 +113,10 @@ export async function refuseLeaving(context: FleetContext, name: string): Promis
   });
 }
 
-/** Stops the worker and keeps it stopped, also over a reboot of its host. The host goes on owning the account. Safe to repeat. */
+/**
+ * Stops the worker and keeps it stopped, also over a reboot of its host. The host goes on owning
+ * the account. Safe to repeat.
+ */
 export async function stopAccount(context: FleetContext, run: Run, name: string): Promise<void> {
   const { account, host } = await findOwned(context, name);
   await refuseLeaving(context, name);
@@ -87,7 +125,10 @@ export async function stopAccount(context: FleetContext, run: Run, name: string)
   await noteState(context, account, 'stopped', 'by the operator');
 }
 
-/** Starts a stopped account where it is and waits until it is settled. Throws `account-offline` when that is not online. Safe to repeat. */
+/**
+ * Starts a stopped account where it is and waits until it is settled. Throws `account-offline` when
+ * that is not online. Safe to repeat.
+ */
 export async function startAccount(context: FleetContext, run: Run, name: string): Promise<void> {
   const { account, host } = await findOwned(context, name);
   await refuseLeaving(context, name);
@@ -112,11 +153,25 @@ export async function startAccount(context: FleetContext, run: Run, name: string
   }
 }
 
-/** What the host said counts only while the account is still its own: another command may have moved it, or taken it out of the fleet, meanwhile. */
-async function noteState(context: FleetContext, account: PlacedAccount, state: PlacedAccount['state'], reason: string): Promise<void> {
+/**
+ * What the host said counts only while the account is still its own: another command may have moved
+ * it, or taken it out of the fleet, meanwhile.
+ */
+async function noteState(
+  context: FleetContext,
+  account: PlacedAccount,
+  state: PlacedAccount['state'],
+  reason: string,
+): Promise<void> {
   await context.ledger.db.transaction().execute(async (transaction) => {
     const now = await findAccount(transaction, account.name);
-    if (now === undefined || now.host !== account.host || now.epoch !== account.epoch || ownStates.has(now.state)) return;
+    if (
+      now === undefined ||
+      now.host !== account.host ||
+      now.epoch !== account.epoch ||
+      ownStates.has(now.state)
+    )
+      return;
     if (await setAccountState(transaction, account.name, state, reason, context.now())) {
       await recordEvent(transaction, {
         at: context.now(),
@@ -150,7 +205,8 @@ export async function verifyAccount(context: FleetContext, name: string): Promis
   const [reading] = await readSamples(context, [host], 0);
   if (reading?.problem) throw reading.problem;
   await recordStates(context, reading === undefined ? [] : [reading]);
-  const status = reading?.sample?.accounts.find(({ keyId }) => keyId === account.key_id)?.status ?? null;
+  const status =
+    reading?.sample?.accounts.find(({ keyId }) => keyId === account.key_id)?.status ?? null;
   const now = await requireAccount(context, name);
   const userId = status?.userId ?? null;
   return {

@@ -3,7 +3,12 @@ import type { ActReply, AwaitedAccount, HostAct } from '../../../hostside/protoc
 import { awaitedState } from '../../facts/account-state.ts';
 import type { AskOptions } from '../../facts/ask-host.ts';
 import { setAccountState } from '../../ledger/queries/accounts.ts';
-import { advanceMove, closeMove, setMoveEpoch, setMoveProblem } from '../../ledger/queries/moves.ts';
+import {
+  advanceMove,
+  closeMove,
+  setMoveEpoch,
+  setMoveProblem,
+} from '../../ledger/queries/moves.ts';
 import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import type { MoveRow } from '../../ledger/schema.ts';
@@ -29,17 +34,26 @@ import { surveyHosts } from './survey.ts';
 import { wipeOrphans } from './wipe.ts';
 import { readWorkerMaterial } from './worker-material.ts';
 
-/** Rounds of stage and survey while hosts keep showing higher epochs. More is two ledgers at work. */
+/**
+ * Rounds of stage and survey while hosts keep showing higher epochs. More is two ledgers at work.
+ */
 const maxRounds = 3;
 const again = 'the same command';
 
 /**
- * Carries moves without an old owner from wherever they stand to the end: stage the files, survey all known hosts, grant, wait
- * until the worker says online. Concurrent over hosts; one failing account or host leaves the others alone. Every act is safe to repeat, so a run that
- * was killed is continued by calling this again with the moves that are still open. What is said of hosts that are off is verified again after every
+ * Carries moves without an old owner from wherever they stand to the end: stage the files, survey
+ * all known hosts, grant, wait
+ * until the worker says online. Concurrent over hosts; one failing account or host leaves the
+ * others alone. Every act is safe to repeat, so a run that
+ * was killed is continued by calling this again with the moves that are still open. What is said of
+ * hosts that are off is verified again after every
  * survey. Outcomes are in the order of `moves`.
  */
-export async function grantAccounts(context: FleetContext, run: Run, moves: readonly MoveRow[]): Promise<GrantOutcome[]> {
+export async function grantAccounts(
+  context: FleetContext,
+  run: Run,
+  moves: readonly MoveRow[],
+): Promise<GrantOutcome[]> {
   const journey = new Journey(context, run);
   const outcomes = new Map<string, GrantOutcome>();
   let waiting = moves.filter(({ phase }) => phase === 'planned' || phase === 'staged');
@@ -54,11 +68,20 @@ export async function grantAccounts(context: FleetContext, run: Run, moves: read
   }
   await journey.awaitOnline(granted, outcomes);
   return moves.map(
-    (move) => outcomes.get(move.id) ?? failed(move, new FleetError('bug', `${move.account}: no outcome`, { hint: 'please report this' })),
+    (move) =>
+      outcomes.get(move.id) ??
+      failed(
+        move,
+        new FleetError('bug', `${move.account}: no outcome`, { hint: 'please report this' }),
+      ),
   );
 }
 
-const failed = (move: MoveRow, problem: FleetError, state: AccountState = 'stored'): GrantOutcome => ({
+const failed = (
+  move: MoveRow,
+  problem: FleetError,
+  state: AccountState = 'stored',
+): GrantOutcome => ({
   account: move.account,
   host: move.to_host,
   state,
@@ -68,7 +91,10 @@ const failed = (move: MoveRow, problem: FleetError, state: AccountState = 'store
 /** Why a host did not take files. */
 interface StageFault {
   readonly problem: FleetError;
-  /** Epoch of a claim that is over, where that was the reason (a ledger that has forgotten): the files go above it. 0: another reason. */
+  /**
+   * Epoch of a claim that is over, where that was the reason (a ledger that has forgotten): the
+   * files go above it. 0: another reason.
+   */
   readonly seenEpoch: number;
 }
 
@@ -83,21 +109,32 @@ class Journey {
     this.#run = run;
   }
 
-  /** Uploads files to the new hosts. What could not be staged gets its outcome; what never left `planned` is aborted. */
+  /**
+   * Uploads files to the new hosts. What could not be staged gets its outcome; what never left
+   * `planned` is aborted.
+   */
   async stage(moves: readonly MoveRow[], outcomes: Outcomes, mayRaise = true): Promise<MoveRow[]> {
     const staged: MoveRow[] = [];
     const raised: MoveRow[] = [];
-    const results = await this.#perHost(moves, (host, here) => this.#stageOnHost(host, here), outcomes);
+    const results = await this.#perHost(
+      moves,
+      (host, here) => this.#stageOnHost(host, here),
+      outcomes,
+    );
     for (const { move, value } of results) {
-      // A move that was staged before may have been granted since: then its files are in use, and the survey decides.
+      // A move that was staged before may have been granted since: then its files are in use, and
+      // the survey decides.
       const seen = value?.seenEpoch ?? 0;
       if (value !== null && mayRaise && seen >= move.epoch && seen <= move.epoch + epochJumpLimit)
         raised.push(await this.#raise(move, seen + 1));
-      else if (value === null || move.phase === 'staged') staged.push(await this.#advance(move, 'staged'));
+      else if (value === null || move.phase === 'staged')
+        staged.push(await this.#advance(move, 'staged'));
       else outcomes.set(move.id, failed(move, value.problem));
     }
     await this.#abortUnstaged(moves, outcomes);
-    return raised.length === 0 ? staged : [...staged, ...(await this.stage(raised, outcomes, false))];
+    return raised.length === 0
+      ? staged
+      : [...staged, ...(await this.stage(raised, outcomes, false))];
   }
 
   async #raise(move: MoveRow, epoch: number): Promise<MoveRow> {
@@ -113,8 +150,16 @@ class Journey {
     for (const [index, move] of moves.entries()) {
       try {
         const material = await readWorkerMaterial(this.#context, move.account as AccountName, host);
-        const about = { keyId: move.key_id, account: move.account, epoch: move.epoch, moveId: move.id };
-        const staged: readonly HostAct[] = [{ act: 'stage', ...about, ...material }, ...behaviours.acts(move)];
+        const about = {
+          keyId: move.key_id,
+          account: move.account,
+          epoch: move.epoch,
+          moveId: move.id,
+        };
+        const staged: readonly HostAct[] = [
+          { act: 'stage', ...about, ...material },
+          ...behaviours.acts(move),
+        ];
         acts.push(...staged);
         owners.push(...staged.map(() => index));
       } catch (error) {
@@ -127,8 +172,14 @@ class Journey {
       const [move, reply] = [moves[index], replies[at]];
       // What follows from a refused stage is not told.
       if (move === undefined || reply?.ok === true || results[index] !== null) continue;
-      const seenEpoch = reply?.refusal === 'epoch' && reply.claim?.state !== 'active' ? (reply.claim?.epoch ?? 0) : 0;
-      results[index] = { problem: refusedBy(move, move.to_host, 'take the files of', reply, again), seenEpoch };
+      const seenEpoch =
+        reply?.refusal === 'epoch' && reply.claim?.state !== 'active'
+          ? (reply.claim?.epoch ?? 0)
+          : 0;
+      results[index] = {
+        problem: refusedBy(move, move.to_host, 'take the files of', reply, again),
+        seenEpoch,
+      };
     }
     await behaviours.noteStaged(moves.filter((_, index) => results[index] === null));
     return results;
@@ -138,12 +189,25 @@ class Journey {
     for (const move of moves) {
       const problem = outcomes.get(move.id)?.problem;
       if (problem && move.phase === 'planned')
-        await advanceMove(this.#context.ledger.db, move, 'aborted', this.#context.now(), problem.message);
+        await advanceMove(
+          this.#context.ledger.db,
+          move,
+          'aborted',
+          this.#context.now(),
+          problem.message,
+        );
     }
   }
 
-  /** Surveys all known hosts and sorts the moves: clear to grant, to be staged again at a higher epoch, or refused with an outcome. */
-  async judge(moves: readonly MoveRow[], outcomes: Outcomes, mayRaise: boolean): Promise<{ clear: MoveRow[]; again: MoveRow[] }> {
+  /**
+   * Surveys all known hosts and sorts the moves: clear to grant, to be staged again at a higher
+   * epoch, or refused with an outcome.
+   */
+  async judge(
+    moves: readonly MoveRow[],
+    outcomes: Outcomes,
+    mayRaise: boolean,
+  ): Promise<{ clear: MoveRow[]; again: MoveRow[] }> {
     const clear: MoveRow[] = [];
     const again: MoveRow[] = [];
     if (moves.length === 0) return { clear, again };
@@ -157,10 +221,14 @@ class Journey {
     const { evidence, doubts } = await reverifyOff(this.#context, asked.evidence);
     for (const move of moves) {
       const verdict = judgeEvidence(await grantIntent(this.#context, move), evidence);
-      const doubt = verdict.kind === 'incomplete' ? verdict.hosts.flatMap((host) => doubts.get(host) ?? [])[0] : undefined;
+      const doubt =
+        verdict.kind === 'incomplete'
+          ? verdict.hosts.flatMap((host) => doubts.get(host) ?? [])[0]
+          : undefined;
       if (doubt !== undefined) await this.#refuse(move, doubt, outcomes);
       else if (verdict.kind === 'clear' || verdict.kind === 'granted') clear.push(move);
-      else if (verdict.kind === 'kept') outcomes.set(move.id, await leaveWithOwner(this.#context, this.#run, move));
+      else if (verdict.kind === 'kept')
+        outcomes.set(move.id, await leaveWithOwner(this.#context, this.#run, move));
       else if (verdict.kind === 'raise' && mayRaise) {
         again.push(await this.#raise(move, verdict.epoch));
       } else if (verdict.kind === 'owned' && verdict.host === lostHostOf(move)) {
@@ -176,10 +244,17 @@ class Journey {
     outcomes.set(move.id, failed(move, problem));
   }
 
-  /** Gives the right to run. The journal says `staged` before, and `granted` with the placement right after. */
+  /**
+   * Gives the right to run. The journal says `staged` before, and `granted` with the placement
+   * right after.
+   */
   async grant(moves: readonly MoveRow[], outcomes: Outcomes): Promise<MoveRow[]> {
     const granted: MoveRow[] = [];
-    const results = await this.#perHost(moves, (host, here) => this.#grantOnHost(host, here), outcomes);
+    const results = await this.#perHost(
+      moves,
+      (host, here) => this.#grantOnHost(host, here),
+      outcomes,
+    );
     for (const { move, value } of results) {
       if (value === null) granted.push(await recordGrant(this.#context, move));
       else await this.#refuse(move, value, outcomes);
@@ -195,9 +270,20 @@ class Journey {
       session.authKey.fill(0);
       const about = { keyId: move.key_id, epoch: move.epoch, moveId: move.id } as const;
       const state = await lastKnownState(this.#context, move);
-      if (state !== null) acts.push({ act: 'put-state', ...about, archive: Buffer.from(state.archive).toString('base64') });
+      if (state !== null)
+        acts.push({
+          act: 'put-state',
+          ...about,
+          archive: Buffer.from(state.archive).toString('base64'),
+        });
       grantAt.push(acts.length);
-      acts.push({ act: 'grant', ...about, account: move.account, vaultHash, ...(state === null ? {} : { stateHash: state.stateHash }) });
+      acts.push({
+        act: 'grant',
+        ...about,
+        account: move.account,
+        vaultHash,
+        ...(state === null ? {} : { stateHash: state.stateHash }),
+      });
     }
     const replies = await this.#ask(host, acts);
     return moves.map((move, index) => {
@@ -206,19 +292,36 @@ class Journey {
     });
   }
 
-  /** Waits on each host until its accounts are settled, then closes their moves: whatever the state, the host owns them. */
+  /**
+   * Waits on each host until its accounts are settled, then closes their moves: whatever the state,
+   * the host owns them.
+   */
   async awaitOnline(moves: readonly MoveRow[], outcomes: Outcomes): Promise<void> {
     if (moves.length > 0) {
-      this.#context.report({ kind: 'expected', accounts: moves.map(({ account, to_host }) => ({ account, host: to_host })) });
+      this.#context.report({
+        kind: 'expected',
+        accounts: moves.map(({ account, to_host }) => ({ account, host: to_host })),
+      });
       this.#context.report({ kind: 'phase', text: 'waiting until Telegram answers the accounts' });
     }
-    const results = await this.#perHost(moves, (host, here) => this.#awaitOnHost(host, here), outcomes);
+    const results = await this.#perHost(
+      moves,
+      (host, here) => this.#awaitOnHost(host, here),
+      outcomes,
+    );
     for (const { move, value } of results) {
       const state = awaitedState(value);
       await this.#context.ledger.db.transaction().execute(async (transaction) => {
         const nowMs = this.#context.now();
-        if (!(await closeMove(transaction, move, value.reason === '' ? null : value.reason, nowMs))) return;
-        const changed = await setAccountState(transaction, move.account, state, value.reason, nowMs);
+        if (!(await closeMove(transaction, move, value.reason === '' ? null : value.reason, nowMs)))
+          return;
+        const changed = await setAccountState(
+          transaction,
+          move.account,
+          state,
+          value.reason,
+          nowMs,
+        );
         if (changed) {
           await recordEvent(transaction, {
             at: nowMs,
@@ -239,11 +342,21 @@ class Journey {
   }
 
   async #awaitOnHost(host: HostSpec, moves: readonly MoveRow[]): Promise<AwaitedAccount[]> {
-    const act: HostAct = { act: 'await', keyIds: moves.map(({ key_id }) => key_id), timeoutMs: onlineTimeoutMs };
+    const act: HostAct = {
+      act: 'await',
+      keyIds: moves.map(({ key_id }) => key_id),
+      timeoutMs: onlineTimeoutMs,
+    };
     const [reply] = await this.#ask(host, [act], (progress) => {
       const move = moves.find(({ key_id }) => key_id === progress.keyId);
       if (move !== undefined)
-        this.#context.report({ kind: 'account', account: move.account, host: host.name, state: progress.state, reason: progress.reason });
+        this.#context.report({
+          kind: 'account',
+          account: move.account,
+          host: host.name,
+          state: progress.state,
+          reason: progress.reason,
+        });
     });
     const awaited = reply?.result?.kind === 'awaited' ? reply.result.accounts : [];
     return moves.map(
@@ -257,17 +370,27 @@ class Journey {
     );
   }
 
-  async #ask(host: HostSpec, acts: readonly HostAct[], onProgress?: AskOptions['onProgress']): Promise<readonly ActReply[]> {
+  async #ask(
+    host: HostSpec,
+    acts: readonly HostAct[],
+    onProgress?: AskOptions['onProgress'],
+  ): Promise<readonly ActReply[]> {
     if (acts.length === 0) return [];
     const timeoutMs = helperTimeoutMs + onlineTimeoutMs;
-    return askAsAuthority(this.#context, this.#run, host, acts, { timeoutMs, ...(onProgress ? { onProgress } : {}) });
+    return askAsAuthority(this.#context, this.#run, host, acts, {
+      timeoutMs,
+      ...(onProgress ? { onProgress } : {}),
+    });
   }
 
   async #advance(move: MoveRow, phase: 'staged'): Promise<MoveRow> {
     return advanceMove(this.#context.ledger.db, move, phase, this.#context.now());
   }
 
-  /** Runs `act` once per host with that host's moves. A host that fails gives all its moves an outcome; the other hosts go on. */
+  /**
+   * Runs `act` once per host with that host's moves. A host that fails gives all its moves an
+   * outcome; the other hosts go on.
+   */
   async #perHost<T>(
     moves: readonly MoveRow[],
     act: (host: HostSpec, here: readonly MoveRow[]) => Promise<readonly T[]>,
@@ -284,7 +407,12 @@ class Journey {
     const results: { move: MoveRow; value: T }[] = [];
     for (const outcome of reached) {
       for (const [index, move] of (byHost.get(outcome.host.name) ?? []).entries()) {
-        if (!outcome.ok) await this.#refuse(move, wasCut([outcome.error]) ? interruptedMove(move) : outcome.error, outcomes);
+        if (!outcome.ok)
+          await this.#refuse(
+            move,
+            wasCut([outcome.error]) ? interruptedMove(move) : outcome.error,
+            outcomes,
+          );
         else results.push({ move, value: outcome.value[index] as T });
       }
     }

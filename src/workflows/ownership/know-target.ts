@@ -7,8 +7,10 @@ import type { FleetContext } from '../context.ts';
 import { isLostReply, type MoveHosts, resultOf } from './move-hosts.ts';
 
 /**
- * The machine that answers under the target's name is the one that the ledger has measured under it (docs/exclusivity.md, rule R7); all that a command sends to a
- * host goes over one connection, so it stays that machine until the grant. `reply`: to a survey. Errors: `host-foreign`; those of a refused survey.
+ * The machine that answers under the target's name is the one that the ledger has measured under it
+ * (docs/exclusivity.md, rule R7); all that a command sends to a
+ * host goes over one connection, so it stays that machine until the grant. `reply`: to a survey.
+ * Errors: `host-foreign`; those of a refused survey.
  */
 export async function refuseOtherMachine(
   { ledger }: Pick<FleetContext, 'ledger'>,
@@ -18,12 +20,21 @@ export async function refuseOtherMachine(
   const { account, to_host: name } = move;
   const { survey } = resultOf(move, name, 'survey', reply, 'survey');
   const row = (await listHosts(ledger.db)).find((each) => each.name === name);
-  const known = { name, instanceId: row?.instance_id ?? null, machineId: null, isListed: true, isOwner: true };
-  if (judgeAll([{ name, instanceId: survey.instanceId, machineId: null }], [known]).size === 0) return;
-  const changed = survey.changed === undefined || survey.changed === '' ? '' : ` (${survey.changed})`;
+  const known = {
+    name,
+    instanceId: row?.instance_id ?? null,
+    machineId: null,
+    isListed: true,
+    isOwner: true,
+  };
+  if (judgeAll([{ name, instanceId: survey.instanceId, machineId: null }], [known]).size === 0)
+    return;
+  const changed =
+    survey.changed === undefined || survey.changed === '' ? '' : ` (${survey.changed})`;
   throw new FleetError(
     'host-foreign',
-    `${account} is not given to ${name}: another machine answers there than the one that was measured${changed}`,
+    `${account} is not given to ${name}: another machine answers there than the one that ` +
+      `was measured${changed}`,
     {
       account,
       host: name,
@@ -32,12 +43,21 @@ export async function refuseOtherMachine(
   );
 }
 
-/** Whether the new host holds the grant of this very move, although the journal does not have it yet. A host that does not answer is none that does. */
-export async function hasArrived(context: FleetContext, hosts: MoveHosts, move: MoveRow): Promise<boolean> {
-  const replies = await hosts.ask(move, move.to_host, [{ act: 'survey' }]).catch((error: unknown) => {
-    if (error instanceof FleetError && (isUnreachable(error) || isLostReply(error))) return [];
-    throw error;
-  });
+/**
+ * Whether the new host holds the grant of this very move, although the journal does not have it
+ * yet. A host that does not answer is none that does.
+ */
+export async function hasArrived(
+  context: FleetContext,
+  hosts: MoveHosts,
+  move: MoveRow,
+): Promise<boolean> {
+  const replies = await hosts
+    .ask(move, move.to_host, [{ act: 'survey' }])
+    .catch((error: unknown) => {
+      if (error instanceof FleetError && (isUnreachable(error) || isLostReply(error))) return [];
+      throw error;
+    });
   if (replies.length === 0) return false;
   await refuseOtherMachine(context, move, replies[0]);
   const { survey } = resultOf(move, move.to_host, 'survey', replies[0], 'survey');

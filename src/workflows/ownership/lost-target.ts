@@ -7,10 +7,15 @@ import { doubtOf } from './host-statement.ts';
 import { lostFloorLeftMs } from './lost-host.ts';
 
 /**
- * Why the host that an account is on its way to can no longer become its owner: it was declared gone (destroyed, switched off, fenced) and does not answer.
- * A grant that it heard counts for nothing then, once what it may have sent last has passed. null: it can. Errors: those of the Remote.
+ * Why the host that an account is on its way to can no longer become its owner: it was declared
+ * gone (destroyed, switched off, fenced) and does not answer.
+ * A grant that it heard counts for nothing then, once what it may have sent last has passed. null:
+ * it can. Errors: those of the Remote.
  */
-export async function whyTargetIsLost(context: FleetContext, { account, to_host, key_id, epoch }: MoveRow): Promise<FleetError | null> {
+export async function whyTargetIsLost(
+  context: FleetContext,
+  { account, to_host, key_id, epoch }: MoveRow,
+): Promise<FleetError | null> {
   const { ledger, inventory } = context;
   const row = (await listHosts(ledger.db)).find(({ name }) => name === to_host);
   if (row === undefined || row.off_at === null) return null;
@@ -20,15 +25,22 @@ export async function whyTargetIsLost(context: FleetContext, { account, to_host,
   const leftMs = lostFloorLeftMs(context, { account, seenMs: 0 }, row.off_at);
   if (leftMs > 0) await context.pause(leftMs);
   await raiseEpoch(ledger.db, key_id, epoch);
-  return new FleetError('claim-refused', `${account} did not arrive: ${to_host} was lost meanwhile`, {
-    account,
-    host: to_host,
-    hint: 'the account returns to its former host',
-  });
+  return new FleetError(
+    'claim-refused',
+    `${account} did not arrive: ${to_host} was lost meanwhile`,
+    {
+      account,
+      host: to_host,
+      hint: 'the account returns to its former host',
+    },
+  );
 }
 
 /** Without authority: a contact would shorten the hold of a host that boots. */
-async function doesAnswer(context: FleetContext, host: FleetContext['inventory']['hosts'][number]): Promise<boolean> {
+async function doesAnswer(
+  context: FleetContext,
+  host: FleetContext['inventory']['hosts'][number],
+): Promise<boolean> {
   try {
     await context.remoteFor(host).connect();
     return true;

@@ -15,8 +15,10 @@ import { closedBy, contactHost, helperTimeoutMs } from '../hosts/ask-as-authorit
 import { stopOldUnits } from './stop-old-units.ts';
 
 /**
- * Hosts that were declared destroyed and are still in the inventory are tried: one that answers is told first of all, like any host that comes back, which
- * stops and revokes what it runs; and the operator hears about it. It counts as a host of the fleet again from then on, wiped or not. Gives what to say.
+ * Hosts that were declared destroyed and are still in the inventory are tried: one that answers is
+ * told first of all, like any host that comes back, which
+ * stops and revokes what it runs; and the operator hears about it. It counts as a host of the fleet
+ * again from then on, wiped or not. Gives what to say.
  */
 export async function meetDestroyed(
   context: FleetContext,
@@ -24,10 +26,17 @@ export async function meetDestroyed(
   only: readonly HostSpec[] = context.inventory.hosts,
 ): Promise<FleetError[]> {
   const destroyed = new Set(
-    (await listHosts(context.ledger.db)).filter(({ destroyed_at }) => destroyed_at !== null).map(({ name }) => name),
+    (await listHosts(context.ledger.db))
+      .filter(({ destroyed_at }) => destroyed_at !== null)
+      .map(({ name }) => name),
   );
   const hosts = only.filter(({ name }) => destroyed.has(name));
-  const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => meet(context, run, host), context.signal);
+  const outcomes = await forEachHost(
+    hosts,
+    context.inventory.concurrency,
+    (host) => meet(context, run, host),
+    context.signal,
+  );
   return outcomes.flatMap((outcome) => {
     if (outcome.ok) return outcome.value;
     return isUnreachable(outcome.error) ? [] : [outcome.error];
@@ -51,26 +60,51 @@ async function meet(context: FleetContext, run: Run, host: HostSpec): Promise<Fl
       ? 'it was wiped, and nothing of fleet is there'
       : closed.length === 0
         ? 'it claims nothing that is over'
-        : `its claims on ${closed.map(({ account }) => account).join(', ')} were over: stopped and revoked`;
-  await recordEvent(context.ledger.db, { at: context.now(), kind: 'destroyed-host-answers', host: name, account: null, text: what });
+        : `its claims on ${closed.map(({ account }) => account).join(', ')} were over: ` +
+          'stopped and revoked';
+  await recordEvent(context.ledger.db, {
+    at: context.now(),
+    kind: 'destroyed-host-answers',
+    host: name,
+    account: null,
+    text: what,
+  });
   return new FleetError('claim-refused', `${name} was declared destroyed and ANSWERS: ${what}`, {
     host: name,
-    hint: `it counts as a host of the fleet again. Keep it: fleet init --limit ${name}. Otherwise: fleet uninstall --limit ${name}, or take it out of the inventory`,
+    hint:
+      `it counts as a host of the fleet again. Keep it: fleet init --limit ${name}. ` +
+      `Otherwise: fleet uninstall --limit ${name}, or take it out of the inventory`,
   });
 }
 
-/** Its programs are of an earlier fleet: they are told nothing, and kept from starting what is over until `fleet init` has upgraded them. */
-async function stopOld(context: FleetContext, host: HostSpec, problem: FleetError): Promise<FleetError> {
-  const replies = await askHost(context.remoteFor(host), { format: 1, acts: [{ act: 'survey' }] }, { timeoutMs: helperTimeoutMs });
+/**
+ * Its programs are of an earlier fleet: they are told nothing, and kept from starting what is over
+ * until `fleet init` has upgraded them.
+ */
+async function stopOld(
+  context: FleetContext,
+  host: HostSpec,
+  problem: FleetError,
+): Promise<FleetError> {
+  const replies = await askHost(
+    context.remoteFor(host),
+    { format: 1, acts: [{ act: 'survey' }] },
+    { timeoutMs: helperTimeoutMs },
+  );
   const result = replies?.[0]?.result;
   if (result?.kind !== 'survey') return problem;
-  const claims = findOutdated(result.survey, rosterFor(host.name, await readJournalFacts(context.ledger.db)).gone);
+  const claims = findOutdated(
+    result.survey,
+    rosterFor(host.name, await readJournalFacts(context.ledger.db)).gone,
+  );
   return claims.length === 0 ? problem : stopOldUnits(context, host, claims);
 }
 
 /**
- * Hosts whose programs `init` has just changed hear which claims are theirs, so that a boot before the next sweep holds nothing that it need not. Nothing
- * where this ledger never gave a host anything. Gives why a host could not be told; the next sweep does it.
+ * Hosts whose programs `init` has just changed hear which claims are theirs, so that a boot before
+ * the next sweep holds nothing that it need not. Nothing
+ * where this ledger never gave a host anything. Gives why a host could not be told; the next sweep
+ * does it.
  */
 export async function contactAfterInit(
   context: FleetContext,
@@ -78,9 +112,21 @@ export async function contactAfterInit(
   hosts: readonly HostSpec[],
 ): Promise<FleetError[]> {
   const { db } = context.ledger;
-  if (hosts.length === 0 || (await listMovedKeys(db)).length === 0 || (await readStaleness(db)) !== null) return [];
+  if (
+    hosts.length === 0 ||
+    (await listMovedKeys(db)).length === 0 ||
+    (await readStaleness(db)) !== null
+  )
+    return [];
   const run = await begin();
-  const outcomes = await forEachHost(hosts, context.inventory.concurrency, (host) => contactHost(context, run, host, []), context.signal);
+  const outcomes = await forEachHost(
+    hosts,
+    context.inventory.concurrency,
+    (host) => contactHost(context, run, host, []),
+    context.signal,
+  );
   // A release before that was brought back is told nothing, and says so at the next sweep.
-  return outcomes.flatMap((outcome) => (outcome.ok || outcome.error.code === 'host-not-ready' ? [] : [outcome.error]));
+  return outcomes.flatMap((outcome) =>
+    outcome.ok || outcome.error.code === 'host-not-ready' ? [] : [outcome.error],
+  );
 }

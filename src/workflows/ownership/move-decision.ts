@@ -8,7 +8,10 @@ export const movableStates = [
   ...(['needs-login', 'duplicated', 'banned', 'misconfigured', 'contained'] as const),
 ] satisfies AccountState[];
 
-/** What a change of owner needs to know besides its row; the decision's other fields are for people (`fleet why`). */
+/**
+ * What a change of owner needs to know besides its row; the decision's other fields are for people
+ * (`fleet why`).
+ */
 const decisionSchema = z.looseObject({
   score: z.number().nullable(),
   strategy: z.string().nullable(),
@@ -17,12 +20,18 @@ const decisionSchema = z.looseObject({
   fromEpoch: z.number().int().positive(),
   /** It is claimed by the new owner, but not started. */
   idle: z.boolean(),
-  /** Its state and reason when the move was planned. One that was online shows that a host where it does not come online is to blame. */
+  /**
+   * Its state and reason when the move was planned. One that was online shows that a host where it
+   * does not come online is to blame.
+   */
   stateBefore: z.enum(movableStates),
   reasonBefore: z.string(),
   /** It is on its way back already: there is no second one (docs/exclusivity.md, row 32). */
   isBack: z.boolean(),
-  /** The successor that the old owner's receipt names, where the move was turned round after it; null: the move's target. */
+  /**
+   * The successor that the old owner's receipt names, where the move was turned round after it;
+   * null: the move's target.
+   */
   releasedTo: z.string().nullable(),
 });
 

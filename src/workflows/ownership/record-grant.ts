@@ -14,31 +14,58 @@ export function historyOf(move: MoveRow, atMs: number): NewHistory {
     from?: string | null;
   };
   return {
-    ...{ at: atMs, account: move.account, host: move.to_host, from_host: move.from_host ?? from ?? null, type: move.kind },
+    ...{
+      at: atMs,
+      account: move.account,
+      host: move.to_host,
+      from_host: move.from_host ?? from ?? null,
+      type: move.kind,
+    },
     ...{ score, strategy, reason, move_id: move.id, decision_json: move.decision_json },
   };
 }
 
-/** Its old owner has stopped it for good: `stoppedAtMs` is when it was told to, from where its minutes offline count. Safe to repeat. */
-export function recordRelease(context: FleetContext, move: MoveRow, stoppedAtMs: number): Promise<MoveRow> {
+/**
+ * Its old owner has stopped it for good: `stoppedAtMs` is when it was told to, from where its
+ * minutes offline count. Safe to repeat.
+ */
+export function recordRelease(
+  context: FleetContext,
+  move: MoveRow,
+  stoppedAtMs: number,
+): Promise<MoveRow> {
   const { account, from_host, to_host } = move;
   const text = `on its way to ${to_host}`;
   return context.ledger.db.transaction().execute(async (transaction) => {
     const released = await advanceMove(transaction, move, 'released', context.now());
     await setAccountState(transaction, account, 'offline', text, stoppedAtMs);
-    await recordEvent(transaction, { at: stoppedAtMs, kind: 'account-released', host: from_host, account, text });
+    await recordEvent(transaction, {
+      at: stoppedAtMs,
+      kind: 'account-released',
+      host: from_host,
+      account,
+      text,
+    });
     return released;
   });
 }
 
-/** A host holds the grant: journal, placement, epoch and history in one transaction. Safe to repeat. */
+/**
+ * A host holds the grant: journal, placement, epoch and history in one transaction. Safe to repeat.
+ */
 export function recordGrant(context: FleetContext, move: MoveRow): Promise<MoveRow> {
   const nowMs = context.now();
   return context.ledger.db.transaction().execute(async (transaction) => {
     // First, because it refuses what another run has ended meanwhile: its account may be gone.
     const granted = await advanceMove(transaction, move, 'granted', nowMs);
     await raiseEpoch(transaction, move.key_id, move.epoch);
-    await setPlacement(transaction, { account: move.account, host: move.to_host, epoch: move.epoch, move_id: move.id, since: nowMs });
+    await setPlacement(transaction, {
+      account: move.account,
+      host: move.to_host,
+      epoch: move.epoch,
+      move_id: move.id,
+      since: nowMs,
+    });
     await setAccountState(transaction, move.account, 'placed', 'starting', nowMs);
     await recordHistory(transaction, historyOf(move, nowMs));
     return granted;

@@ -12,10 +12,16 @@ import { type ClosedOnContact, closedBy } from '../hosts/ask-as-authority.ts';
 import { stopOldUnits } from './stop-old-units.ts';
 
 /**
- * What the survey showed that the operator has to look at: a host that lost an account, or knows more than this ledger; those are listed, never guessed.
- * Claims that are over were closed by the contact itself; a host whose programs do not understand that is only stopped, until `fleet init` upgrades it.
+ * What the survey showed that the operator has to look at: a host that lost an account, or knows
+ * more than this ledger; those are listed, never guessed.
+ * Claims that are over were closed by the contact itself; a host whose programs do not understand
+ * that is only stopped, until `fleet init` upgrades it.
  */
-export async function retireClaims(context: FleetContext, run: Run, evidence: readonly HostEvidence[]): Promise<FleetError[]> {
+export async function retireClaims(
+  context: FleetContext,
+  run: Run,
+  evidence: readonly HostEvidence[],
+): Promise<FleetError[]> {
   const { db } = context.ledger;
   const owners = (await listAccounts(db)).flatMap(({ name, key_id, host, epoch }) =>
     host === null || epoch === null ? [] : [{ account: name, keyId: key_id, host, epoch }],
@@ -24,16 +30,27 @@ export async function retireClaims(context: FleetContext, run: Run, evidence: re
     return { account, to: to_host, isReleased: phase === 'released' || phase === 'granted' };
   });
   const drift = findDrift(evidence, owners, moving);
-  return [...(await stopOutdated(context, run, evidence)), ...closedBy(run).flatMap(ranTwice), ...drift.map(driftError)];
+  return [
+    ...(await stopOutdated(context, run, evidence)),
+    ...closedBy(run).flatMap(ranTwice),
+    ...drift.map(driftError),
+  ];
 }
 
-/** Hosts of an earlier release that obey this ledger and came back with claims that have moved on. */
-async function stopOutdated(context: FleetContext, run: Run, evidence: readonly HostEvidence[]): Promise<FleetError[]> {
+/**
+ * Hosts of an earlier release that obey this ledger and came back with claims that have moved on.
+ */
+async function stopOutdated(
+  context: FleetContext,
+  run: Run,
+  evidence: readonly HostEvidence[],
+): Promise<FleetError[]> {
   const facts = await readJournalFacts(context.ledger.db);
   const outdated = new Map(
     evidence.flatMap(({ host, survey, isOld }) => {
       const isOurs = survey?.authority?.id === run.authorityId;
-      const claims = isOld === true && isOurs ? findOutdated(survey, rosterFor(host, facts).gone) : [];
+      const claims =
+        isOld === true && isOurs ? findOutdated(survey, rosterFor(host, facts).gone) : [];
       return claims.length === 0 ? [] : [[host, claims] as const];
     }),
   );
@@ -50,28 +67,44 @@ async function stopOutdated(context: FleetContext, run: Run, evidence: readonly 
 const ranTwice = ({ host, account, epoch, wasRunning }: ClosedOnContact): FleetError[] =>
   wasRunning
     ? [
-        new FleetError('claim-refused', `${host} RAN ${account} at epoch ${epoch} although that was over; it was stopped and revoked`, {
-          host,
-          account,
-          hint: `what was said of ${host} (switched off, destroyed, exported) was not true then; see whether the session survived: fleet accounts verify ${account}`,
-        }),
+        new FleetError(
+          'claim-refused',
+          `${host} RAN ${account} at epoch ${epoch} although that was over; it was stopped ` +
+            'and revoked',
+          {
+            host,
+            account,
+            hint:
+              `what was said of ${host} (switched off, destroyed, exported) was not true ` +
+              `then; see whether the session survived: fleet accounts verify ${account}`,
+          },
+        ),
       ]
     : [];
 
 function driftError(drift: ClaimDrift): FleetError {
   const { host, account } = drift;
   if (drift.kind === 'lost') {
-    return new FleetError('claim-refused', `${account} should be on ${host}, which has ${drift.found}`, {
+    return new FleetError(
+      'claim-refused',
+      `${account} should be on ${host}, which has ${drift.found}`,
+      {
+        host,
+        account,
+        hint: drift.isTorn
+          ? 'fleet adopt closes a torn claim; fleet allocate then starts the account again'
+          : `was ${host} reinstalled, or its disk rolled back? If no copy of that machine ` +
+            `still runs: fleet adopt, then fleet allocate ${account}`,
+      },
+    );
+  }
+  return new FleetError(
+    'claim-refused',
+    `${host} claims ${account} at epoch ${drift.epoch}, which this ledger does not know of`,
+    {
       host,
       account,
-      hint: drift.isTorn
-        ? 'fleet adopt closes a torn claim; fleet allocate then starts the account again'
-        : `was ${host} reinstalled, or its disk rolled back? If no copy of that machine still runs: fleet adopt, then fleet allocate ${account}`,
-    });
-  }
-  return new FleetError('claim-refused', `${host} claims ${account} at epoch ${drift.epoch}, which this ledger does not know of`, {
-    host,
-    account,
-    hint: 'another or a newer copy of the ledger gave it that claim: find it and use it',
-  });
+      hint: 'another or a newer copy of the ledger gave it that claim: find it and use it',
+    },
+  );
 }

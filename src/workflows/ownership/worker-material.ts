@@ -9,52 +9,91 @@ import type { Session, SessionDevice } from '../../model/session.ts';
 import { formatSession } from '../../sessions/format-session.ts';
 import type { FleetContext } from '../context.ts';
 
-/** What a host needs to run an account: part of the act `stage`. Holds secrets: goes to the helper's standard input and nowhere else. */
-export type WorkerMaterial = Pick<Extract<HostAct, { readonly act: 'stage' }>, 'session' | 'config' | 'limits' | 'command' | 'lingerMs'>;
+/**
+ * What a host needs to run an account: part of the act `stage`. Holds secrets: goes to the helper's
+ * standard input and nowhere else.
+ */
+export type WorkerMaterial = Pick<
+  Extract<HostAct, { readonly act: 'stage' }>,
+  'session' | 'config' | 'limits' | 'command' | 'lingerMs'
+>;
 
-type MaterialContext = Pick<FleetContext, 'inventory' | 'ledger' | 'readSecret'> & { readonly vault: Pick<FleetContext['vault'], 'get'> };
+type MaterialContext = Pick<FleetContext, 'inventory' | 'ledger' | 'readSecret'> & {
+  readonly vault: Pick<FleetContext['vault'], 'get'>;
+};
 
 const healthIntervalMs = 60_000;
 
 /**
- * Session from the vault in the form that the account's worker reads, settings from the inventory. Errors: `vault`, `vault-key`,
+ * Session from the vault in the form that the account's worker reads, settings from the inventory.
+ * Errors: `vault`, `vault-key`,
  * `secret`, `inventory`; `usage` when the form must carry a user id that nobody knows.
  */
-export async function readWorkerMaterial(context: MaterialContext, account: AccountName, host: HostSpec): Promise<WorkerMaterial> {
+export async function readWorkerMaterial(
+  context: MaterialContext,
+  account: AccountName,
+  host: HostSpec,
+): Promise<WorkerMaterial> {
   const spec = accountSpecFor(context.inventory, account);
   const stored = await context.vault.get(account);
-  const config = { ...(await workerConfig(context, spec, stored.device ?? {})), ...(await modelKey(context)) };
+  const config = {
+    ...(await workerConfig(context, spec, stored.device ?? {})),
+    ...(await modelKey(context)),
+  };
   const session = await knownUser(context, account, stored.session);
   return {
     session: formatSession(session, spec.worker?.sessionFormat ?? 'gramjs-string', config.apiId),
     config: JSON.stringify(config),
     limits: unitLimits(spec, host),
-    ...(spec.worker === null ? {} : { command: spec.worker.command.join(' '), lingerMs: spec.worker.lingerMs }),
+    ...(spec.worker === null
+      ? {}
+      : { command: spec.worker.command.join(' '), lingerMs: spec.worker.lingerMs }),
   };
 }
 
-/** With the user id that the account's worker has told, where the session's own format does not carry it. */
-async function knownUser(context: MaterialContext, account: AccountName, session: Session): Promise<Session> {
+/**
+ * With the user id that the account's worker has told, where the session's own format does not
+ * carry it.
+ */
+async function knownUser(
+  context: MaterialContext,
+  account: AccountName,
+  session: Session,
+): Promise<Session> {
   if (session.userId !== null) return session;
   const userId = (await findAccount(context.ledger.db, account))?.user_id ?? null;
   return userId === null ? session : { ...session, userId: BigInt(userId) };
 }
 
-/** `device`: what came with the session; what the account's own entry says counts more, the fleet's settings count less. */
-export async function workerConfig(context: MaterialContext, spec: AccountSpec, device: SessionDevice): Promise<WorkerConfig> {
+/**
+ * `device`: what came with the session; what the account's own entry says counts more, the fleet's
+ * settings count less.
+ */
+export async function workerConfig(
+  context: MaterialContext,
+  spec: AccountSpec,
+  device: SessionDevice,
+): Promise<WorkerConfig> {
   const { apiId: deviceId, apiHash: deviceHash, ...look } = device;
   // An application's number and hash belong together.
-  const isOwnApplication = spec.ownTelegram.apiId !== undefined || spec.ownTelegram.apiHash !== undefined;
+  const isOwnApplication =
+    spec.ownTelegram.apiId !== undefined || spec.ownTelegram.apiHash !== undefined;
   const application =
-    isOwnApplication || deviceId === undefined || deviceHash === undefined ? {} : { apiId: deviceId, apiHash: deviceHash };
+    isOwnApplication || deviceId === undefined || deviceHash === undefined
+      ? {}
+      : { apiId: deviceId, apiHash: deviceHash };
   const telegram = { ...spec.telegram, ...application, ...look, ...spec.ownTelegram };
   const { apiId: id, apiHash: hash } = telegram;
   const apiId = typeof id === 'number' ? id : Number(await context.readSecret(id));
   if (!Number.isSafeInteger(apiId) || apiId <= 0) {
-    throw new FleetError('secret', `telegram.api_id of account ${spec.name} is not a positive number`, {
-      account: spec.name,
-      hint: 'take it from my.telegram.org and check the reference in the inventory',
-    });
+    throw new FleetError(
+      'secret',
+      `telegram.api_id of account ${spec.name} is not a positive number`,
+      {
+        account: spec.name,
+        hint: 'take it from my.telegram.org and check the reference in the inventory',
+      },
+    );
   }
   return {
     format: 1,
@@ -69,15 +108,25 @@ export async function workerConfig(context: MaterialContext, spec: AccountSpec, 
   };
 }
 
-/** Part of the credential, so that it is never in the behaviour, which everybody on the host may read. */
-async function modelKey({ inventory, readSecret }: MaterialContext): Promise<Pick<WorkerConfig, 'modelKey'>> {
+/**
+ * Part of the credential, so that it is never in the behaviour, which everybody on the host may
+ * read.
+ */
+async function modelKey({
+  inventory,
+  readSecret,
+}: MaterialContext): Promise<Pick<WorkerConfig, 'modelKey'>> {
   const reference = inventory.model?.apiKey ?? null;
   return reference === null ? {} : { modelKey: (await readSecret(reference)).trim() };
 }
 
-/** An account's own limits may be partial and lie above or below its host's: what a ceiling bounds is clamped again. */
+/**
+ * An account's own limits may be partial and lie above or below its host's: what a ceiling bounds
+ * is clamped again.
+ */
 function unitLimits(spec: AccountSpec, host: HostSpec): AccountUnitLimits {
-  const { memoryMaxBytes, memoryHighBytes, cpuMaxCores, tasksMax, diskMaxBytes, filesMax, logMax } = { ...host.limits, ...spec.limits };
+  const { memoryMaxBytes, memoryHighBytes, cpuMaxCores, tasksMax, diskMaxBytes, filesMax, logMax } =
+    { ...host.limits, ...spec.limits };
   const memory = { memoryMaxBytes, memoryHighBytes: Math.min(memoryHighBytes, memoryMaxBytes) };
   return { ...memory, cpuMaxCores, tasksMax, diskMaxBytes, filesMax, logMax };
 }

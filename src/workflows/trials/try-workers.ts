@@ -10,25 +10,44 @@ import { watchTrial } from './watch-trial.ts';
 
 /** What a trial of a release does to hosts. Both give what failed, and are safe to repeat. */
 export interface WorkerActs {
-  /** Those of the accounts whose worker is not of their host's release, one after the other on each host. */
+  /**
+   * Those of the accounts whose worker is not of their host's release, one after the other on each
+   * host.
+   */
   restart(accounts: readonly string[]): Promise<readonly FleetError[]>;
   /** Every host of the accounts gets back the release before. */
   putBack(accounts: readonly string[]): Promise<readonly FleetError[]>;
 }
 
-/** Errors `canary`: this release was tried and put back, and nobody says that it is to be tried again. Pure. */
-export function refusePutBack(last: Canary | null, release: string | null, count: number | null): void {
+/**
+ * Errors `canary`: this release was tried and put back, and nobody says that it is to be tried
+ * again. Pure.
+ */
+export function refusePutBack(
+  last: Canary | null,
+  release: string | null,
+  count: number | null,
+): void {
   if (last === null || last.phase !== 'put-back' || last.mark !== release || count !== null) return;
-  throw new FleetError('canary', `this release was put back after a trial on ${last.accounts.join(', ')}: ${last.note}`, {
-    hint: 'update fleet; or try it once more: fleet init --canary COUNT; on all accounts whatever it says: --canary 0',
-  });
+  throw new FleetError(
+    'canary',
+    `this release was put back after a trial on ${last.accounts.join(', ')}: ${last.note}`,
+    {
+      hint:
+        'update fleet; or try it once more: fleet init --canary COUNT; on all accounts ' +
+        'whatever it says: --canary 0',
+    },
+  );
 }
 
 /** Whether a trial of this release is under way, and is to be carried on. Pure. */
 export const goesOn = (last: Canary | null, release: string, count: number | null): boolean =>
   last !== null && isTrialOpen(last) && last.mark === release && count !== 0;
 
-/** The trial that a restart of these workers is: the one that was begun with this release, a new one, or none (null: all at once). */
+/**
+ * The trial that a restart of these workers is: the one that was begun with this release, a new
+ * one, or none (null: all at once).
+ */
 export async function beginWorkerTrial(
   context: FleetContext,
   workers: readonly { readonly name: string; readonly host: string }[],
@@ -39,16 +58,33 @@ export async function beginWorkerTrial(
   const { db } = context.ledger;
   if (last !== null && goesOn(last, release, count)) return last;
   // One that was put back is refused as long as nothing else follows it.
-  if (last !== null && last.phase !== 'done') await advanceCanary(db, last, 'done', context.now(), 'something else followed');
+  if (last !== null && last.phase !== 'done')
+    await advanceCanary(db, last, 'done', context.now(), 'something else followed');
   if (count === null || count === 0 || workers.length === 0) return null;
   const accounts = chooseCanaries(workers, count);
   const others = workers.map(({ name }) => name).filter((name) => !accounts.includes(name));
-  const about = { kind: 'workers', mark: release, accounts, others, before: new Map(), watchMs, maxErrors } as const;
+  const about = {
+    kind: 'workers',
+    mark: release,
+    accounts,
+    others,
+    before: new Map(),
+    watchMs,
+    maxErrors,
+  } as const;
   return insertCanary(db, { ...about, begunAtMs: context.now() });
 }
 
-/** Carries a trial of a release from wherever it stands to its end. Each phase is journaled before its act; a run that was killed is continued by the next. */
-export async function executeWorkerTrial(context: FleetContext, begun: Canary, acts: WorkerActs, watch: FleetWatch): Promise<TrialOutcome> {
+/**
+ * Carries a trial of a release from wherever it stands to its end. Each phase is journaled before
+ * its act; a run that was killed is continued by the next.
+ */
+export async function executeWorkerTrial(
+  context: FleetContext,
+  begun: Canary,
+  acts: WorkerActs,
+  watch: FleetWatch,
+): Promise<TrialOutcome> {
   let canary = begun;
   let verdict: CanaryVerdict | null = null;
   const errors: FleetError[] = [];
@@ -56,15 +92,21 @@ export async function executeWorkerTrial(context: FleetContext, begun: Canary, a
     canary = await advanceCanary(context.ledger.db, canary, phase, context.now(), note);
   };
   while (isTrialOpen(canary)) {
-    if (context.signal.aborted) return { canary, verdict, errors: [...errors, interrupted(canary)] };
+    if (context.signal.aborted)
+      return { canary, verdict, errors: [...errors, interrupted(canary)] };
     if (canary.phase === 'begun') {
       const failed = await acts.restart(canary.accounts);
       const ill = failed.find(({ code }) => code === 'account-offline');
-      if (ill === undefined && failed.length > 0) return { canary, verdict, errors: [...errors, ...failed] };
+      if (ill === undefined && failed.length > 0)
+        return { canary, verdict, errors: [...errors, ...failed] };
       await advance(ill === undefined ? 'watching' : 'returning', ill?.message ?? '');
     } else if (canary.phase === 'watching') {
       verdict = await watchTrial(context, canary, watch);
-      if (verdict !== null) await advance(verdict.isWorse ? 'returning' : 'spreading', verdict.isWorse ? verdict.reason : '');
+      if (verdict !== null)
+        await advance(
+          verdict.isWorse ? 'returning' : 'spreading',
+          verdict.isWorse ? verdict.reason : '',
+        );
     } else if (canary.phase === 'spreading') {
       const failed = await acts.restart(canary.others);
       errors.push(...failed);
@@ -80,11 +122,23 @@ export async function executeWorkerTrial(context: FleetContext, begun: Canary, a
   }
   const text = canary.phase === 'put-back' ? `put back: ${canary.note}` : 'on all accounts now';
   const about = `release ${canary.mark}, tried on ${canary.accounts.join(', ')}: ${text}`;
-  await recordEvent(context.ledger.db, { at: context.now(), kind: `release-${canary.phase}`, host: null, account: null, text: about });
+  await recordEvent(context.ledger.db, {
+    at: context.now(),
+    kind: `release-${canary.phase}`,
+    host: null,
+    account: null,
+    text: about,
+  });
   return { canary, verdict, errors };
 }
 
 const interrupted = ({ accounts }: Canary): FleetError =>
-  new FleetError('interrupted', `the trial of the new release on ${accounts.join(', ')} is open: nobody knows yet how it ends`, {
-    hint: 'fleet init goes on with it; fleet init --rollback and fleet accounts restart put the release back by hand',
-  });
+  new FleetError(
+    'interrupted',
+    `the trial of the new release on ${accounts.join(', ')} is open: nobody knows yet how it ends`,
+    {
+      hint:
+        'fleet init goes on with it; fleet init --rollback and fleet accounts restart put ' +
+        'the release back by hand',
+    },
+  );

@@ -10,8 +10,14 @@ export interface UnendedTrial {
   readonly remedy: string;
 }
 
-const what: Readonly<Record<CanaryKind, string>> = { scripts: 'new scripts', workers: 'a new release' };
-const commands: Readonly<Record<CanaryKind, string>> = { scripts: 'fleet scripts push', workers: 'fleet init' };
+const what: Readonly<Record<CanaryKind, string>> = {
+  scripts: 'new scripts',
+  workers: 'a new release',
+};
+const commands: Readonly<Record<CanaryKind, string>> = {
+  scripts: 'fleet scripts push',
+  workers: 'fleet init',
+};
 
 function describe({ kind, phase, accounts, note, begunAtMs }: Canary): UnendedTrial {
   const since = new Date(begunAtMs).toISOString().slice(0, 16);
@@ -20,14 +26,25 @@ function describe({ kind, phase, accounts, note, begunAtMs }: Canary): UnendedTr
   return phase === 'put-back'
     ? {
         kind,
-        text: `${what[kind]} were put back after ${on}: ${note}`.replace('release were', 'release was'),
+        text: `${what[kind]} were put back after ${on}: ${note}`.replace(
+          'release were',
+          'release was',
+        ),
         remedy: `change what did badly, then: ${command}`,
       }
-    : { kind, text: `${what[kind]}: ${on}, is not finished (${phase})`, remedy: `${command} goes on with it` };
+    : {
+        kind,
+        text: `${what[kind]}: ${on}, is not finished (${phase})`,
+        remedy: `${command} goes on with it`,
+      };
 }
 
 /** At most one of each kind: the last one, unless it is done. */
 export async function readUnendedTrials(db: LedgerDb): Promise<UnendedTrial[]> {
-  const last = await Promise.all((['scripts', 'workers'] as const).map((kind) => lastCanary(db, kind)));
-  return last.flatMap((canary) => (canary === null || canary.phase === 'done' ? [] : [describe(canary)]));
+  const last = await Promise.all(
+    (['scripts', 'workers'] as const).map((kind) => lastCanary(db, kind)),
+  );
+  return last.flatMap((canary) =>
+    canary === null || canary.phase === 'done' ? [] : [describe(canary)],
+  );
 }

@@ -7,7 +7,12 @@ import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import { forEachHost } from '../../remote/for-each-host.ts';
 import type { Remote } from '../../remote/remote.ts';
-import { countRefusal, isLoginRefused, type LoginRefusal, pausedBy } from '../../remote/shared/login-pause.ts';
+import {
+  countRefusal,
+  isLoginRefused,
+  type LoginRefusal,
+  pausedBy,
+} from '../../remote/shared/login-pause.ts';
 import type { FleetContext } from '../context.ts';
 import { askAgent } from '../hosts/read-samples.ts';
 
@@ -33,19 +38,32 @@ export interface WatchedAccount {
 export interface FleetMoment {
   readonly atMs: number;
   readonly hosts: readonly WatchedHost[];
-  /** Those of the hosts and those without one; with all hosts of the inventory also those of others, so that none is missing. */
+  /**
+   * Those of the hosts and those without one; with all hosts of the inventory also those of others,
+   * so that none is missing.
+   */
   readonly accounts: readonly WatchedAccount[];
 }
 
 export interface FleetWatch {
-  /** Asks every agent now, concurrently; a host that does not answer is a value. Records nothing: who looks every second must not fill the ledger. */
+  /**
+   * Asks every agent now, concurrently; a host that does not answer is a value. Records nothing:
+   * who looks every second must not fill the ledger.
+   */
   look(): Promise<FleetMoment>;
   /** Ends the connections. */
   close(): Promise<void>;
 }
 
-/** Looks at `hosts` as often as asked, over one connection each; a connection that broke is made anew by the next look (`reconnect`). */
-export function watchFleet(context: FleetContext, hosts: readonly HostSpec[], reconnect: (host: HostSpec) => Remote): FleetWatch {
+/**
+ * Looks at `hosts` as often as asked, over one connection each; a connection that broke is made
+ * anew by the next look (`reconnect`).
+ */
+export function watchFleet(
+  context: FleetContext,
+  hosts: readonly HostSpec[],
+  reconnect: (host: HostSpec) => Remote,
+): FleetWatch {
   const remotes = new Map<string, Remote>();
   const refusals = new Map<string, LoginRefusal>();
   const ask = async (host: HostSpec) => {
@@ -59,7 +77,10 @@ export function watchFleet(context: FleetContext, hosts: readonly HostSpec[], re
       return answer;
     } catch (error) {
       if (error instanceof FleetError && isLoginRefused(error))
-        refusals.set(host.name, countRefusal(refusals.get(host.name) ?? null, error, context.now()));
+        refusals.set(
+          host.name,
+          countRefusal(refusals.get(host.name) ?? null, error, context.now()),
+        );
       else refusals.delete(host.name);
       remotes.delete(host.name);
       await remote.close();
@@ -69,41 +90,75 @@ export function watchFleet(context: FleetContext, hosts: readonly HostSpec[], re
   const look = async (): Promise<FleetMoment> => {
     const { db } = context.ledger;
     const [accounts, rows] = [await listAccounts(db), await listHosts(db)];
-    const ready = new Set(rows.filter(({ release, destroyed_at }) => release !== null && destroyed_at === null).map(({ name }) => name));
+    const ready = new Set(
+      rows
+        .filter(({ release, destroyed_at }) => release !== null && destroyed_at === null)
+        .map(({ name }) => name),
+    );
     const asked = hosts.filter(({ name }) => ready.has(name));
     const outcomes = new Map(
-      (await forEachHost(asked, context.inventory.concurrency, ask, context.signal)).map((outcome) => [
-        outcome.host.name as string,
-        outcome,
-      ]),
+      (await forEachHost(asked, context.inventory.concurrency, ask, context.signal)).map(
+        (outcome) => [outcome.host.name as string, outcome],
+      ),
     );
     const watched = hosts.map((host): WatchedHost => {
       const outcome = outcomes.get(host.name);
-      const size = { host: host.name, accounts: accounts.filter((each) => each.host === host.name).length, maxAccounts: host.maxAccounts };
+      const size = {
+        host: host.name,
+        accounts: accounts.filter((each) => each.host === host.name).length,
+        maxAccounts: host.maxAccounts,
+      };
       if (outcome === undefined) return { ...size, sample: null, latencyMs: null, problem: null };
-      return outcome.ok ? { ...size, ...outcome.value, problem: null } : { ...size, sample: null, latencyMs: null, problem: outcome.error };
+      return outcome.ok
+        ? { ...size, ...outcome.value, problem: null }
+        : { ...size, sample: null, latencyMs: null, problem: outcome.error };
     });
     const atMs = context.now();
     const samples = new Map(watched.map(({ host, sample }) => [host, sample]));
-    const silent = new Set(watched.flatMap(({ host, problem }) => (problem === null ? [] : [host])));
+    const silent = new Set(
+      watched.flatMap(({ host, problem }) => (problem === null ? [] : [host])),
+    );
     // What did not answer just now is not known either, although no sweep has noted it yet.
     const health = new Map(
-      rows.map((row) => [row.name, { ...row, unreachable_since: row.unreachable_since ?? (silent.has(row.name) ? atMs : null) }]),
+      rows.map((row) => [
+        row.name,
+        {
+          ...row,
+          unreachable_since: row.unreachable_since ?? (silent.has(row.name) ? atMs : null),
+        },
+      ]),
     );
     const inInventory = new Set<string>(context.inventory.hosts.map(({ name }) => name));
     const isWhole = context.inventory.hosts.every(({ name }) => samples.has(name));
-    const isChosen = (host: string | null): boolean => host === null || samples.has(host) || (isWhole && !inInventory.has(host));
-    const known = accounts.filter(({ host }) => isChosen(host)).map((account) => asKnown(account, health.get(account.host ?? '')));
-    return { atMs, hosts: watched, accounts: known.map((account) => watchedAccount(account, samples)) };
+    const isChosen = (host: string | null): boolean =>
+      host === null || samples.has(host) || (isWhole && !inInventory.has(host));
+    const known = accounts
+      .filter(({ host }) => isChosen(host))
+      .map((account) => asKnown(account, health.get(account.host ?? '')));
+    return {
+      atMs,
+      hosts: watched,
+      accounts: known.map((account) => watchedAccount(account, samples)),
+    };
   };
-  const close = async (): Promise<void> => void (await Promise.all([...remotes.values()].map((remote) => remote.close())));
+  const close = async (): Promise<void> =>
+    void (await Promise.all([...remotes.values()].map((remote) => remote.close())));
   return { look, close };
 }
 
-function watchedAccount(account: PlacedAccount, samples: ReadonlyMap<string, HostSample | null>): WatchedAccount {
+function watchedAccount(
+  account: PlacedAccount,
+  samples: ReadonlyMap<string, HostSample | null>,
+): WatchedAccount {
   const { name, host, key_id: keyId } = account;
   const sample = host === null ? null : (samples.get(host) ?? null);
   const recorded = { state: account.state, reason: account.state_reason };
-  const known = sample === null ? recorded : accountStateIn(sample, keyId, account.wanted === 1, recorded);
-  return { name, host, ...known, measured: sample?.accounts.find((each) => each.keyId === keyId) ?? null };
+  const known =
+    sample === null ? recorded : accountStateIn(sample, keyId, account.wanted === 1, recorded);
+  return {
+    name,
+    host,
+    ...known,
+    measured: sample?.accounts.find((each) => each.keyId === keyId) ?? null,
+  };
 }

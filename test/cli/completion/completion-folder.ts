@@ -22,7 +22,10 @@ export const cases: readonly (readonly [string, readonly string[]])[] = [
   ['fleet hosts list --sort sc', ['score']],
 ];
 
-/** The same where several may be named: a pattern over names that begin alike, quoted as bash does it. */
+/**
+ * The same where several may be named: a pattern over names that begin alike, quoted as bash does
+ * it.
+ */
 export const bashPatternCase = ['fleet hosts cordon web-', ['web-1', 'web-2', 'web-\\*']] as const;
 
 /** Returns its path; `bin` in it has fleet. The caller removes it. */

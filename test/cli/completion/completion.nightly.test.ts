@@ -18,18 +18,33 @@ test('fish', async () => {
     ['fish', '--no-config', '-c', ['fleet completion fish | source', ...lines].join('\n')],
     completionOptions(path),
   );
-  expect({ stderr, found: stdout.trim().split('\n') }).toEqual({ stderr: '', found: cases.map(([, wanted]) => wanted.join(' ')) });
+  expect({ stderr, found: stdout.trim().split('\n') }).toEqual({
+    stderr: '',
+    found: cases.map(([, wanted]) => wanted.join(' ')),
+  });
 });
 
 test.each([
-  ['read into the shell', ['autoload -Uz compinit; compinit -u -D', 'source <(fleet completion zsh)']],
+  [
+    'read into the shell',
+    ['autoload -Uz compinit; compinit -u -D', 'source <(fleet completion zsh)'],
+  ],
   [
     'a file in fpath',
-    ['mkdir -p zfunc; fleet completion zsh > zfunc/_fleet', 'fpath=($PWD/zfunc $fpath); autoload -Uz compinit; compinit -u -D'],
+    [
+      'mkdir -p zfunc; fleet completion zsh > zfunc/_fleet',
+      'fpath=($PWD/zfunc $fpath); autoload -Uz compinit; compinit -u -D',
+    ],
   ],
 ])('zsh, %s', async (_, start) => {
   const show = 'compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -r -- "$@"; }';
   const lines = cases.map(([line]) => `words=(${line}); CURRENT=$#words; _fleet`);
-  const { stdout, stderr } = await tryCommand(['zsh', '-f', '-c', [...start, show, ...lines].join('\n')], completionOptions(path));
-  expect({ stderr, found: stdout.trim().split('\n') }).toEqual({ stderr: '', found: cases.map(([, wanted]) => wanted.join(' ')) });
+  const { stdout, stderr } = await tryCommand(
+    ['zsh', '-f', '-c', [...start, show, ...lines].join('\n')],
+    completionOptions(path),
+  );
+  expect({ stderr, found: stdout.trim().split('\n') }).toEqual({
+    stderr: '',
+    found: cases.map(([, wanted]) => wanted.join(' ')),
+  });
 });

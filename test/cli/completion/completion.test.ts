@@ -5,7 +5,12 @@ import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { openLedger } from '../../../src/ledger/ledger.ts';
 import { insertAccount } from '../../../src/ledger/queries/accounts.ts';
 import { tryCommand } from '../../lab/run-command.ts';
-import { bashPatternCase, cases, completionOptions, makeCompletionFolder } from './completion-folder.ts';
+import {
+  bashPatternCase,
+  cases,
+  completionOptions,
+  makeCompletionFolder,
+} from './completion-folder.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -18,7 +23,9 @@ afterAll(() => rm(path, { recursive: true, force: true }));
 test('bash completes commands, options, hosts, accounts, patterns and choices', async () => {
   const all = [...cases, bashPatternCase];
   const lines = all.map(
-    ([line]) => `read -ra COMP_WORDS <<< '${line}'; COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _fleet; echo "\${COMPREPLY[*]}"`,
+    ([line]) =>
+      `read -ra COMP_WORDS <<< '${line}'; COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _fleet; ` +
+      `echo "\${COMPREPLY[*]}"`,
   );
   const { stdout, stderr, code } = await tryCommand(
     ['bash', '-c', ['eval "$(fleet completion bash)"', ...lines].join('\n')],
@@ -34,11 +41,29 @@ test('bash completes commands, options, hosts, accounts, patterns and choices', 
 test('names that a foreign ledger holds are words for the shell, and nothing in them is run', async () => {
   const folder = await makeCompletionFolder();
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const names = ['zed$(touch pwned)', 'zed`touch pwned`', 'zed;touch pwned', 'zed\'"|touch pwned', 'zed\u001b]0;pwned\u0007'];
+  const names = [
+    'zed$(touch pwned)',
+    'zed`touch pwned`',
+    'zed;touch pwned',
+    'zed\'"|touch pwned',
+    'zed\u001b]0;pwned\u0007',
+  ];
   const ledger = await openLedger(join(folder, 'fleet.db'));
-  const about = { user_id: null, data_centre: 2, is_bot: 0, source_format: 'telethon', vault_hash: 'h', imported_at: 1 };
+  const about = {
+    user_id: null,
+    data_centre: 2,
+    is_bot: 0,
+    source_format: 'telethon',
+    vault_hash: 'h',
+    imported_at: 1,
+  };
   for (const [index, name] of names.entries())
-    await insertAccount(ledger.db, { name, key_id: `${index + 1}`.repeat(32), display_name: null, ...about });
+    await insertAccount(ledger.db, {
+      name,
+      key_id: `${index + 1}`.repeat(32),
+      display_name: null,
+      ...about,
+    });
   await ledger.close();
   const lines = [
     'eval "$(fleet completion bash)"',
@@ -47,7 +72,10 @@ test('names that a foreign ledger holds are words for the shell, and nothing in 
     // As the shell takes the line that was completed.
     `for each in "\${COMPREPLY[@]}"; do eval "set -- $each"; printf '%q\\n' "$#" "$1"; done`,
   ];
-  const { stdout, code } = await tryCommand(['bash', '-c', lines.join('\n')], completionOptions(folder));
+  const { stdout, code } = await tryCommand(
+    ['bash', '-c', lines.join('\n')],
+    completionOptions(folder),
+  );
   const [count, ...words] = stdout.trim().split('\n');
   console.log(stdout);
   expect([code, (await readdir(folder)).includes('pwned')]).toEqual([0, false]);
@@ -56,10 +84,13 @@ test('names that a foreign ledger holds are words for the shell, and nothing in 
 });
 
 test('without an inventory there is nothing to complete, and nothing is said', async () => {
-  const { stdout, stderr, code } = await tryCommand([join(path, 'bin', 'fleet'), '__complete', 'drain', ''], {
-    cwd: '/',
-    env: { PATH: '/usr/bin:/bin', HOME: path },
-    timeoutMs: 60_000,
-  });
+  const { stdout, stderr, code } = await tryCommand(
+    [join(path, 'bin', 'fleet'), '__complete', 'drain', ''],
+    {
+      cwd: '/',
+      env: { PATH: '/usr/bin:/bin', HOME: path },
+      timeoutMs: 60_000,
+    },
+  );
   expect({ code, stderr, stdout: stdout.trim() }).toEqual({ code: 0, stderr: '', stdout: '' });
 });

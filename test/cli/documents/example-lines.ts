@@ -27,7 +27,8 @@ const pipelineSchema = z.object({
 
 export type PipelineJob = z.infer<typeof job>;
 
-export const pipeline = async () => pipelineSchema.parse(parse(await example('github-pipeline.yaml')));
+export const pipeline = async () =>
+  pipelineSchema.parse(parse(await example('github-pipeline.yaml')));
 
 /** What a job runs with fleet, line by line. */
 export const fleetLines = ({ steps }: PipelineJob): string[] =>
@@ -43,7 +44,9 @@ export const scheduleAndCommand = /^((?:\S+\s+){5})(fleet .*)$/;
 
 /** The commands of the example crontab. */
 export const cronLines = async (): Promise<string[]> =>
-  (await example('crontab')).split('\n').flatMap((line) => scheduleAndCommand.exec(line)?.[2] ?? []);
+  (await example('crontab'))
+    .split('\n')
+    .flatMap((line) => scheduleAndCommand.exec(line)?.[2] ?? []);
 
 /** Where the examples have the operator's folder. */
 export const exampleFolder = '/home/operator/fleet';

@@ -13,21 +13,28 @@ import { verbs } from '../../../src/verbs/registry.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 const program = buildProgram();
-const leaves = (command: Command): Command[] => (command.commands.length === 0 ? [command] : command.commands.flatMap(leaves));
+const leaves = (command: Command): Command[] =>
+  command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
 
 test('docs/commands.md is what the commands say: npm run generate:commands', () => {
   expect(readFileSync(join(root, 'docs', 'commands.md'), 'utf8')).toBe(commandsMarkdown(program));
 });
 
 test('every command has examples, and every verb a name of its own', () => {
-  const bare = leaves(program).filter((command) => (describedAs(command)?.examples.length ?? 0) < 2);
+  const bare = leaves(program).filter(
+    (command) => (describedAs(command)?.examples.length ?? 0) < 2,
+  );
   expect(bare.map((command) => command.name())).toEqual([]);
   expect(new Set(verbs.map(({ name }) => name)).size).toBe(verbs.length);
 });
 
 test('-n means --dry-run, and --check is the same, wherever either is', () => {
-  const all = leaves(program).flatMap((command) => command.options.map((option) => ({ command: command.name(), option })));
-  expect(all.filter(({ option }) => option.short === '-n' && option.long !== '--dry-run')).toEqual([]);
+  const all = leaves(program).flatMap((command) =>
+    command.options.map((option) => ({ command: command.name(), option })),
+  );
+  expect(all.filter(({ option }) => option.short === '-n' && option.long !== '--dry-run')).toEqual(
+    [],
+  );
   const shown = all.filter(({ option }) => option.long === '--check' && !option.hidden);
   expect(shown).toEqual([]);
 });
@@ -50,7 +57,8 @@ test('the manual is clean for mandoc and man', () => {
   try {
     const page = join(folder, 'fleet.1');
     writeFileSync(page, manualPage(program, '1.2.3'));
-    const has = (name: string): boolean => ['/usr/bin', '/bin'].some((path) => existsSync(join(path, name)));
+    const has = (name: string): boolean =>
+      ['/usr/bin', '/bin'].some((path) => existsSync(join(path, name)));
     if (has('mandoc')) execFileSync('mandoc', ['-Tlint', '-Werror', page], { stdio: 'pipe' });
     if (has('man') && has('groff')) {
       const said = execFileSync('sh', ['-c', `man --warnings -l '${page}' 2>&1 >/dev/null`], {

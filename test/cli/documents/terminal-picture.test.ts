@@ -29,5 +29,6 @@ test('the picture of README was drawn by it', () => {
   const frame = /^[\s\S]*?<\/title>/;
   const framed = (text: string) => frame.exec(text.replace(/\d+/g, '0'))?.[0];
   expect(framed(picture)).toBe(framed(terminalPicture(recording)));
-  for (const command of ['fleet\u00a0status\u00a0--live', 'fleet\u00a0why\u00a0anna']) expect(picture).toContain(command);
+  for (const command of ['fleet\u00a0status\u00a0--live', 'fleet\u00a0why\u00a0anna'])
+    expect(picture).toContain(command);
 });

@@ -3,7 +3,11 @@ import { githubProgress } from '../../../src/cli/progress/github-progress.ts';
 import { githubCommand } from '../../../src/cli/terminal.ts';
 import type { FleetEvent } from '../../../src/workflows/context.ts';
 
-const step = (host: string, text: string, status: 'working' | 'done' | 'failed' = 'working'): FleetEvent => ({
+const step = (
+  host: string,
+  text: string,
+  status: 'working' | 'done' | 'failed' = 'working',
+): FleetEvent => ({
   kind: 'host',
   host,
   text,
@@ -12,10 +16,13 @@ const step = (host: string, text: string, status: 'working' | 'done' | 'failed' 
 
 async function written(events: readonly FleetEvent[]): Promise<string[]> {
   const out: string[] = [];
-  const progress = githubProgress((event) => (event.kind === 'host' ? `${event.host}: ${event.text}` : event.kind), {
-    line: (text) => out.push(text),
-    fold: (title, lines) => out.push(githubCommand.fold(title, lines)),
-  });
+  const progress = githubProgress(
+    (event) => (event.kind === 'host' ? `${event.host}: ${event.text}` : event.kind),
+    {
+      line: (text) => out.push(text),
+      fold: (title, lines) => out.push(githubCommand.fold(title, lines)),
+    },
+  );
   for (const event of events) progress.report(event);
   await progress.stop();
   return out;
@@ -23,18 +30,23 @@ async function written(events: readonly FleetEvent[]): Promise<string[]> {
 
 describe('progress in a GitHub pipeline', () => {
   it('folds hosts that worked side by side one after the other', async () => {
-    expect(await written([step('a', 'one'), step('b', 'one'), step('a', 'ready', 'done'), step('b', 'ready', 'done')])).toEqual([
+    expect(
+      await written([
+        step('a', 'one'),
+        step('b', 'one'),
+        step('a', 'ready', 'done'),
+        step('b', 'ready', 'done'),
+      ]),
+    ).toEqual([
       '::group::a: ready\na: one\na: ready\n::endgroup::',
       '::group::b: ready\nb: one\nb: ready\n::endgroup::',
     ]);
   });
 
   it('leaves what failed unfolded, and shows what was not finished', async () => {
-    expect(await written([step('a', 'one'), step('a', 'no space', 'failed'), step('b', 'one')])).toEqual([
-      'a: one',
-      'a: no space',
-      '::group::b: not finished\nb: one\n::endgroup::',
-    ]);
+    expect(
+      await written([step('a', 'one'), step('a', 'no space', 'failed'), step('b', 'one')]),
+    ).toEqual(['a: one', 'a: no space', '::group::b: not finished\nb: one\n::endgroup::']);
   });
 
   it('obeys nothing that a host has said', async () => {

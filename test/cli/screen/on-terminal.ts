@@ -15,7 +15,10 @@ export interface TerminalOptions {
 export interface OnTerminal {
   /** Everything that it has shown so far, escape sequences included. */
   shown(): string;
-  /** Waits until it has shown the text; fails with what it shows when that takes longer than a minute. */
+  /**
+   * Waits until it has shown the text; fails with what it shows when that takes longer than a
+   * minute.
+   */
   shows(text: string): Promise<void>;
   type(keys: string): void;
   /** The window is closed: the terminal is gone at once. */
@@ -27,7 +30,10 @@ export interface OnTerminal {
 export const ctrlC = '\u0003';
 const limitMs = 60_000;
 
-export function startOnTerminal(argv: readonly string[], { cwd, env, columns = 80 }: TerminalOptions): OnTerminal {
+export function startOnTerminal(
+  argv: readonly string[],
+  { cwd, env, columns = 80 }: TerminalOptions,
+): OnTerminal {
   const child = spawn('python3', [program, String(columns), '24', ...argv], {
     cwd,
     env: { PAGER: 'cat', ...env },
@@ -47,7 +53,8 @@ export function startOnTerminal(argv: readonly string[], { cwd, env, columns = 8
     shown: () => shown,
     shows: async (text) => {
       for (const deadline = Date.now() + limitMs; !shown.includes(text); await sleep(20)) {
-        if (Date.now() > deadline) throw new Error(`"${text}" did not appear; the terminal shows:\n${shown}`);
+        if (Date.now() > deadline)
+          throw new Error(`"${text}" did not appear; the terminal shows:\n${shown}`);
       }
     },
     type: (keys) => child.stdin.write(keys),

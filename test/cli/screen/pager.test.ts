@@ -7,14 +7,28 @@ import { ctrlC, startOnTerminal } from './on-terminal.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 const program = join(import.meta.dirname, '../../../bin/fleet');
-const hosts = Array.from({ length: 30 }, (_, index) => `  web-${index + 1}: { address: 192.0.2.${index + 1} }`);
-const inventory = ['version: 1', 'fleet: shop', 'vault: { key: file:vault.key }', 'telegram: { api_id: 1, api_hash: env:HASH }', 'hosts:'];
+const hosts = Array.from(
+  { length: 30 },
+  (_, index) => `  web-${index + 1}: { address: 192.0.2.${index + 1} }`,
+);
+const inventory = [
+  'version: 1',
+  'fleet: shop',
+  'vault: { key: file:vault.key }',
+  'telegram: { api_id: 1, api_hash: env:HASH }',
+  'hosts:',
+];
 const text = [...inventory, ...hosts, ''].join('\n');
 const marking = "sed 's/^/| /'";
 
 test('long results of looks, and only they, go through PAGER where a person sits at the terminal', async () => {
   const { path } = await makeFolder(text);
-  const usual = { PATH: process.env.PATH ?? '', HOME: path, TERM: 'xterm-256color', PAGER: marking };
+  const usual = {
+    PATH: process.env.PATH ?? '',
+    HOME: path,
+    TERM: 'xterm-256color',
+    PAGER: marking,
+  };
   const ways: readonly (readonly [string, readonly string[], Record<string, string>, boolean])[] = [
     ['a look', ['hosts', 'list'], {}, true],
     ['a short one', ['hosts', 'list', '--limit', 'web-1'], {}, false],
@@ -38,7 +52,10 @@ test('long results of looks, and only they, go through PAGER where a person sits
 test('standard input that is no terminal: nobody turns pages', async () => {
   const { path } = await makeFolder(text);
   const env = { PATH: process.env.PATH ?? '', HOME: path, TERM: 'xterm-256color', PAGER: marking };
-  const run = startOnTerminal(['sh', '-c', 'exec "$@" </dev/null', 'sh', program, 'hosts', 'list'], { cwd: path, env });
+  const run = startOnTerminal(
+    ['sh', '-c', 'exec "$@" </dev/null', 'sh', program, 'hosts', 'list'],
+    { cwd: path, env },
+  );
   expect(await run.ends()).toBe(0);
   expect(run.shown()).toContain('web-30');
   expect(run.shown()).not.toMatch(/^\| /m);
@@ -47,10 +64,16 @@ test('standard input that is no terminal: nobody turns pages', async () => {
 test('a pager that is left early, and one that gets Ctrl-C, is no failure', async () => {
   const { path } = await makeFolder(text);
   const env = { PATH: process.env.PATH ?? '', HOME: path, TERM: 'xterm-256color' };
-  const early = startOnTerminal([program, 'hosts', 'list'], { cwd: path, env: { ...env, PAGER: 'head -n 2' } });
+  const early = startOnTerminal([program, 'hosts', 'list'], {
+    cwd: path,
+    env: { ...env, PAGER: 'head -n 2' },
+  });
   expect(await early.ends()).toBe(0);
   const waiting = `sh -c 'trap "exit 0" INT; cat; echo here; while :; do sleep 0.1; done'`;
-  const interrupted = startOnTerminal([program, 'hosts', 'list'], { cwd: path, env: { ...env, PAGER: waiting } });
+  const interrupted = startOnTerminal([program, 'hosts', 'list'], {
+    cwd: path,
+    env: { ...env, PAGER: waiting },
+  });
   await interrupted.shows('here');
   interrupted.type(ctrlC);
   expect(await interrupted.ends()).toBe(0);

@@ -5,7 +5,12 @@ import { fitColumns, wrapCell } from '../../../src/cli/render/wrap-cell.ts';
 
 const head = ['HOST', 'STATE', 'NOTE'];
 const rows = [
-  ['eu-1', 'unhealthy', 'no connection since 2026-11-22 21:44Z; last report: online, and a word that is averyveryverylongwordindeed'],
+  [
+    'eu-1',
+    'unhealthy',
+    'no connection since 2026-11-22 21:44Z; last report: online, and a word that is ' +
+      'averyveryverylongwordindeed',
+  ],
   ['eu-2', 'up', ''],
   ['主机三', 'up', '正在运行的账号'],
 ];
@@ -15,11 +20,14 @@ describe('a table on a terminal', () => {
     const text = formatTable(head, rows, '', width);
     for (const line of text.split('\n')) expect(columnsOf(line)).toBeLessThanOrEqual(width);
     const squeezed = text.replaceAll(/\s+/g, '');
-    for (const word of ['averyveryverylongwordindeed', '正在运行的账号', '主机三']) expect(squeezed).toContain(word);
+    for (const word of ['averyveryverylongwordindeed', '正在运行的账号', '主机三'])
+      expect(squeezed).toContain(word);
   });
 
   test('without a width keeps every cell on one line', () => {
-    expect(formatTable(head, rows, '', Number.POSITIVE_INFINITY).split('\n')).toHaveLength(rows.length + 1);
+    expect(formatTable(head, rows, '', Number.POSITIVE_INFINITY).split('\n')).toHaveLength(
+      rows.length + 1,
+    );
   });
 });
 

@@ -21,7 +21,9 @@ const moment: FleetMoment = {
   hosts: [
     {
       host: 'h1',
-      sample: hostReply({ cpu: { cores: 2, busyRatio: { m1: null, m5: null, m15: null, now: 0.42 } } }),
+      sample: hostReply({
+        cpu: { cores: 2, busyRatio: { m1: null, m5: null, m15: null, now: 0.42 } },
+      }),
       latencyMs: 12.4,
       problem: null,
       accounts: 3,
@@ -37,10 +39,15 @@ const moment: FleetMoment = {
     },
     { host: 'h3', sample: null, latencyMs: null, problem: null, accounts: 0, maxAccounts: 5 },
   ],
-  accounts: [account('anna', 'online', 0.01), account('ben', 'online', 0.25), account('carla', 'offline', null)],
+  accounts: [
+    account('anna', 'online', 0.01),
+    account('ben', 'online', 0.25),
+    account('carla', 'offline', null),
+  ],
 };
 
-const lines = (limit: number) => stripVTControlCharacters(formatMoment('shop', moment, limit)).split('\n');
+const lines = (limit: number) =>
+  stripVTControlCharacters(formatMoment('shop', moment, limit)).split('\n');
 
 test('hosts that do not answer say why, accounts that need somebody come first, then those that work most', () => {
   const shown = lines(Number.POSITIVE_INFINITY);

@@ -26,15 +26,27 @@ describe('text of hosts on a terminal', () => {
     expect(visible(said)).toBe(shown);
   });
 
-  it.each(['Привет, мир', '你好', 'שלום', 'مرحبا', 'é e\u0301', 'हिन्दी', '✔ → – …', '👍🏽', '👨‍👩‍👧', '❤️', '1️⃣', 'a\tb\nc'])(
-    '%j stays as it is',
-    (text) => {
-      expect(visible(text)).toBe(text);
-    },
-  );
+  it.each([
+    'Привет, мир',
+    '你好',
+    'שלום',
+    'مرحبا',
+    'é e\u0301',
+    'हिन्दी',
+    '✔ → – …',
+    '👍🏽',
+    '👨‍👩‍👧',
+    '❤️',
+    '1️⃣',
+    'a\tb\nc',
+  ])('%j stays as it is', (text) => {
+    expect(visible(text)).toBe(text);
+  });
 
   it('a letter keeps four marks, not ten thousand', () => {
-    expect(visible(`Z${'\u0301'.repeat(10_000)}algo`)).toBe(`Z${'\u0301'.repeat(4)}(9996 more marks)algo`);
+    expect(visible(`Z${'\u0301'.repeat(10_000)}algo`)).toBe(
+      `Z${'\u0301'.repeat(4)}(9996 more marks)algo`,
+    );
   });
 
   it('emoji are joined so far and no further', () => {
@@ -47,9 +59,25 @@ describe('text of hosts on a terminal', () => {
   });
 
   it('nothing dangerous is left of anything, and a second look changes nothing', () => {
-    const units = fc.array(fc.integer({ min: 0, max: 0xffff })).map((codes) => String.fromCharCode(...codes));
+    const units = fc
+      .array(fc.integer({ min: 0, max: 0xffff }))
+      .map((codes) => String.fromCharCode(...codes));
     const nasty = fc.array(
-      fc.constantFrom('\u001b', '\u009b', '\u202e', '\u200b', '👩', '\u200d', '\u0301', '\ufe0f', '1', '\u20e3', '\ud800', '\r', '\n'),
+      fc.constantFrom(
+        '\u001b',
+        '\u009b',
+        '\u202e',
+        '\u200b',
+        '👩',
+        '\u200d',
+        '\u0301',
+        '\ufe0f',
+        '1',
+        '\u20e3',
+        '\ud800',
+        '\r',
+        '\n',
+      ),
     );
     fc.assert(
       fc.property(
@@ -85,7 +113,10 @@ describe('text of hosts in the log of a pipeline', () => {
 });
 
 it('JSON keeps its values and shows nothing that is obeyed', () => {
-  const said = { reason: '\u001b[2J\u009b\u202e\u200b\ud800 ##[error]x ##vso[y] 👨‍👩‍👧 \u{e0041}\u2028"\\', n: [1, null] };
+  const said = {
+    reason: '\u001b[2J\u009b\u202e\u200b\ud800 ##[error]x ##vso[y] 👨‍👩‍👧 \u{e0041}\u2028"\\',
+    n: [1, null],
+  };
   const json = visibleJson(JSON.stringify(said));
   expect(JSON.parse(json)).toEqual(said);
   expect(json).not.toMatch(dangerous);

@@ -13,7 +13,10 @@ const program = join(import.meta.dirname, '../../../bin/fleet');
 
 test('without a terminal each look is a document of its own, and Ctrl-C is no failure', async () => {
   const { path } = await makeFolder();
-  const child = spawn(program, ['hosts', 'list', '--watch', '500ms', '--json'], { cwd: path, env: { ...process.env, HOME: path } });
+  const child = spawn(program, ['hosts', 'list', '--watch', '500ms', '--json'], {
+    cwd: path,
+    env: { ...process.env, HOME: path },
+  });
   const exited = once(child, 'exit');
   const documents: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
@@ -21,7 +24,12 @@ test('without a terminal each look is a document of its own, and Ctrl-C is no fa
     if (documents.length === 2) child.kill('SIGINT');
   }
   expect(await exited).toEqual([0, null]);
-  for (const each of documents) expect(JSON.parse(each)).toMatchObject({ command: 'hosts list', ok: true, hosts: { length: 2 } });
+  for (const each of documents)
+    expect(JSON.parse(each)).toMatchObject({
+      command: 'hosts list',
+      ok: true,
+      hosts: { length: 2 },
+    });
 });
 
 test('on a terminal it takes the second screen, and gives the first one back', async () => {

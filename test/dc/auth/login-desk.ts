@@ -42,7 +42,10 @@ interface LoginToken {
 
 const DEFAULT_DC = 2;
 
-/** Who may log in, which codes were sent and which QR codes are shown. What the people do with them (read, scan, let expire) is done here, too. */
+/**
+ * Who may log in, which codes were sent and which QR codes are shown. What the people do with them
+ * (read, scan, let expire) is done here, too.
+ */
 export class LoginDesk {
   readonly #world: World;
   readonly #phones = new Map<string, Identity>();
@@ -59,13 +62,25 @@ export class LoginDesk {
   }
 
   addPhone({ phone, dcId, password, hint, isNumberBanned, ...person }: PhoneSpec): void {
-    const identity = { account: this.#world.addPerson(person), dcId: dcId ?? DEFAULT_DC, isNumberBanned: isNumberBanned ?? false };
-    this.#phones.set(phone, { ...identity, password: password === undefined ? null : new Password(password, hint ?? '') });
+    const identity = {
+      account: this.#world.addPerson(person),
+      dcId: dcId ?? DEFAULT_DC,
+      isNumberBanned: isNumberBanned ?? false,
+    };
+    this.#phones.set(phone, {
+      ...identity,
+      password: password === undefined ? null : new Password(password, hint ?? ''),
+    });
   }
 
   addBot({ token, dcId, ...person }: BotSpec): void {
     const account = this.#world.addPerson({ ...person, isBot: true });
-    this.#bots.set(token, { account, dcId: dcId ?? DEFAULT_DC, password: null, isNumberBanned: false });
+    this.#bots.set(token, {
+      account,
+      dcId: dcId ?? DEFAULT_DC,
+      password: null,
+      isNumberBanned: false,
+    });
   }
 
   phone(phone: string): Identity | null {
@@ -83,7 +98,12 @@ export class LoginDesk {
   /** Another code for the number; the one before is over. */
   sendCode(phone: string): { readonly hash: string; readonly sentCount: number } {
     const sentCount = (this.#codes.get(phone)?.sentCount ?? 0) + 1;
-    const sent = { code: String(randomInt(100_000)).padStart(5, '0'), hash: randomBytes(9).toString('hex'), sentCount, isExpired: false };
+    const sent = {
+      code: String(randomInt(100_000)).padStart(5, '0'),
+      hash: randomBytes(9).toString('hex'),
+      sentCount,
+      isExpired: false,
+    };
     this.#codes.set(phone, sent);
     return sent;
   }
@@ -118,7 +138,8 @@ export class LoginDesk {
   /** The token of this key that somebody has scanned; null: none. */
   scannedOf(login: Login): { readonly token: Buffer; readonly identity: Identity } | null {
     for (const [token, { login: owner, accepted }] of this.#tokens)
-      if (owner === login && accepted !== null) return { token: Buffer.from(token, 'hex'), identity: accepted };
+      if (owner === login && accepted !== null)
+        return { token: Buffer.from(token, 'hex'), identity: accepted };
     return null;
   }
 
@@ -131,7 +152,10 @@ export class LoginDesk {
     this.#tokens.delete(Buffer.from(token).toString('hex'));
   }
 
-  /** The owner of a number scans `tg://login?token=...`. Throws RangeError where that is not to be had, or over. `nowS`: by the data centre's clock. */
+  /**
+   * The owner of a number scans `tg://login?token=...`. Throws RangeError where that is not to be
+   * had, or over. `nowS`: by the data centre's clock.
+   */
   scan(url: string, phone: string, nowS: number): void {
     const text = /^tg:\/\/login\?token=([A-Za-z0-9_-]+)$/.exec(url)?.[1] ?? '';
     const token = this.#tokens.get(Buffer.from(text, 'base64url').toString('hex'));

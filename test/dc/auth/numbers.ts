@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** The 2048-bit safe prime that Telegram uses for key exchanges and passwords; its generator here is 3. */
+/**
+ * The 2048-bit safe prime that Telegram uses for key exchanges and passwords; its generator here is
+ * 3.
+ */
 export const PRIME = BigInt(
   `0x${[
     'c71caeb9c6b1c9048e6c522f70f13f73980d40238e3e21c14934d037563d930f48198a0aa7c14058229493d22530f4dbfa336f6e0ac925139543aed44cce7c37',

@@ -2,7 +2,10 @@ import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import type { TlObject } from '../tl/codec.ts';
 import { digest, GENERATOR, PRIME, power, toBytes, toNumber } from './numbers.ts';
 
-/** A two-step password as the server keeps it: a verifier, from which the password cannot be had (SRP, core.telegram.org/api/srp). */
+/**
+ * A two-step password as the server keeps it: a verifier, from which the password cannot be had
+ * (SRP, core.telegram.org/api/srp).
+ */
 export class Password {
   readonly hint: string;
   readonly #salt1 = randomBytes(40);
@@ -13,7 +16,8 @@ export class Password {
 
   constructor(password: string, hint: string) {
     this.hint = hint;
-    const salted = (data: Uint8Array, salt: Uint8Array): Buffer => digest('sha256', salt, data, salt);
+    const salted = (data: Uint8Array, salt: Uint8Array): Buffer =>
+      digest('sha256', salt, data, salt);
     const first = salted(salted(Buffer.from(password, 'utf8'), this.#salt1), this.#salt2);
     const slow = pbkdf2Sync(first, this.#salt1, 100_000, 64, 'sha512');
     this.#verifier = power(GENERATOR, toNumber(salted(slow, this.#salt2)), PRIME);
@@ -25,19 +29,30 @@ export class Password {
     const offer = (multiplier() * this.#verifier + power(GENERATOR, secret, PRIME)) % PRIME;
     const id = randomBytes(8).readBigInt64LE();
     this.#question = { id, secret, offer };
-    return { ...passwordless(), has_password: true, current_algo: this.#algorithm(), srp_B: toBytes(offer), srp_id: id, hint: this.hint };
+    return {
+      ...passwordless(),
+      has_password: true,
+      current_algo: this.#algorithm(),
+      srp_B: toBytes(offer),
+      srp_id: id,
+      hint: this.hint,
+    };
   }
 
   /** `unknown`: the answer is to no open question. */
   check(answer: TlObject): 'right' | 'wrong' | 'unknown' {
     const question = this.#question;
-    if (question === null || answer._ !== 'inputCheckPasswordSRP' || answer.srp_id !== question.id) return 'unknown';
+    if (question === null || answer._ !== 'inputCheckPasswordSRP' || answer.srp_id !== question.id)
+      return 'unknown';
     const theirs = toNumber(answer.A as Uint8Array);
     if (theirs <= 1n || theirs >= PRIME - 1n) return 'wrong';
     const [a, b] = [toBytes(theirs), toBytes(question.offer)];
     const scrambler = toNumber(digest('sha256', a, b));
     const shared = power(theirs * power(this.#verifier, scrambler, PRIME), question.secret, PRIME);
-    const [ofPrime, ofGenerator] = [digest('sha256', toBytes(PRIME)), digest('sha256', toBytes(GENERATOR))];
+    const [ofPrime, ofGenerator] = [
+      digest('sha256', toBytes(PRIME)),
+      digest('sha256', toBytes(GENERATOR)),
+    ];
     const mixed = Buffer.from(ofPrime.map((byte, index) => byte ^ (ofGenerator[index] ?? 0)));
     const salts = [digest('sha256', this.#salt1), digest('sha256', this.#salt2)];
     const proof = digest('sha256', mixed, ...salts, a, b, digest('sha256', toBytes(shared)));

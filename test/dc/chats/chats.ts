@@ -100,8 +100,17 @@ export class Chats {
     if (this.groups.has(chatId)) throw new RangeError(`there is a chat ${chatId} already`);
     if (id > this.#lastGroupId) this.#lastGroupId = id;
     const group: Group = {
-      ...{ kind: spec.kind, id, chatId, title: spec.title ?? `Group ${id}`, feed: newFeed(), createdS: Math.floor(nowMs / 1000) },
-      members: new Map((spec.members ?? []).map((userId) => [String(userId), this.#world.accountOf(userId)])),
+      ...{
+        kind: spec.kind,
+        id,
+        chatId,
+        title: spec.title ?? `Group ${id}`,
+        feed: newFeed(),
+        createdS: Math.floor(nowMs / 1000),
+      },
+      members: new Map(
+        (spec.members ?? []).map((userId) => [String(userId), this.#world.accountOf(userId)]),
+      ),
       ...{
         restricted: new Map(),
         gone: new Map(),
@@ -142,18 +151,28 @@ export class Chats {
     return message;
   }
 
-  /** Chats that an account sees: a group from which it was removed stays in its list, with nothing in it. */
+  /**
+   * Chats that an account sees: a group from which it was removed stays in its list, with nothing
+   * in it.
+   */
   chatsOf(account: Account): Chat[] {
     const key = String(account.userId);
     return [...this.groups.values(), ...this.privates.values()].filter(
-      (chat) => chat.members.has(key) || (chat.kind !== 'private' && chat.gone.get(key) === 'removed'),
+      (chat) =>
+        chat.members.has(key) || (chat.kind !== 'private' && chat.gone.get(key) === 'removed'),
     );
   }
 
   add(draft: Draft): { readonly message: Message; readonly deliveries: readonly Delivery[] } {
     const { chat } = draft;
     const message: Message = {
-      ...{ ref: ++this.#lastRef, chat, sender: draft.sender, dateS: Math.floor(draft.nowMs / 1000), text: draft.text },
+      ...{
+        ref: ++this.#lastRef,
+        chat,
+        sender: draft.sender,
+        dateS: Math.floor(draft.nowMs / 1000),
+        text: draft.text,
+      },
       mentions: this.#mentionsIn(draft.text, draft.mentions ?? []),
       ...{
         hasMedia: draft.hasMedia ?? false,
@@ -167,7 +186,8 @@ export class Chats {
       ids: new Map(),
     };
     if (chat.kind !== 'supergroup') {
-      for (const account of this.#readersOf(chat)) message.ids.set(String(account.userId), ++account.feed.lastMessageId);
+      for (const account of this.#readersOf(chat))
+        message.ids.set(String(account.userId), ++account.feed.lastMessageId);
     }
     chat.history.push(message);
     this.#messages.set(message.ref, message);
@@ -177,7 +197,11 @@ export class Chats {
   }
 
   noteTyping(chat: Chat, account: Account, nowMs: number): void {
-    this.typings.push({ at: nowMs, chatId: recordedId(chat, account), userId: String(account.userId) });
+    this.typings.push({
+      at: nowMs,
+      chatId: recordedId(chat, account),
+      userId: String(account.userId),
+    });
     if (this.typings.length > RECORDED_TYPINGS) this.typings.shift();
   }
 
@@ -204,8 +228,13 @@ export class Chats {
   #happen(kind: FeedEvent['kind'], message: Message): readonly Delivery[] {
     const { chat } = message;
     const shared = chat.kind === 'supergroup' ? addToFeed(chat.feed, kind, message) : null;
-    const readers = this.#readersOf(chat).filter((account) => idFor(message, account) !== undefined);
-    return readers.map((account) => ({ account, event: shared ?? addToFeed(account.feed, kind, message) }));
+    const readers = this.#readersOf(chat).filter(
+      (account) => idFor(message, account) !== undefined,
+    );
+    return readers.map((account) => ({
+      account,
+      event: shared ?? addToFeed(account.feed, kind, message),
+    }));
   }
 
   /** Members who have a login; nobody else looks. */
@@ -216,7 +245,9 @@ export class Chats {
   #mentionsIn(text: string, linked: readonly Account[]): Mention[] {
     const found: Mention[] = [...text.matchAll(/@(\w{3,32})/g)].flatMap((match) => {
       const user = this.#world.byUsername(match[1] as string);
-      return user === null ? [] : [{ user, offset: match.index, length: match[0].length, isByUsername: true }];
+      return user === null
+        ? []
+        : [{ user, offset: match.index, length: match[0].length, isByUsername: true }];
     });
     for (const user of linked) {
       const offset = text.indexOf(user.firstName);
@@ -228,8 +259,18 @@ export class Chats {
 
   #record({ ref, chat, sender, text, replyTo, action }: Message, { nowMs, keyId }: Draft): void {
     this.said.push({
-      ...{ ref, at: nowMs, chatId: recordedId(chat, sender), userId: sender === null ? null : String(sender.userId) },
-      ...{ keyId: keyId ?? null, text, replyTo: replyTo?.ref ?? null, kind: action?.kind ?? 'message' },
+      ...{
+        ref,
+        at: nowMs,
+        chatId: recordedId(chat, sender),
+        userId: sender === null ? null : String(sender.userId),
+      },
+      ...{
+        keyId: keyId ?? null,
+        text,
+        replyTo: replyTo?.ref ?? null,
+        kind: action?.kind ?? 'message',
+      },
     });
     if (this.said.length > RECORDED) this.said.shift();
   }

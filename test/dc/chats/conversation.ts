@@ -16,7 +16,10 @@ export interface SaySpec {
   readonly text: string;
   /** `ref` of an earlier message. */
   readonly replyTo?: number;
-  /** User ids of people who are linked behind their first names in the text. `@username` is a mention anyway. */
+  /**
+   * User ids of people who are linked behind their first names in the text. `@username` is a
+   * mention anyway.
+   */
   readonly mentions?: readonly Id[];
   /** A photo; `text` is its caption. */
   readonly hasMedia?: boolean;
@@ -41,7 +44,9 @@ export interface SaidFilter {
   readonly replyTo?: number;
 }
 
-/** The people of a data centre: what they do in groups and in private. Unknown ids throw RangeError. */
+/**
+ * The people of a data centre: what they do in groups and in private. Unknown ids throw RangeError.
+ */
 export class Conversation {
   readonly #context: Context;
 
@@ -69,7 +74,15 @@ export class Conversation {
     const replyTo = spec.replyTo === undefined ? null : this.#chats.messageOf(spec.replyTo);
     const mentions = (spec.mentions ?? []).map((userId) => this.#world.accountOf(userId));
     return this.#add(
-      { chat, sender, text: spec.text, replyTo, mentions, hasMedia: spec.hasMedia ?? false, isUnreadable: spec.isUnreadable ?? false },
+      {
+        chat,
+        sender,
+        text: spec.text,
+        replyTo,
+        mentions,
+        hasMedia: spec.hasMedia ?? false,
+        isUnreadable: spec.isUnreadable ?? false,
+      },
       spec.isTold ?? true,
     );
   }
@@ -86,7 +99,8 @@ export class Conversation {
   join(chatId: string, userIds: readonly Id[], by?: Id): SaidMessage {
     const group = this.#group(chatId);
     const users = userIds.map((userId) => this.#world.accountOf(userId));
-    if (by === undefined && users.length !== 1) throw new RangeError('by a link comes one at a time');
+    if (by === undefined && users.length !== 1)
+      throw new RangeError('by a link comes one at a time');
     for (const user of users) {
       group.members.set(String(user.userId), user);
       group.gone.delete(String(user.userId));
@@ -96,17 +110,30 @@ export class Conversation {
     return this.#serve(group, sender, { kind: 'joined', users, isByLink: by === undefined });
   }
 
-  /** `by`: who removed them; without it they went by themselves. `isTold`: whether they are told. Default true. */
-  leave(chatId: string, userId: Id, { by, isTold = true }: { readonly by?: Id; readonly isTold?: boolean } = {}): SaidMessage {
+  /**
+   * `by`: who removed them; without it they went by themselves. `isTold`: whether they are told.
+   * Default true.
+   */
+  leave(
+    chatId: string,
+    userId: Id,
+    { by, isTold = true }: { readonly by?: Id; readonly isTold?: boolean } = {},
+  ): SaidMessage {
     const group = this.#group(chatId);
     const user = this.#world.accountOf(userId);
     group.members.delete(String(user.userId));
     group.gone.set(String(user.userId), by === undefined ? 'left' : 'removed');
     if (isTold) this.#tellStanding(group, user);
-    return this.#serve(group, by === undefined ? user : this.#world.accountOf(by), { kind: 'left', user });
+    return this.#serve(group, by === undefined ? user : this.#world.accountOf(by), {
+      kind: 'left',
+      user,
+    });
   }
 
-  /** Makes a basic group a supergroup, with an id of its own, which is returned; the old one stays, with nobody in it. */
+  /**
+   * Makes a basic group a supergroup, with an id of its own, which is returned; the old one stays,
+   * with nobody in it.
+   */
   upgrade(chatId: string): string {
     const group = this.#group(chatId);
     const members = [...group.members.keys()];
@@ -140,14 +167,20 @@ export class Conversation {
     this.#group(chatId).slowModeSeconds = seconds;
   }
 
-  /** The next `count` messages, edits and deletions are counted but not told to this account: a gap. */
+  /**
+   * The next `count` messages, edits and deletions are counted but not told to this account: a gap.
+   */
   loseUpdates(userId: Id, count: number): void {
     this.#world.lostUpdates.set(String(this.#world.accountOf(userId).userId), count);
   }
 
-  /** Telegram tells an account that there was too much to tell, of one supergroup or of everything (null). */
+  /**
+   * Telegram tells an account that there was too much to tell, of one supergroup or of everything
+   * (null).
+   */
   tellTooLong(userId: Id, chatId: string | null): void {
-    const update = chatId === null ? null : { _: 'updateChannelTooLong', channel_id: this.#group(chatId).id };
+    const update =
+      chatId === null ? null : { _: 'updateChannelTooLong', channel_id: this.#group(chatId).id };
     const date = Math.floor(this.#nowMs / 1000);
     push(this.#context, this.#world.accountOf(userId), null, () =>
       update === null ? { _: 'updatesTooLong' } : { _: 'updateShort', update, date },
@@ -171,16 +204,34 @@ export class Conversation {
     return [...this.#chats.typings];
   }
 
-  /** As Telegram tells whose place in a group has changed: an update of which the objects beside it say all. */
+  /**
+   * As Telegram tells whose place in a group has changed: an update of which the objects beside it
+   * say all.
+   */
   #tellStanding(group: Group, user: Account): void {
-    const update = group.kind === 'supergroup' ? { _: 'updateChannel', channel_id: group.id } : { _: 'updateChat', chat_id: group.id };
+    const update =
+      group.kind === 'supergroup'
+        ? { _: 'updateChannel', channel_id: group.id }
+        : { _: 'updateChat', chat_id: group.id };
     const date = Math.floor(this.#nowMs / 1000);
     push(this.#context, user, null, () => ({
-      ...{ _: 'updates', updates: [update], users: [], chats: [groupObject(group, user)], date, seq: 0 },
+      ...{
+        _: 'updates',
+        updates: [update],
+        users: [],
+        chats: [groupObject(group, user)],
+        date,
+        seq: 0,
+      },
     }));
   }
 
-  #serve(group: Group, sender: Account | null, action: Action, replyTo: Message | null = null): SaidMessage {
+  #serve(
+    group: Group,
+    sender: Account | null,
+    action: Action,
+    replyTo: Message | null = null,
+  ): SaidMessage {
     return this.#add({ chat: group, sender, text: '', action, replyTo }, true);
   }
 

@@ -8,7 +8,10 @@ export interface FeedEvent {
   readonly message: Message;
 }
 
-/** A row of counted updates: one for each supergroup, and one for each account with all its other chats. */
+/**
+ * A row of counted updates: one for each supergroup, and one for each account with all its other
+ * chats.
+ */
 export interface Feed {
   /** Starts at 1. */
   pts: number;

@@ -7,7 +7,9 @@ export type GroupKind = 'supergroup' | 'group';
 /** `muted`: reads, may not write. `banned`: neither. */
 export type Restriction = 'muted' | 'banned';
 
-/** `left`: by themselves; `removed`: by an administrator, and they may not come back by themselves. */
+/**
+ * `left`: by themselves; `removed`: by an administrator, and they may not come back by themselves.
+ */
 export type Departure = 'left' | 'removed';
 
 export interface Group {

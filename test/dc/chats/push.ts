@@ -6,13 +6,24 @@ import type { Account, Login } from '../world/world.ts';
 import type { Delivery } from './chats.ts';
 import type { Message } from './message.ts';
 
-/** Tells every live session of the accounts, except the one that did it; events to be lost (see `World.lostUpdates`) stay untold. */
-export function pushAll(context: Context, deliveries: readonly Delivery[], except: Session | null = null): void {
+/**
+ * Tells every live session of the accounts, except the one that did it; events to be lost (see
+ * `World.lostUpdates`) stay untold.
+ */
+export function pushAll(
+  context: Context,
+  deliveries: readonly Delivery[],
+  except: Session | null = null,
+): void {
   for (const { account, event } of deliveries) {
     if (isLost(context, account)) continue;
     const { message } = event;
     const isPlain =
-      event.kind === 'new' && message.action === null && !message.hasMedia && !message.isUnreadable && message.sender !== null;
+      event.kind === 'new' &&
+      message.action === null &&
+      !message.hasMedia &&
+      !message.isUnreadable &&
+      message.sender !== null;
     push(context, account, except, () =>
       isPlain && message.chat.kind === 'group' && message.chat.isBrief
         ? briefUpdate(event, account)
@@ -22,7 +33,12 @@ export function pushAll(context: Context, deliveries: readonly Delivery[], excep
 }
 
 /** `updates` makes what is told, once for each layer, and only when somebody listens. */
-export function push(context: Context, account: Account, except: Session | null, updates: () => TlObject): void {
+export function push(
+  context: Context,
+  account: Account,
+  except: Session | null,
+  updates: () => TlObject,
+): void {
   const bodies = new Map<number, Buffer>();
   for (const login of account.logins) {
     const schema = login.layer === null ? undefined : context.schemas.api(login.layer);
@@ -42,11 +58,17 @@ export function tellScanned(context: Context, login: Login): void {
   if (schema === undefined) return;
   const date = Math.floor(serverNow(context) / 1000);
   const body = encodeObject(schema, { _: 'updateShort', update: { _: 'updateLoginToken' }, date });
-  for (const session of login.sessions.values()) if (session.isOnline) session.queue({ body, isContent: true, isAnswer: false });
+  for (const session of login.sessions.values())
+    if (session.isOnline) session.queue({ body, isContent: true, isAnswer: false });
 }
 
 /** Updates with everything that they name. */
-export function wrapped(context: Context, update: TlObject, messages: readonly Message[], viewer: Account): TlObject {
+export function wrapped(
+  context: Context,
+  update: TlObject,
+  messages: readonly Message[],
+  viewer: Account,
+): TlObject {
   const date = Math.floor(serverNow(context) / 1000);
   return { _: 'updates', updates: [update], ...peersIn(messages, viewer), date, seq: 0 };
 }

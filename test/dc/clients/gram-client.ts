@@ -16,7 +16,10 @@ export interface GramClientOptions {
   readonly deviceModel?: string;
 }
 
-/** The unmodified GramJS client as tests use it: quiet, quick to retry, never asleep on a flood wait. Not connected yet. */
+/**
+ * The unmodified GramJS client as tests use it: quiet, quick to retry, never asleep on a flood
+ * wait. Not connected yet.
+ */
 export function gramClient(options: GramClientOptions): TelegramClient {
   const { front, login, ip = '10.0.0.1', connection, deviceModel = 'Test' } = options;
   const client = new TelegramClient(new StringSession(gramSession(login)), 12_345, 'test', {

@@ -1,8 +1,18 @@
 import { TELEGRAM_ADDRESSES } from '../server.ts';
 
-/** The session string of GramJS (`new StringSession(...)`) for a login in the test data centre. Without `address`: Telegram's own. */
-export function gramSession(login: { readonly authKey: Uint8Array; readonly dcId: number; readonly address?: string }): string {
-  const address = Buffer.from(login.address ?? TELEGRAM_ADDRESSES[String(login.dcId)] ?? '', 'latin1');
+/**
+ * The session string of GramJS (`new StringSession(...)`) for a login in the test data centre.
+ * Without `address`: Telegram's own.
+ */
+export function gramSession(login: {
+  readonly authKey: Uint8Array;
+  readonly dcId: number;
+  readonly address?: string;
+}): string {
+  const address = Buffer.from(
+    login.address ?? TELEGRAM_ADDRESSES[String(login.dcId)] ?? '',
+    'latin1',
+  );
   const head = Buffer.alloc(3);
   head.writeUInt8(login.dcId, 0);
   head.writeUInt16BE(address.length, 1);

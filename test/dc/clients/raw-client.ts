@@ -14,7 +14,10 @@ export interface Heard {
   readonly messageId: bigint;
   readonly sequence: number;
   readonly inContainer: boolean;
-  /** A protocol object, updates, or `rpc_result` with its request id and the error or the bytes of its result. */
+  /**
+   * A protocol object, updates, or `rpc_result` with its request id and the error or the bytes of
+   * its result.
+   */
   readonly value: TlObject;
 }
 
@@ -24,17 +27,28 @@ const schemas = loadSchemas([]);
 /** Bytes of a protocol or API object of layer 198. */
 export function bytesOf(value: TlObject): Buffer {
   const api = schemas.api(198);
-  if (schemas.protocol.byName.has(value._) || api === undefined) return encodeObject(schemas.protocol, value);
+  if (schemas.protocol.byName.has(value._) || api === undefined)
+    return encodeObject(schemas.protocol, value);
   return encodeObject(api, value);
 }
 
 /** `query` as the first request of a key has to be sent. */
 export function introduced(query: TlObject): TlObject {
-  const init = { _: 'initConnection', api_id: 1, device_model: 'raw', system_version: '1', app_version: '1', query };
+  const init = {
+    _: 'initConnection',
+    api_id: 1,
+    device_model: 'raw',
+    system_version: '1',
+    app_version: '1',
+    query,
+  };
   return { _: 'invokeWithLayer', layer: 198, query: init };
 }
 
-/** A client that can do everything wrong: each part of each message can be chosen. Speaks the intermediate transport. */
+/**
+ * A client that can do everything wrong: each part of each message can be chosen. Speaks the
+ * intermediate transport.
+ */
 export class RawClient {
   readonly heard: Heard[] = [];
   /** Transport errors, as received. */
@@ -60,7 +74,11 @@ export class RawClient {
   }
 
   /** `from`: local address, any of 127.0.0.0/8. */
-  static async connect(address: ListenAddress, authKey: Buffer, from = '127.0.0.1'): Promise<RawClient> {
+  static async connect(
+    address: ListenAddress,
+    authKey: Buffer,
+    from = '127.0.0.1',
+  ): Promise<RawClient> {
     const socket = connect({ host: address.host, port: address.port, localAddress: from });
     await once(socket, 'connect');
     return new RawClient(socket, authKey);
@@ -84,7 +102,14 @@ export class RawClient {
   /** Sends one message; returns its id. */
   send(body: Buffer, change: Partial<Envelope> = {}): bigint {
     const messageId = change.messageId ?? this.nextId();
-    const envelope = { salt: this.salt, sessionId: this.sessionId, sequence: 1, body, ...change, messageId };
+    const envelope = {
+      salt: this.salt,
+      sessionId: this.sessionId,
+      sequence: 1,
+      body,
+      ...change,
+      messageId,
+    };
     this.sendPacket(sealEnvelope(this.#authKey, 'client', envelope));
     return messageId;
   }
@@ -106,7 +131,9 @@ export class RawClient {
       const found = this.heard.find(({ value }) => value._ === kind && fits(value));
       if (found !== undefined) return found;
     }
-    throw new Error(`never heard ${kind}, only ${this.heard.map(({ value }) => value._).join(', ')}`);
+    throw new Error(
+      `never heard ${kind}, only ${this.heard.map(({ value }) => value._).join(', ')}`,
+    );
   }
 
   close(): void {
@@ -115,7 +142,11 @@ export class RawClient {
 
   #receive(chunk: Buffer): void {
     this.#pending = Buffer.concat([this.#pending, chunk]);
-    for (let taken = this.#framing.take(this.#pending); taken !== null; taken = this.#framing.take(this.#pending)) {
+    for (
+      let taken = this.#framing.take(this.#pending);
+      taken !== null;
+      taken = this.#framing.take(this.#pending)
+    ) {
       this.#pending = this.#pending.subarray(taken.consumed);
       if (taken.packet.length === 4) this.transportErrors.push(taken.packet.readInt32LE());
       else this.#packet(taken.packet);
@@ -126,7 +157,12 @@ export class RawClient {
     const envelope = openEnvelope(this.#authKey, 'server', packet);
     const messages = isContainer(envelope.body) ? openContainer(envelope.body) : [envelope];
     for (const { messageId, sequence, body } of messages) {
-      this.heard.push({ messageId, sequence, inContainer: isContainer(envelope.body), value: decoded(body) });
+      this.heard.push({
+        messageId,
+        sequence,
+        inContainer: isContainer(envelope.body),
+        value: decoded(body),
+      });
     }
   }
 }
@@ -139,7 +175,12 @@ function decoded(body: Buffer): TlObject {
     return decodeObject(isProtocol ? schemas.protocol : api, body);
   }
   const { requestId, result, wasPacked } = openRpcResult(body);
-  return { _: 'rpc_result', req_msg_id: requestId, result: resultOf(result), was_packed: wasPacked };
+  return {
+    _: 'rpc_result',
+    req_msg_id: requestId,
+    result: resultOf(result),
+    was_packed: wasPacked,
+  };
 }
 
 function resultOf(result: Buffer): TlObject {

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** The control API: `POST /<act>` with a JSON body on a unix socket; the answer is JSON, or `{"error": ...}` with status 400. */
+/**
+ * The control API: `POST /<act>` with a JSON body on a unix socket; the answer is JSON, or
+ * `{"error": ...}` with status 400.
+ */
 
 const userId = z.string().regex(/^\d+$/);
 const keyId = z.string().regex(/^[0-9a-f]{16}$/);
@@ -87,7 +90,12 @@ export const ACTS = {
   restrict: z.object({ chatId, userId, restriction: z.enum(['muted', 'banned']).nullable() }),
   'set-slow-mode': z.object({ chatId, seconds: z.number().int().nonnegative() }),
   'lose-updates': z.object({ userId, count: z.number().int().nonnegative() }),
-  said: z.object({ chatId: chatId.optional(), userId: userId.optional(), afterRef: z.number().int().optional(), replyTo: ref.optional() }),
+  said: z.object({
+    chatId: chatId.optional(),
+    userId: userId.optional(),
+    afterRef: z.number().int().optional(),
+    replyTo: ref.optional(),
+  }),
   typings: nothing,
   'add-phone': personSchema.extend({
     phone,

@@ -26,7 +26,16 @@ let errors = '';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dc-'));
   socketPath = join(folder, 'ctl.sock');
-  main = spawn(process.execPath, [MAIN, '--listen', '127.0.0.1:0', '--socks', '127.0.0.1:0', '--control', socketPath, '--announce']);
+  main = spawn(process.execPath, [
+    MAIN,
+    '--listen',
+    '127.0.0.1:0',
+    '--socks',
+    '127.0.0.1:0',
+    '--control',
+    socketPath,
+    '--announce',
+  ]);
   main.stderr?.on('data', (chunk) => {
     errors += chunk;
   });
@@ -41,16 +50,33 @@ afterAll(() => {
 });
 
 test('another process adds an account, sees it log in and makes things go wrong', async () => {
-  const login = await control.addAccount({ userId: 2n ** 51n, firstName: 'Ann', seed: 'ann', dcId: 4 });
+  const login = await control.addAccount({
+    userId: 2n ** 51n,
+    firstName: 'Ann',
+    seed: 'ann',
+    dcId: 4,
+  });
   expect(login.authKey.length).toBe(256);
   const [front] = ports.socks;
-  const client = gramClient({ front: front as { host: string; port: number }, login, ip: '10.0.0.9' });
+  const client = gramClient({
+    front: front as { host: string; port: number },
+    login,
+    ip: '10.0.0.9',
+  });
   await client.connect();
   await client.getMe();
   expect((await control.report()).accounts).toMatchObject([
-    { userId: String(2n ** 51n), keyId: login.keyId, maxLive: 1, connections: [{ peer: { ip: '10.0.0.9' } }] },
+    {
+      userId: String(2n ** 51n),
+      keyId: login.keyId,
+      maxLive: 1,
+      connections: [{ peer: { ip: '10.0.0.9' } }],
+    },
   ]);
-  await control.fault({ method: 'users.getUsers', effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_5' } });
+  await control.fault({
+    method: 'users.getUsers',
+    effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_5' },
+  });
   await expect(client.getMe()).rejects.toMatchObject({ seconds: 5 });
   await control.fault({ method: '*', times: null, effect: { kind: 'silence' } });
   await control.clearFaults();
@@ -71,7 +97,9 @@ test('the same seed gives the same key, a given key is kept', async () => {
   await control.forgetKey(seeded.keyId);
   expect((await control.addAccount({ userId: 1, seed: 'same' })).keyId).toBe(seeded.keyId);
   await control.forgetKey(seeded.keyId);
-  expect((await control.addAccount({ userId: 1, authKey: seeded.authKey })).keyId).toBe(seeded.keyId);
+  expect((await control.addAccount({ userId: 1, authKey: seeded.authKey })).keyId).toBe(
+    seeded.keyId,
+  );
 });
 
 test('people talk, and what they say is recorded', async () => {
@@ -93,7 +121,9 @@ test('people talk, and what they say is recorded', async () => {
   await people.setSlowMode(chatId, 10);
   await people.loseUpdates(70, 1);
   await people.remove(ref);
-  expect((await people.said({ chatId })).map(({ kind, text, replyTo }) => [kind, text, replyTo])).toEqual([
+  expect(
+    (await people.said({ chatId })).map(({ kind, text, replyTo }) => [kind, text, replyTo]),
+  ).toEqual([
     ['message', 'hi Ann', null],
     ['joined', '', null],
     ['message', 'and me', ref],
@@ -101,16 +131,26 @@ test('people talk, and what they say is recorded', async () => {
     ['title', '', null],
     ['left', '', null],
   ]);
-  expect(await people.said({ chatId, userId: '72', afterRef: ref + 2 })).toMatchObject([{ kind: 'left' }]);
+  expect(await people.said({ chatId, userId: '72', afterRef: ref + 2 })).toMatchObject([
+    { kind: 'left' },
+  ]);
   expect(await people.typings()).toEqual([]);
-  await expect(people.edit(ref, 'gone')).rejects.toThrow(`refused edit: there is no message ${ref}`);
+  await expect(people.edit(ref, 'gone')).rejects.toThrow(
+    `refused edit: there is no message ${ref}`,
+  );
 });
 
 test('mistakes are refused by name', async () => {
-  await expect(control.revoke('0123456789abcdef')).rejects.toThrow('refused revoke: key 0123456789abcdef is not known');
+  await expect(control.revoke('0123456789abcdef')).rejects.toThrow(
+    'refused revoke: key 0123456789abcdef is not known',
+  );
   await expect(control.addAccount({ userId: 3, dcId: 9 })).rejects.toThrow('refused add-account');
-  await expect(control.addAccount({ userId: 3, authKey: Buffer.alloc(8) })).rejects.toThrow('256 bytes, not 8');
-  await expect(control.fault({ method: '', effect: { kind: 'close' } })).rejects.toThrow('refused fault');
+  await expect(control.addAccount({ userId: 3, authKey: Buffer.alloc(8) })).rejects.toThrow(
+    '256 bytes, not 8',
+  );
+  await expect(control.fault({ method: '', effect: { kind: 'close' } })).rejects.toThrow(
+    'refused fault',
+  );
 });
 
 test('an outage ends connections and refuses new ones, then all is as before', async () => {
@@ -128,7 +168,10 @@ test('an outage ends connections and refuses new ones, then all is as before', a
 });
 
 test('it ends quickly on SIGTERM, was silent, and leaves no socket', async () => {
-  const open = createConnection((ports.listen[0] as { port: number }).port, '127.0.0.1').on('error', () => {});
+  const open = createConnection((ports.listen[0] as { port: number }).port, '127.0.0.1').on(
+    'error',
+    () => {},
+  );
   await once(open, 'connect');
   const startedAt = performance.now();
   main.kill('SIGTERM');
@@ -139,7 +182,13 @@ test('it ends quickly on SIGTERM, was silent, and leaves no socket', async () =>
 });
 
 test('it ends with its standard input where that was asked', async () => {
-  const child = spawn(process.execPath, [MAIN, '--socks', '127.0.0.1:0', '--end-with-stdin', '--announce']);
+  const child = spawn(process.execPath, [
+    MAIN,
+    '--socks',
+    '127.0.0.1:0',
+    '--end-with-stdin',
+    '--announce',
+  ]);
   await once(child.stdout, 'data');
   child.stdin.end();
   expect(await once(child, 'exit')).toEqual([0, null]);

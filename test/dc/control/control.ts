@@ -16,14 +16,22 @@ import type { Act, ActInput } from './control-protocol.ts';
 const ANSWER_LIMIT_MS = 60_000;
 const POLL_MS = 25;
 
-const loginSchema = z.object({ userId: z.string(), dcId: z.number(), keyId: z.string(), authKey: z.string() });
+const loginSchema = z.object({
+  userId: z.string(),
+  dcId: z.number(),
+  keyId: z.string(),
+  authKey: z.string(),
+});
 const closedSchema = z.object({ closed: z.number() });
 const chatSchema = z.object({ chatId: z.string() });
 const codeSchema = z.object({ code: z.string().nullable() });
 const keySchema = z.object({ pem: z.string().nullable() });
 const errorSchema = z.object({ error: z.string() });
 
-/** The data centre of another process, through its control socket: the methods of `DataCentre`, each as a promise. */
+/**
+ * The data centre of another process, through its control socket: the methods of `DataCentre`, each
+ * as a promise.
+ */
 export interface DataCentreControl {
   addAccount(spec: AccountSpec): Promise<LoginCredentials>;
   fault(fault: Fault): Promise<void>;
@@ -74,15 +82,24 @@ export interface ConversationControl {
   typings(): Promise<readonly Typing[]>;
 }
 
-/** Waits until the control socket answers, at most `timeoutMs`, then gives the client for it. Holds no connection open. */
-export async function connectControl(socketPath: string, timeoutMs = 5000): Promise<DataCentreControl> {
+/**
+ * Waits until the control socket answers, at most `timeoutMs`, then gives the client for it. Holds
+ * no connection open.
+ */
+export async function connectControl(
+  socketPath: string,
+  timeoutMs = 5000,
+): Promise<DataCentreControl> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {
       await call(socketPath, 'report', {});
       return controlOf(socketPath);
     } catch (error) {
-      if (Date.now() > deadline) throw new Error(`no test data centre answers at ${socketPath} within ${timeoutMs} ms`, { cause: error });
+      if (Date.now() > deadline)
+        throw new Error(`no test data centre answers at ${socketPath} within ${timeoutMs} ms`, {
+          cause: error,
+        });
     }
     await sleep(POLL_MS);
   }
@@ -93,16 +110,20 @@ function controlOf(path: string): DataCentreControl {
     async addAccount(spec) {
       const { authKey, userId, ...rest } = spec;
       const key = authKey === undefined ? {} : { authKey: Buffer.from(authKey).toString('base64') };
-      const login = loginSchema.parse(await call(path, 'add-account', { ...rest, userId: String(userId), ...key }));
+      const login = loginSchema.parse(
+        await call(path, 'add-account', { ...rest, userId: String(userId), ...key }),
+      );
       return { ...login, authKey: Buffer.from(login.authKey, 'base64') };
     },
     fault: async (fault) => void (await call(path, 'fault', { ...fault })),
     clearFaults: async () => void (await call(path, 'clear-faults', {})),
     revoke: async (keyId, kind) => void (await call(path, 'revoke', { keyId, kind })),
-    deactivate: async (userId, status) => void (await call(path, 'deactivate', { userId: String(userId), status })),
+    deactivate: async (userId, status) =>
+      void (await call(path, 'deactivate', { userId: String(userId), status })),
     forgetKey: async (keyId) => void (await call(path, 'forget-key', { keyId })),
     setClockSkew: async (ms) => void (await call(path, 'set-clock-skew', { ms })),
-    forgetSessions: async (userId) => void (await call(path, 'forget-sessions', { userId: String(userId) })),
+    forgetSessions: async (userId) =>
+      void (await call(path, 'forget-sessions', { userId: String(userId) })),
     rotateSalts: async () => void (await call(path, 'rotate-salts', {})),
     async disconnectAll(userId) {
       const input = userId === undefined ? {} : { userId: String(userId) };
@@ -118,52 +139,92 @@ function controlOf(path: string): DataCentreControl {
 }
 
 const deskOf = (path: string): DeskControl => ({
-  addPhone: async (spec) => void (await call(path, 'add-phone', { ...spec, userId: String(spec.userId) })),
-  addBot: async (spec) => void (await call(path, 'add-bot', { ...spec, userId: String(spec.userId) })),
+  addPhone: async (spec) =>
+    void (await call(path, 'add-phone', { ...spec, userId: String(spec.userId) })),
+  addBot: async (spec) =>
+    void (await call(path, 'add-bot', { ...spec, userId: String(spec.userId) })),
   codeFor: async (phone) => codeSchema.parse(await call(path, 'code-for', { phone })).code,
   expireCode: async (phone) => void (await call(path, 'expire-code', { phone })),
   scan: async (url, phone) => void (await call(path, 'scan', { url, phone })),
   publicKey: async () => keySchema.parse(await call(path, 'public-key', {})).pem,
 });
 
-/** Answers are written by the same code, as the report is. Ids become text, since JSON has no numbers of 64 bits. */
+/**
+ * Answers are written by the same code, as the report is. Ids become text, since JSON has no
+ * numbers of 64 bits.
+ */
 function peopleOf(path: string): ConversationControl {
   const ids = (list: readonly Id[]) => list.map(String);
-  const said = async <A extends Act>(act: A, input: ActInput<A>) => (await call(path, act, input)) as SaidMessage;
+  const said = async <A extends Act>(act: A, input: ActInput<A>) =>
+    (await call(path, act, input)) as SaidMessage;
   return {
-    addPerson: async (spec) => void (await call(path, 'add-person', { ...spec, userId: String(spec.userId) })),
+    addPerson: async (spec) =>
+      void (await call(path, 'add-person', { ...spec, userId: String(spec.userId) })),
     async addGroup({ id, members, ...rest }) {
-      const input = { ...rest, members: ids(members ?? []), ...(id === undefined ? {} : { id: String(id) }) };
+      const input = {
+        ...rest,
+        members: ids(members ?? []),
+        ...(id === undefined ? {} : { id: String(id) }),
+      };
       return chatSchema.parse(await call(path, 'add-group', input)).chatId;
     },
     say: ({ from, mentions, ...rest }) =>
-      said('say', { ...rest, from: from === null ? null : String(from), mentions: ids(mentions ?? []) }),
+      said('say', {
+        ...rest,
+        from: from === null ? null : String(from),
+        mentions: ids(mentions ?? []),
+      }),
     edit: async (ref, text) => void (await call(path, 'edit', { ref, text })),
     remove: async (ref) => void (await call(path, 'remove', { ref })),
-    join: (chatId, userIds, by) => said('join', { chatId, userIds: ids(userIds), ...(by === undefined ? {} : { by: String(by) }) }),
+    join: (chatId, userIds, by) =>
+      said('join', {
+        chatId,
+        userIds: ids(userIds),
+        ...(by === undefined ? {} : { by: String(by) }),
+      }),
     leave: (chatId, userId) => said('leave', { chatId, userId: String(userId) }),
     pin: (ref, by) => said('pin', { ref, by: String(by) }),
     retitle: (chatId, title, by) => said('retitle', { chatId, title, by: String(by) }),
-    restrict: async (chatId, userId, restriction) => void (await call(path, 'restrict', { chatId, userId: String(userId), restriction })),
-    setSlowMode: async (chatId, seconds) => void (await call(path, 'set-slow-mode', { chatId, seconds })),
-    loseUpdates: async (userId, count) => void (await call(path, 'lose-updates', { userId: String(userId), count })),
+    restrict: async (chatId, userId, restriction) =>
+      void (await call(path, 'restrict', { chatId, userId: String(userId), restriction })),
+    setSlowMode: async (chatId, seconds) =>
+      void (await call(path, 'set-slow-mode', { chatId, seconds })),
+    loseUpdates: async (userId, count) =>
+      void (await call(path, 'lose-updates', { userId: String(userId), count })),
     said: async (filter = {}) => (await call(path, 'said', { ...filter })) as readonly Said[],
     typings: async () => (await call(path, 'typings', {})) as readonly Typing[],
   };
 }
 
-async function call<A extends Act>(socketPath: string, act: A, input: ActInput<A>): Promise<unknown> {
+async function call<A extends Act>(
+  socketPath: string,
+  act: A,
+  input: ActInput<A>,
+): Promise<unknown> {
   const { status, body } = await post(socketPath, act, JSON.stringify(input));
   const answer: unknown = JSON.parse(body);
   if (status === 200) return answer;
   throw new Error(`test data centre refused ${act}: ${errorSchema.parse(answer).error}`);
 }
 
-function post(socketPath: string, act: Act, body: string): Promise<{ status: number; body: string }> {
+function post(
+  socketPath: string,
+  act: Act,
+  body: string,
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const options = { socketPath, path: `/${act}`, method: 'POST', agent: false, signal: AbortSignal.timeout(ANSWER_LIMIT_MS) };
+    const options = {
+      socketPath,
+      path: `/${act}`,
+      method: 'POST',
+      agent: false,
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    };
     const sent = request(options, (response) => {
-      text(response).then((answer) => resolve({ status: response.statusCode ?? 0, body: answer }), reject);
+      text(response).then(
+        (answer) => resolve({ status: response.statusCode ?? 0, body: answer }),
+        reject,
+      );
     });
     sent.once('error', reject);
     sent.end(body);

@@ -16,10 +16,21 @@ import { userHandlers } from './handlers/users.ts';
 import { RpcError } from './rpc-error.ts';
 import { type Call, unwrapCall } from './unwrap.ts';
 
-const HANDLERS: HandlerTable = { ...helpHandlers, ...authHandlers, ...userHandlers, ...updateHandlers, ...messageHandlers };
+const HANDLERS: HandlerTable = {
+  ...helpHandlers,
+  ...authHandlers,
+  ...userHandlers,
+  ...updateHandlers,
+  ...messageHandlers,
+};
 
-/** `everywhere`: also where nobody needs to be logged in. That AUTH_KEY_UNREGISTERED is not is an assumption about Telegram. */
-const STATUS_ERRORS: Readonly<Record<Exclude<KeyStatus, 'live'>, { code: number; message: string; everywhere: boolean }>> = {
+/**
+ * `everywhere`: also where nobody needs to be logged in. That AUTH_KEY_UNREGISTERED is not is an
+ * assumption about Telegram.
+ */
+const STATUS_ERRORS: Readonly<
+  Record<Exclude<KeyStatus, 'live'>, { code: number; message: string; everywhere: boolean }>
+> = {
   duplicated: { code: 406, message: 'AUTH_KEY_DUPLICATED', everywhere: true },
   revoked: { code: 401, message: 'SESSION_REVOKED', everywhere: true },
   expired: { code: 401, message: 'SESSION_EXPIRED', everywhere: true },
@@ -29,7 +40,8 @@ const STATUS_ERRORS: Readonly<Record<Exclude<KeyStatus, 'live'>, { code: number;
 };
 
 /**
- * Answers one RPC request; never rejects. A refusal is an `rpc_error`; what the data centre cannot do is one too, and noted as a
+ * Answers one RPC request; never rejects. A refusal is an `rpc_error`; what the data centre cannot
+ * do is one too, and noted as a
  * violation, so that a test sees it.
  */
 export async function answerRequest(incoming: Incoming): Promise<void> {
@@ -41,27 +53,43 @@ export async function answerRequest(incoming: Incoming): Promise<void> {
     if (result !== null) reply(incoming, result);
   } catch (error) {
     const { code, message } = rpcErrorOf(incoming, error);
-    reply(incoming, encodeObject(context.schemas.protocol, { _: 'rpc_error', error_code: code, error_message: message }));
+    reply(
+      incoming,
+      encodeObject(context.schemas.protocol, {
+        _: 'rpc_error',
+        error_code: code,
+        error_message: message,
+      }),
+    );
   }
 }
 
-/** The boxed result; null where a fault took the answer away. Throws what {@link rpcErrorOf} translates. */
+/**
+ * The boxed result; null where a fault took the answer away. Throws what {@link rpcErrorOf}
+ * translates.
+ */
 async function resultOf(incoming: Incoming): Promise<Buffer | null> {
   const { context, login } = incoming;
   const call = readCall(incoming);
   noteCall(incoming, call);
   const isOpenToAll = call.method.name in helpHandlers || call.method.name in authHandlers;
-  if (login.status !== 'live' && (STATUS_ERRORS[login.status].everywhere || !isOpenToAll)) throw statusError(login.status);
+  if (login.status !== 'live' && (STATUS_ERRORS[login.status].everywhere || !isOpenToAll))
+    throw statusError(login.status);
   const effect = context.world.faults.take(call.method.name, String(login.account.userId));
   if (effect !== null && !(await passes(incoming, effect))) return null;
   const result = await perform(incoming, call);
-  if (effect?.kind === 'unreadable') return encodeObject(context.schemas.protocol, { _: UNREADABLE });
+  if (effect?.kind === 'unreadable')
+    return encodeObject(context.schemas.protocol, { _: UNREADABLE });
   return effect?.kind === 'lose-answer' ? null : result;
 }
 
 /** As if the message had been wrong. */
 function refuse({ context, connection, session, message }: Incoming, notice: TlObject): void {
-  const body = encodeObject(context.schemas.protocol, { ...notice, bad_msg_id: message.messageId, bad_msg_seqno: message.sequence });
+  const body = encodeObject(context.schemas.protocol, {
+    ...notice,
+    bad_msg_id: message.messageId,
+    bad_msg_seqno: message.sequence,
+  });
   connection.carry(session.id, { messageId: connection.nextMessageId(false), sequence: 0, body });
 }
 
@@ -87,7 +115,11 @@ async function passes(incoming: Incoming, effect: FaultEffect): Promise<boolean>
   const { connection } = incoming;
   switch (effect.kind) {
     case 'bad-salt':
-      refuse(incoming, { _: 'bad_server_salt', error_code: 48, new_server_salt: incoming.login.salts[0] ?? 0n });
+      refuse(incoming, {
+        _: 'bad_server_salt',
+        error_code: 48,
+        new_server_salt: incoming.login.salts[0] ?? 0n,
+      });
       return false;
     case 'bad-message':
       refuse(incoming, { _: 'bad_msg_notification', error_code: effect.code });
@@ -117,7 +149,15 @@ async function perform({ context, login, session }: Incoming, call: Call): Promi
   const { world, behaviour } = context;
   const nowMs = serverNow(context);
   const clock = { nowMs, nowS: Math.floor(nowMs / 1000) };
-  const value = await handler(call.request, { world, behaviour, account: login.account, login, session, dataCentre: context, ...clock });
+  const value = await handler(call.request, {
+    world,
+    behaviour,
+    account: login.account,
+    login,
+    session,
+    dataCentre: context,
+    ...clock,
+  });
   return encodeValue(call.schema, call.method.result, value);
 }
 

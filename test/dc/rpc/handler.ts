@@ -3,7 +3,10 @@ import type { Session } from '../session.ts';
 import type { TlObject, TlValue } from '../tl/codec.ts';
 import type { Account, Login, World } from '../world/world.ts';
 
-/** What a handler may look at. It answers with a value of the method's result type or throws {@link RpcError}. */
+/**
+ * What a handler may look at. It answers with a value of the method's result type or throws {@link
+ * RpcError}.
+ */
 export interface RpcContext {
   readonly world: World;
   readonly behaviour: Behaviour;

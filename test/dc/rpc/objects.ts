@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { FeedEvent } from '../chats/feed.ts';
-import { type Action, type Chat, type Group, idFor, isMentioned, type Mention, type Message, partnerOf } from '../chats/message.ts';
+import {
+  type Action,
+  type Chat,
+  type Group,
+  idFor,
+  isMentioned,
+  type Mention,
+  type Message,
+  partnerOf,
+} from '../chats/message.ts';
 import { type TlObject, UNREADABLE } from '../tl/codec.ts';
 import type { Account } from '../world/world.ts';
 
@@ -16,13 +25,18 @@ export function userObject(account: Account, viewer: Account): TlObject {
     ...(account.username === null ? {} : { username: account.username }),
     ...(account.language === null ? {} : { lang_code: account.language }),
     ...(account.isBot ? { bot_info_version: 1 } : {}),
-    ...(account === viewer && !account.isBot ? { phone: `888${String(account.userId).padStart(8, '0')}` } : {}),
+    ...(account === viewer && !account.isBot
+      ? { phone: `888${String(account.userId).padStart(8, '0')}` }
+      : {}),
   };
 }
 
 /** Every account has its own: who takes another one's is found out. */
 export function channelHash(group: Group, viewer: Account): bigint {
-  return createHash('sha256').update(`channel ${group.id} ${viewer.userId}`).digest().readBigInt64LE();
+  return createHash('sha256')
+    .update(`channel ${group.id} ${viewer.userId}`)
+    .digest()
+    .readBigInt64LE();
 }
 
 export function groupObject(group: Group, viewer: Account): TlObject {
@@ -35,7 +49,14 @@ export function groupObject(group: Group, viewer: Account): TlObject {
     date: group.createdS,
     participants_count: group.members.size,
   };
-  if (group.kind === 'group') return { _: 'chat', ...common, ...(isIn ? {} : { left: true }), ...movedObject(group, viewer), version: 1 };
+  if (group.kind === 'group')
+    return {
+      _: 'chat',
+      ...common,
+      ...(isIn ? {} : { left: true }),
+      ...movedObject(group, viewer),
+      version: 1,
+    };
   return {
     ...{ _: 'channel', ...common, megagroup: true, access_hash: channelHash(group, viewer) },
     ...(isIn ? {} : { left: true }),
@@ -53,7 +74,11 @@ function movedObject({ movedTo }: Group, viewer: Account): Partial<TlObject> {
   if (movedTo === null) return {};
   return {
     ...{ deactivated: true, left: false },
-    migrated_to: { _: 'inputChannel', channel_id: movedTo.id, access_hash: channelHash(movedTo, viewer) },
+    migrated_to: {
+      _: 'inputChannel',
+      channel_id: movedTo.id,
+      access_hash: channelHash(movedTo, viewer),
+    },
   };
 }
 
@@ -71,14 +96,25 @@ export function messageObject(message: Message, viewer: Account): TlObject {
   const common = {
     ...(sender === viewer ? { out: true } : {}),
     ...(isMentioned(message, viewer) ? { mentioned: true } : {}),
-    ...(sender === null || chat.kind === 'private' ? {} : { from_id: { _: 'peerUser', user_id: sender.userId } }),
-    ...(message.replyTo === null ? {} : { reply_to: { _: 'messageReplyHeader', reply_to_msg_id: idFor(message.replyTo, viewer) ?? 0 } }),
+    ...(sender === null || chat.kind === 'private'
+      ? {}
+      : { from_id: { _: 'peerUser', user_id: sender.userId } }),
+    ...(message.replyTo === null
+      ? {}
+      : {
+          reply_to: {
+            _: 'messageReplyHeader',
+            reply_to_msg_id: idFor(message.replyTo, viewer) ?? 0,
+          },
+        }),
     ...{ id, peer_id: peerObject(chat, viewer), date: message.dateS },
   };
   if (action !== null) return { _: 'messageService', ...common, action: actionObject(action) };
   return {
     ...{ _: 'message', ...common, message: message.text },
-    ...(message.hasMedia ? { media: { _: 'messageMediaPhoto', photo: { _: 'photoEmpty', id: BigInt(message.ref) } } } : {}),
+    ...(message.hasMedia
+      ? { media: { _: 'messageMediaPhoto', photo: { _: 'photoEmpty', id: BigInt(message.ref) } } }
+      : {}),
     ...(message.isUnreadable ? { media: { _: UNREADABLE } } : {}),
     ...(message.mentions.length > 0 ? { entities: message.mentions.map(entityObject) } : {}),
     ...(message.editedS === null ? {} : { edit_date: message.editedS }),
@@ -90,7 +126,12 @@ export function briefUpdate({ message, pts }: FeedEvent, viewer: Account): TlObj
   const full = messageObject(message, viewer);
   const { id, date, out, mentioned, reply_to, entities } = full;
   return {
-    ...{ _: 'updateShortChatMessage', id, from_id: message.sender?.userId, chat_id: message.chat.kind === 'group' ? message.chat.id : 0n },
+    ...{
+      _: 'updateShortChatMessage',
+      id,
+      from_id: message.sender?.userId,
+      chat_id: message.chat.kind === 'group' ? message.chat.id : 0n,
+    },
     ...{ message: message.text, pts, pts_count: 1, date, out, mentioned, reply_to, entities },
   };
 }
@@ -110,7 +151,10 @@ export function updateObject({ kind, message, pts }: FeedEvent, viewer: Account)
 }
 
 /** Everybody and every group that these messages name, as `viewer` sees them. */
-export function peersIn(messages: readonly Message[], viewer: Account): { readonly users: TlObject[]; readonly chats: TlObject[] } {
+export function peersIn(
+  messages: readonly Message[],
+  viewer: Account,
+): { readonly users: TlObject[]; readonly chats: TlObject[] } {
   const users = new Set<Account>();
   const groups = new Set<Group>();
   for (const { chat, sender, action, mentions } of messages) {

@@ -18,11 +18,19 @@ export interface Call {
 }
 
 /** The same constructor ids in every layer of today's clients. */
-const WRAPPERS = new Set(['invokeWithLayer', 'initConnection', 'invokeAfterMsg', 'invokeAfterMsgs', 'invokeWithoutUpdates']);
+const WRAPPERS = new Set([
+  'invokeWithLayer',
+  'initConnection',
+  'invokeAfterMsg',
+  'invokeAfterMsgs',
+  'invokeWithoutUpdates',
+]);
 
 /**
- * Takes the wrappers off in whatever order they come and reads the call with the schema of the declared layer, otherwise of
- * `keyLayer`. Throws RpcError 400 CONNECTION_LAYER_INVALID for a layer without schema, CONNECTION_NOT_INITED when no layer was ever
+ * Takes the wrappers off in whatever order they come and reads the call with the schema of the
+ * declared layer, otherwise of
+ * `keyLayer`. Throws RpcError 400 CONNECTION_LAYER_INVALID for a layer without schema,
+ * CONNECTION_NOT_INITED when no layer was ever
  * declared, and TlError for what the schema does not know.
  */
 export function unwrapCall(schemas: Schemas, body: Buffer, keyLayer: number | null): Call {
@@ -30,7 +38,11 @@ export function unwrapCall(schemas: Schemas, body: Buffer, keyLayer: number | nu
   let content = ungzip(body);
   let declaredLayer: number | null = null;
   let init: TlObject | null = null;
-  for (let wrapper = wrapperOf(wrappers, content); wrapper !== null; wrapper = wrapperOf(wrappers, content)) {
+  for (
+    let wrapper = wrapperOf(wrappers, content);
+    wrapper !== null;
+    wrapper = wrapperOf(wrappers, content)
+  ) {
     if (wrapper._ === 'invokeWithLayer') declaredLayer = Number(wrapper.layer);
     if (wrapper._ === 'initConnection') init = wrapper;
     content = ungzip(wrapper.query as Buffer);
@@ -39,13 +51,20 @@ export function unwrapCall(schemas: Schemas, body: Buffer, keyLayer: number | nu
   if (layer === null) throw new RpcError(400, 'CONNECTION_NOT_INITED');
   const schema = schemas.api(layer);
   if (schema === undefined) throw new RpcError(400, 'CONNECTION_LAYER_INVALID');
-  return { ...readCall(schema, content), schema, declaredLayer, init: init === null ? null : initParameters(init, layer) };
+  return {
+    ...readCall(schema, content),
+    schema,
+    declaredLayer,
+    init: init === null ? null : initParameters(init, layer),
+  };
 }
 
 function wrapperOf(schema: TlSchema | undefined, content: Buffer): TlObject | null {
   if (schema === undefined || content.length < 4) return null;
   const combinator = schema.byId.get(content.readUInt32LE(0));
-  return combinator !== undefined && WRAPPERS.has(combinator.name) ? readObject(schema, new TlReader(content)) : null;
+  return combinator !== undefined && WRAPPERS.has(combinator.name)
+    ? readObject(schema, new TlReader(content))
+    : null;
 }
 
 function readCall(schema: TlSchema, content: Buffer): { method: TlCombinator; request: TlObject } {

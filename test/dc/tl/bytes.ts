@@ -45,7 +45,8 @@ export class TlReader {
 
   /** Exactly `length` bytes as they stand (a view, not a copy). */
   raw(length: number): Buffer {
-    if (length < 0 || length > this.remaining) throw new TlError(`wanted ${length} bytes, ${this.remaining} are left`);
+    if (length < 0 || length > this.remaining)
+      throw new TlError(`wanted ${length} bytes, ${this.remaining} are left`);
     const slice = this.#buffer.subarray(this.#offset, this.#offset + length);
     this.#offset += length;
     return slice;
@@ -74,7 +75,8 @@ export class TlWriter {
 
   /** Signed or unsigned 32 bit, whichever the number is. */
   int(value: number): void {
-    if (!Number.isInteger(value) || value < -0x80000000 || value > 0xffffffff) throw new TlError(`${value} is no 32 bit integer`);
+    if (!Number.isInteger(value) || value < -0x80000000 || value > 0xffffffff)
+      throw new TlError(`${value} is no 32 bit integer`);
     const part = Buffer.allocUnsafe(4);
     part.writeInt32LE(value | 0);
     this.#parts.push(part);

@@ -2,10 +2,20 @@ import { TlError, TlReader, TlWriter } from './bytes.ts';
 import type { TlCombinator, TlField, TlSchema, TlType } from './schema-text.ts';
 
 /**
- * A value in memory: `long` is bigint, other numbers are number, `bytes` and fixed-length integers are Buffers, vectors are
- * arrays, `Bool` and `true` flags are booleans, everything else an object whose `_` is the constructor's name.
+ * A value in memory: `long` is bigint, other numbers are number, `bytes` and fixed-length integers
+ * are Buffers, vectors are
+ * arrays, `Bool` and `true` flags are booleans, everything else an object whose `_` is the
+ * constructor's name.
  */
-export type TlValue = number | bigint | string | boolean | Uint8Array | TlObject | readonly TlValue[] | undefined;
+export type TlValue =
+  | number
+  | bigint
+  | string
+  | boolean
+  | Uint8Array
+  | TlObject
+  | readonly TlValue[]
+  | undefined;
 
 export interface TlObject {
   readonly _: string;
@@ -16,14 +26,20 @@ const VECTOR_ID = 0x1cb5c415;
 const BOOL_TRUE_ID = 0x997275b5;
 const BOOL_FALSE_ID = 0xbc799737;
 
-/** Writes one boxed object or call. Missing fields become 0, '' or []; a missing object is an error, since nothing is its zero. */
+/**
+ * Writes one boxed object or call. Missing fields become 0, '' or []; a missing object is an error,
+ * since nothing is its zero.
+ */
 export function encodeObject(schema: TlSchema, value: TlObject): Buffer {
   const writer = new TlWriter();
   writeBoxed(schema, writer, value);
   return writer.finish();
 }
 
-/** Writes a value of a known type, as the result of a call needs it (`Bool`, `Vector<User>`, `updates.State`...). */
+/**
+ * Writes a value of a known type, as the result of a call needs it (`Bool`, `Vector<User>`,
+ * `updates.State`...).
+ */
 export function encodeValue(schema: TlSchema, type: TlType, value: TlValue): Buffer {
   const writer = new TlWriter();
   writeValue(schema, writer, type, value, 'result');
@@ -34,7 +50,8 @@ export function encodeValue(schema: TlSchema, type: TlType, value: TlValue): Buf
 export function readObject(schema: TlSchema, reader: TlReader): TlObject {
   const id = reader.uint();
   const combinator = schema.byId.get(id);
-  if (combinator === undefined) throw new TlError(`constructor ${id.toString(16).padStart(8, '0')} is not in the schema`);
+  if (combinator === undefined)
+    throw new TlError(`constructor ${id.toString(16).padStart(8, '0')} is not in the schema`);
   return readFields(schema, reader, combinator);
 }
 
@@ -69,7 +86,12 @@ function writeBoxed(schema: TlSchema, writer: TlWriter, value: TlObject): void {
   writeFields(schema, writer, combinator, value);
 }
 
-function writeFields(schema: TlSchema, writer: TlWriter, combinator: TlCombinator, value: TlObject): void {
+function writeFields(
+  schema: TlSchema,
+  writer: TlWriter,
+  combinator: TlCombinator,
+  value: TlObject,
+): void {
   const flags = flagsOf(combinator, value);
   for (const field of combinator.fields) {
     const where = `${combinator.name}.${field.name}`;
@@ -84,7 +106,8 @@ function flagsOf(combinator: TlCombinator, value: TlObject): Map<string, number>
   for (const { condition, name, type } of combinator.fields) {
     const content = value[name];
     const isGiven = type.kind === 'true' ? content === true : content !== undefined;
-    if (condition !== null && isGiven) flags.set(condition.flags, ((flags.get(condition.flags) ?? 0) | (1 << condition.bit)) >>> 0);
+    if (condition !== null && isGiven)
+      flags.set(condition.flags, ((flags.get(condition.flags) ?? 0) | (1 << condition.bit)) >>> 0);
   }
   return flags;
 }
@@ -93,7 +116,13 @@ function isSet(flags: ReadonlyMap<string, number>, { condition }: TlField): bool
   return condition === null || ((flags.get(condition.flags) ?? 0) & (1 << condition.bit)) !== 0;
 }
 
-function writeValue(schema: TlSchema, writer: TlWriter, type: TlType, value: TlValue, where: string): void {
+function writeValue(
+  schema: TlSchema,
+  writer: TlWriter,
+  type: TlType,
+  value: TlValue,
+  where: string,
+): void {
   switch (type.kind) {
     case 'int':
     case 'flags':
@@ -137,11 +166,18 @@ function writeQuery(schema: TlSchema, writer: TlWriter, value: TlValue, where: s
   else writeBoxed(schema, writer, object(value, where));
 }
 
-function writeVector(schema: TlSchema, writer: TlWriter, type: TlType & { kind: 'vector' }, value: TlValue, where: string): void {
+function writeVector(
+  schema: TlSchema,
+  writer: TlWriter,
+  type: TlType & { kind: 'vector' },
+  value: TlValue,
+  where: string,
+): void {
   if (!Array.isArray(value)) throw new TlError(`${where}: expected a vector`);
   if (!type.bare) writer.int(VECTOR_ID);
   writer.int(value.length);
-  for (const [index, item] of value.entries()) writeValue(schema, writer, type.item, item as TlValue, `${where}[${index}]`);
+  for (const [index, item] of value.entries())
+    writeValue(schema, writer, type.item, item as TlValue, `${where}[${index}]`);
 }
 
 function readFields(schema: TlSchema, reader: TlReader, combinator: TlCombinator): TlObject {
@@ -172,7 +208,9 @@ function readValue(schema: TlSchema, reader: TlReader, type: TlType): TlValue {
     case 'true':
       return true;
     case 'string':
-      return schema.stringsAreBinary ? Buffer.from(reader.bytes()) : reader.bytes().toString('utf8');
+      return schema.stringsAreBinary
+        ? Buffer.from(reader.bytes())
+        : reader.bytes().toString('utf8');
     case 'bytes':
       return Buffer.from(reader.bytes());
     case 'fixed':
@@ -190,15 +228,21 @@ function readValue(schema: TlSchema, reader: TlReader, type: TlType): TlValue {
 
 function readBool(reader: TlReader): boolean {
   const id = reader.uint();
-  if (id !== BOOL_TRUE_ID && id !== BOOL_FALSE_ID) throw new TlError(`${id.toString(16)} is no Bool`);
+  if (id !== BOOL_TRUE_ID && id !== BOOL_FALSE_ID)
+    throw new TlError(`${id.toString(16)} is no Bool`);
   return id === BOOL_TRUE_ID;
 }
 
-function readVector(schema: TlSchema, reader: TlReader, type: TlType & { kind: 'vector' }): TlValue[] {
+function readVector(
+  schema: TlSchema,
+  reader: TlReader,
+  type: TlType & { kind: 'vector' },
+): TlValue[] {
   if (!type.bare && reader.uint() !== VECTOR_ID) throw new TlError('expected a vector');
   const count = reader.uint();
   // Every item takes at least four bytes: a wrong count must not allocate memory.
-  if (count > reader.remaining / 4) throw new TlError(`a vector of ${count} items in ${reader.remaining} bytes`);
+  if (count > reader.remaining / 4)
+    throw new TlError(`a vector of ${count} items in ${reader.remaining} bytes`);
   return Array.from({ length: count }, () => readValue(schema, reader, type.item));
 }
 
@@ -232,6 +276,7 @@ function fixed(value: TlValue, length: number, where: string): Uint8Array {
 }
 
 function object(value: TlValue, where: string): TlObject {
-  if (typeof value === 'object' && '_' in value && typeof value._ === 'string') return value as TlObject;
+  if (typeof value === 'object' && '_' in value && typeof value._ === 'string')
+    return value as TlObject;
   throw new TlError(`${where}: expected an object`);
 }

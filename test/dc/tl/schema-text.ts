@@ -2,7 +2,18 @@ import { TlError } from './bytes.ts';
 
 /** How one value is written. `bare`: without its constructor id in front. */
 export type TlType =
-  | { readonly kind: 'int' | 'long' | 'double' | 'string' | 'bytes' | 'flags' | 'true' | 'bool' | 'query' }
+  | {
+      readonly kind:
+        | 'int'
+        | 'long'
+        | 'double'
+        | 'string'
+        | 'bytes'
+        | 'flags'
+        | 'true'
+        | 'bool'
+        | 'query';
+    }
   | { readonly kind: 'fixed'; readonly length: 16 | 32 }
   | { readonly kind: 'vector'; readonly bare: boolean; readonly item: TlType }
   | { readonly kind: 'object'; readonly name: string }
@@ -55,10 +66,15 @@ const SIMPLE: Readonly<Record<string, TlType>> = {
 };
 
 /**
- * Parses one or more schema texts into one schema. Lines without an id (never sent by themselves) and the definition of `vector`
- * (written by hand in the codec) are left out. Later texts win over earlier ones. Throws TlError naming a line that it cannot read.
+ * Parses one or more schema texts into one schema. Lines without an id (never sent by themselves)
+ * and the definition of `vector`
+ * (written by hand in the codec) are left out. Later texts win over earlier ones. Throws TlError
+ * naming a line that it cannot read.
  */
-export function parseSchema(texts: readonly string[], options: { readonly stringsAreBinary: boolean }): TlSchema {
+export function parseSchema(
+  texts: readonly string[],
+  options: { readonly stringsAreBinary: boolean },
+): TlSchema {
   const byId = new Map<number, TlCombinator>();
   const byName = new Map<string, TlCombinator>();
   for (const combinator of texts.flatMap(parseText)) {
@@ -81,7 +97,8 @@ function parseText(text: string): TlCombinator[] {
 function parseLine(line: string, isFunction: boolean): TlCombinator {
   const groups = LINE.exec(line)?.groups;
   const { name, id, fields, result } = groups ?? {};
-  if (name === undefined || id === undefined || result === undefined) throw new TlError(`not a schema line: ${line}`);
+  if (name === undefined || id === undefined || result === undefined)
+    throw new TlError(`not a schema line: ${line}`);
   const words = (fields ?? '').split(/\s+/).filter((word) => word !== '' && !word.startsWith('{'));
   return {
     name,
@@ -95,15 +112,21 @@ function parseLine(line: string, isFunction: boolean): TlCombinator {
 
 function parseField(word: string, line: string): TlField {
   const { name, flags, bit, type } = FIELD.exec(word)?.groups ?? {};
-  if (name === undefined || type === undefined) throw new TlError(`not a field: ${word} in ${line}`);
-  return { name, type: parseType(type), condition: flags === undefined ? null : { flags, bit: Number(bit) } };
+  if (name === undefined || type === undefined)
+    throw new TlError(`not a field: ${word} in ${line}`);
+  return {
+    name,
+    type: parseType(type),
+    condition: flags === undefined ? null : { flags, bit: Number(bit) },
+  };
 }
 
 function parseType(text: string): TlType {
   const simple = SIMPLE[text];
   if (simple !== undefined) return simple;
   const vector = /^(?<box>[Vv])ector\s*<?\s*(?<item>[^>]+(?:<.*>)?)>?$/.exec(text)?.groups;
-  if (vector?.item !== undefined) return { kind: 'vector', bare: vector.box === 'v', item: parseType(vector.item.trim()) };
+  if (vector?.item !== undefined)
+    return { kind: 'vector', bare: vector.box === 'v', item: parseType(vector.item.trim()) };
   const lastPart = text.slice(text.lastIndexOf('.') + 1);
   const isBare = lastPart.charAt(0) === lastPart.charAt(0).toLowerCase();
   return { kind: isBare ? 'constructor' : 'object', name: text };

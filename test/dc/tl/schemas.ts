@@ -3,7 +3,10 @@ import { currentLayer } from '../../../src/release/telegram-layer.ts';
 import { TlError } from './bytes.ts';
 import { parseSchema, type TlSchema } from './schema-text.ts';
 
-/** Layer of the API text inside the pinned `telegram` package; a test compares it with what the client declares. */
+/**
+ * Layer of the API text inside the pinned `telegram` package; a test compares it with what the
+ * client declares.
+ */
 export const CLIENT_LAYER = 198;
 
 /** An API schema by its text, for clients of another layer. */
@@ -12,7 +15,9 @@ export interface LayerText {
   readonly text: string;
 }
 
-/** The schemas that a data centre speaks: one of the protocol itself, one of the API for each layer. */
+/**
+ * The schemas that a data centre speaks: one of the protocol itself, one of the API for each layer.
+ */
 export interface Schemas {
   readonly protocol: TlSchema;
   /** Undefined for a layer whose text was not given. */
@@ -20,7 +25,8 @@ export interface Schemas {
 }
 
 /**
- * Knows the layer of the installed client (its text, no code of it runs), the current one that workers are built with, and those given. Each is parsed when
+ * Knows the layer of the installed client (its text, no code of it runs), the current one that
+ * workers are built with, and those given. Each is parsed when
  * it is first asked for.
  */
 export function loadSchemas(extraLayers: readonly LayerText[]): Schemas {

@@ -38,20 +38,27 @@ export function sealEnvelope(authKey: Uint8Array, sender: Sender, envelope: Enve
   const plain = Buffer.concat([head, envelope.body, randomBytes(padding)]);
   const messageKey = messageKeyOf(authKey, sender, plain);
   const { key, iv } = deriveAes(authKey, sender, messageKey);
-  return Buffer.concat([Buffer.from(authKeyId(authKey), 'hex'), messageKey, igeEncrypt(plain, key, iv)]);
+  return Buffer.concat([
+    Buffer.from(authKeyId(authKey), 'hex'),
+    messageKey,
+    igeEncrypt(plain, key, iv),
+  ]);
 }
 
 /** Opens a packet of `sender`. Throws CryptoError on a wrong message key, length or padding. */
 export function openEnvelope(authKey: Uint8Array, sender: Sender, packet: Buffer): Envelope {
   const encrypted = packet.subarray(24);
-  if (encrypted.length < HEADER + BLOCK || encrypted.length % BLOCK !== 0) throw new CryptoError(`${encrypted.length} encrypted bytes`);
+  if (encrypted.length < HEADER + BLOCK || encrypted.length % BLOCK !== 0)
+    throw new CryptoError(`${encrypted.length} encrypted bytes`);
   const messageKey = packet.subarray(8, 24);
   const { key, iv } = deriveAes(authKey, sender, messageKey);
   const plain = igeDecrypt(encrypted, key, iv);
-  if (!messageKeyOf(authKey, sender, plain).equals(messageKey)) throw new CryptoError('message key does not fit the content');
+  if (!messageKeyOf(authKey, sender, plain).equals(messageKey))
+    throw new CryptoError('message key does not fit the content');
   const length = plain.readInt32LE(28);
   const padding = plain.length - HEADER - length;
-  if (length < 0 || length % 4 !== 0 || padding < 12 || padding > 1024) throw new CryptoError(`length ${length}, padding ${padding}`);
+  if (length < 0 || length % 4 !== 0 || padding < 12 || padding > 1024)
+    throw new CryptoError(`length ${length}, padding ${padding}`);
   return {
     salt: plain.readBigInt64LE(0),
     sessionId: plain.readBigInt64LE(8),
@@ -66,8 +73,15 @@ function messageKeyOf(authKey: Uint8Array, sender: Sender, plain: Uint8Array): B
   return sha256(authKey.subarray(from, from + 32), plain).subarray(8, 24);
 }
 
-/** AES key and IV of one message, as MTProto 2.0 derives them from the authorization key and the message key. */
-function deriveAes(authKey: Uint8Array, sender: Sender, messageKey: Uint8Array): { key: Buffer; iv: Buffer } {
+/**
+ * AES key and IV of one message, as MTProto 2.0 derives them from the authorization key and the
+ * message key.
+ */
+function deriveAes(
+  authKey: Uint8Array,
+  sender: Sender,
+  messageKey: Uint8Array,
+): { key: Buffer; iv: Buffer } {
   const x = offsetOf(sender);
   const a = sha256(messageKey, authKey.subarray(x, x + 36));
   const b = sha256(authKey.subarray(40 + x, 76 + x), messageKey);
@@ -78,8 +92,10 @@ function deriveAes(authKey: Uint8Array, sender: Sender, messageKey: Uint8Array):
 }
 
 /**
- * AES-256-IGE, which Node does not offer: c[i] = E(m[i] ^ c[i-1]) ^ m[i-1]. With d[i] = c[i] ^ m[i-1] this is plain CBC over
- * m[i] ^ m[i-2], so one native call does the work. `iv` is c[-1] followed by m[-1]; lengths are multiples of 16.
+ * AES-256-IGE, which Node does not offer: c[i] = E(m[i] ^ c[i-1]) ^ m[i-1]. With d[i] = c[i] ^
+ * m[i-1] this is plain CBC over
+ * m[i] ^ m[i-2], so one native call does the work. `iv` is c[-1] followed by m[-1]; lengths are
+ * multiples of 16.
  */
 export function igeEncrypt(plain: Uint8Array, key: Uint8Array, iv: Uint8Array): Buffer {
   const input = Buffer.from(plain);
@@ -93,7 +109,9 @@ export function igeEncrypt(plain: Uint8Array, key: Uint8Array, iv: Uint8Array): 
   return xorWith(output, previous);
 }
 
-/** The inverse of {@link igeEncrypt}; each block needs the one before, so it goes block by block. */
+/**
+ * The inverse of {@link igeEncrypt}; each block needs the one before, so it goes block by block.
+ */
 export function igeDecrypt(encrypted: Uint8Array, key: Uint8Array, iv: Uint8Array): Buffer {
   const decipher = createDecipheriv('aes-256-ecb', key, null).setAutoPadding(false);
   const plain = Buffer.alloc(encrypted.length);

@@ -8,10 +8,16 @@ export class FramingError extends Error {
 
 export type FramingKind = 'full' | 'abridged' | 'intermediate' | 'padded';
 
-/** How packets are delimited on a byte stream. One instance serves one connection: `full` counts packets. */
+/**
+ * How packets are delimited on a byte stream. One instance serves one connection: `full` counts
+ * packets.
+ */
 export interface Framing {
   readonly kind: FramingKind;
-  /** The first whole packet in `bytes` and how many bytes it took; null while it is not complete. Throws FramingError. */
+  /**
+   * The first whole packet in `bytes` and how many bytes it took; null while it is not complete.
+   * Throws FramingError.
+   */
   take(bytes: Buffer): { readonly packet: Buffer; readonly consumed: number } | null;
   wrap(packet: Buffer): Buffer;
 }
@@ -32,9 +38,11 @@ export function fullFraming(): Framing {
       const length = bytes.readUInt32LE(0);
       checkLength(length - 12);
       if (bytes.length < length) return null;
-      if (bytes.readUInt32LE(length - 4) !== crc32(bytes.subarray(0, length - 4))) throw new FramingError('wrong checksum');
+      if (bytes.readUInt32LE(length - 4) !== crc32(bytes.subarray(0, length - 4)))
+        throw new FramingError('wrong checksum');
       const sequence = bytes.readInt32LE(4);
-      if (sequence !== received) throw new FramingError(`packet number ${sequence}, expected ${received}`);
+      if (sequence !== received)
+        throw new FramingError(`packet number ${sequence}, expected ${received}`);
       received += 1;
       return { packet: bytes.subarray(8, length - 4), consumed: length };
     },
@@ -74,7 +82,9 @@ export function abridgedFraming(): Framing {
   };
 }
 
-/** Length of 4 bytes in front; `padded` adds up to 15 random bytes behind, to hide the true lengths. */
+/**
+ * Length of 4 bytes in front; `padded` adds up to 15 random bytes behind, to hide the true lengths.
+ */
 export function intermediateFraming(kind: 'intermediate' | 'padded'): Framing {
   return {
     kind,
@@ -87,7 +97,8 @@ export function intermediateFraming(kind: 'intermediate' | 'padded'): Framing {
       return { packet: kind === 'padded' ? withoutPadding(packet) : packet, consumed: 4 + length };
     },
     wrap(packet) {
-      const padding = kind === 'padded' && packet.length > 4 ? randomBytes(randomInt(16)) : Buffer.alloc(0);
+      const padding =
+        kind === 'padded' && packet.length > 4 ? randomBytes(randomInt(16)) : Buffer.alloc(0);
       const head = Buffer.alloc(4);
       head.writeUInt32LE(packet.length + padding.length);
       return Buffer.concat([head, packet, padding]);
@@ -97,7 +108,9 @@ export function intermediateFraming(kind: 'intermediate' | 'padded'): Framing {
 
 /** An encrypted packet is 24 bytes and whole blocks of 16. */
 function withoutPadding(packet: Buffer): Buffer {
-  return packet.length < 24 ? packet : packet.subarray(0, packet.length - ((packet.length - 24) % 16));
+  return packet.length < 24
+    ? packet
+    : packet.subarray(0, packet.length - ((packet.length - 24) % 16));
 }
 
 function checkLength(length: number): void {

@@ -1,5 +1,6 @@
 /**
- * Ids of what the server says: Unix time times 2^32, strictly growing over the whole server; 1 modulo 4 for what answers a
+ * Ids of what the server says: Unix time times 2^32, strictly growing over the whole server; 1
+ * modulo 4 for what answers a
  * request, 3 for the rest.
  */
 export class ServerMessageIds {
@@ -20,7 +21,10 @@ export type BadMessageCode = 16 | 17 | 18 | 19 | 34 | 35 | 64;
 const OLDEST_S = 300n;
 const NEWEST_S = 30n;
 
-/** Judges a client's message id by itself: 18 not divisible by 4, 16 older than 300 s, 17 more than 30 s in the future. */
+/**
+ * Judges a client's message id by itself: 18 not divisible by 4, 16 older than 300 s, 17 more than
+ * 30 s in the future.
+ */
 export function judgeMessageId(messageId: bigint, nowMs: number): BadMessageCode | null {
   if ((messageId & 3n) !== 0n) return 18;
   const ageS = BigInt(Math.floor(nowMs / 1000)) - (messageId >> 32n);

@@ -14,7 +14,9 @@ export const RPC_RESULT_ID = 0xf35c6d01;
 const MAX_IN_CONTAINER = 1020;
 const MAX_UNPACKED = 10 * 2 ** 20;
 
-/** The schema text of the protocol leaves these three out, since their content is no ordinary field. */
+/**
+ * The schema text of the protocol leaves these three out, since their content is no ordinary field.
+ */
 export function isContainer(body: Buffer): boolean {
   return body.length >= 4 && body.readUInt32LE(0) === CONTAINER_ID;
 }
@@ -47,7 +49,10 @@ export function packContainer(messages: readonly Message[]): Buffer {
   return writer.finish();
 }
 
-/** Takes `gzip_packed` off, as often as it is there. Some clients send zlib data in it: both are read. Throws TlError. */
+/**
+ * Takes `gzip_packed` off, as often as it is there. Some clients send zlib data in it: both are
+ * read. Throws TlError.
+ */
 export function ungzip(body: Buffer): Buffer {
   let content = body;
   while (content.length >= 4 && content.readUInt32LE(0) === GZIP_ID) {
@@ -72,7 +77,10 @@ export function gzipPacked(body: Buffer): Buffer {
   return writer.finish();
 }
 
-/** The answer to one request. `result` is a boxed value or an `rpc_error`, packed where that saves bytes and it is long. */
+/**
+ * The answer to one request. `result` is a boxed value or an `rpc_error`, packed where that saves
+ * bytes and it is long.
+ */
 export function rpcResult(requestId: bigint, result: Buffer, gzipAbove: number): Buffer {
   const packed = result.length > gzipAbove ? gzipPacked(result) : result;
   const writer = new TlWriter();
@@ -83,11 +91,19 @@ export function rpcResult(requestId: bigint, result: Buffer, gzipAbove: number):
 }
 
 /** For clients in tests: request id and unpacked result of an `rpc_result`. */
-export function openRpcResult(body: Buffer): { readonly requestId: bigint; readonly result: Buffer; readonly wasPacked: boolean } {
+export function openRpcResult(body: Buffer): {
+  readonly requestId: bigint;
+  readonly result: Buffer;
+  readonly wasPacked: boolean;
+} {
   const reader = new TlReader(body);
   if (reader.uint() !== RPC_RESULT_ID) throw new TlError('no rpc_result');
   const requestId = reader.long();
   const wasPacked = reader.peekUint() === GZIP_ID;
   const rest = reader.rest();
-  return { requestId, result: wasPacked ? gunzipSync(new TlReader(rest.subarray(4)).bytes()) : rest, wasPacked };
+  return {
+    requestId,
+    result: wasPacked ? gunzipSync(new TlReader(rest.subarray(4)).bytes()) : rest,
+    wasPacked,
+  };
 }

@@ -4,7 +4,10 @@ const REQ_PQ_MULTI = 0xbe7e8ef1;
 const RES_PQ = 0x05162463;
 const HEADER = 20;
 
-/** The nonce of a `req_pq_multi`, the first question of a key exchange; null: the unencrypted packet is something else. */
+/**
+ * The nonce of a `req_pq_multi`, the first question of a key exchange; null: the unencrypted packet
+ * is something else.
+ */
 export function nonceOfQuestion(packet: Buffer): Buffer | null {
   if (packet.length < HEADER + 20 || packet.readUInt32LE(HEADER) !== REQ_PQ_MULTI) return null;
   return packet.subarray(HEADER + 4, HEADER + 20);
@@ -22,7 +25,10 @@ export function sealPlain(body: Buffer, messageId: bigint): Buffer {
   return Buffer.concat([header, body]);
 }
 
-/** `resPQ` as an unencrypted message. The exchange is not offered: the number to be factored is Telegram's example, and no key is named. */
+/**
+ * `resPQ` as an unencrypted message. The exchange is not offered: the number to be factored is
+ * Telegram's example, and no key is named.
+ */
 export function questionAnswer(nonce: Buffer, messageId: bigint): Buffer {
   const pq = Buffer.from('0817ed48941a08f981000000', 'hex');
   const vector = Buffer.from('15c4b51c01000000216be86c022bb4c3', 'hex');

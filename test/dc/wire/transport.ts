@@ -1,7 +1,16 @@
 import { type Cipheriv, createCipheriv } from 'node:crypto';
-import { abridgedFraming, type Framing, FramingError, type FramingKind, fullFraming, intermediateFraming } from './framing.ts';
+import {
+  abridgedFraming,
+  type Framing,
+  FramingError,
+  type FramingKind,
+  fullFraming,
+  intermediateFraming,
+} from './framing.ts';
 
-/** What the client chose, e.g. `full` or `obfuscated-abridged`; `unknown` before enough bytes came. */
+/**
+ * What the client chose, e.g. `full` or `obfuscated-abridged`; `unknown` before enough bytes came.
+ */
 export type TransportKind = FramingKind | `obfuscated-${Exclude<FramingKind, 'full'>}` | 'unknown';
 
 /** Length of the header that starts an obfuscated stream. */
@@ -13,7 +22,8 @@ interface Obfuscation {
 }
 
 /**
- * The server's end of one byte stream: finds out from the first bytes which transport the client speaks, then turns chunks into
+ * The server's end of one byte stream: finds out from the first bytes which transport the client
+ * speaks, then turns chunks into
  * packets and packets into bytes. No I/O.
  */
 export class Transport {
@@ -27,13 +37,20 @@ export class Transport {
     return this.#obfuscation !== null && kind !== 'full' ? `obfuscated-${kind}` : kind;
   }
 
-  /** The packets that became complete with this chunk, in order. Throws FramingError; the stream is then unusable. */
+  /**
+   * The packets that became complete with this chunk, in order. Throws FramingError; the stream is
+   * then unusable.
+   */
   feed(chunk: Buffer): Buffer[] {
     this.#append(chunk);
     if (this.#framing === null) this.#detect();
     if (this.#framing === null) return [];
     const packets: Buffer[] = [];
-    for (let taken = this.#framing.take(this.#pending); taken !== null; taken = this.#framing.take(this.#pending)) {
+    for (
+      let taken = this.#framing.take(this.#pending);
+      taken !== null;
+      taken = this.#framing.take(this.#pending)
+    ) {
       packets.push(taken.packet);
       this.#pending = this.#pending.subarray(taken.consumed);
     }
@@ -73,8 +90,13 @@ export class Transport {
     const header = bytes.subarray(0, OBFUSCATED_HEADER);
     const reversed = Buffer.from(header.subarray(8, 56)).reverse();
     const incoming = createCipheriv('aes-256-ctr', header.subarray(8, 40), header.subarray(40, 56));
-    const outgoing = createCipheriv('aes-256-ctr', reversed.subarray(0, 32), reversed.subarray(32, 48));
-    // The header itself passes through the cipher: its clear text ends with the tag, and the key stream goes on after it.
+    const outgoing = createCipheriv(
+      'aes-256-ctr',
+      reversed.subarray(0, 32),
+      reversed.subarray(32, 48),
+    );
+    // The header itself passes through the cipher: its clear text ends with the tag, and the key
+    // stream goes on after it.
     const clear = incoming.update(bytes);
     this.#obfuscation = { incoming, outgoing };
     this.#pending = clear;

@@ -5,7 +5,10 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** The living form of {@link ConnectionReport}: its connection updates it in place. */
 export type ConnectionRecord = Mutable<ConnectionReport>;
 
-/** The history of one key: all its authorized connections in order of authorization, and what they did at the same time. */
+/**
+ * The history of one key: all its authorized connections in order of authorization, and what they
+ * did at the same time.
+ */
 export interface KeyUse {
   readonly connections: ConnectionRecord[];
   readonly overlaps: Mutable<Overlap>[];
@@ -53,23 +56,34 @@ export function notePacket(use: KeyUse, record: ConnectionRecord, now: number): 
 }
 
 /**
- * Does this packet prove use from two addresses? Yes when another connection of the key from another address is open, or was
+ * Does this packet prove use from two addresses? Yes when another connection of the key from
+ * another address is open, or was
  * closed less than `dupWindowMs` ago. To be asked at every verified packet.
  */
-export function judgePacket(use: KeyUse, record: ConnectionRecord, now: number, dupWindowMs: number): Duplicate | null {
+export function judgePacket(
+  use: KeyUse,
+  record: ConnectionRecord,
+  now: number,
+  dupWindowMs: number,
+): Duplicate | null {
   const parallel = use.connections.find(
-    (other) => other.peer.ip !== record.peer.ip && (other.closedAt === null || now - other.closedAt < dupWindowMs),
+    (other) =>
+      other.peer.ip !== record.peer.ip &&
+      (other.closedAt === null || now - other.closedAt < dupWindowMs),
   );
   return parallel === undefined ? null : inOrder('other-address', parallel, record);
 }
 
 /**
- * Does this request prove parallel use of two connections, from whatever address? Yes when this connection requested before and
- * another one did so since (A, B, A): both were in use at once. A plain reconnect (A, then only B) is no duplicate. Notes the request.
+ * Does this request prove parallel use of two connections, from whatever address? Yes when this
+ * connection requested before and
+ * another one did so since (A, B, A): both were in use at once. A plain reconnect (A, then only B)
+ * is no duplicate. Notes the request.
  */
 export function judgeRequest(use: KeyUse, record: ConnectionRecord): Duplicate | null {
   const lastId = use.lastRequesterId;
-  const between = lastId === record.id ? undefined : use.connections.find((other) => other.id === lastId);
+  const between =
+    lastId === record.id ? undefined : use.connections.find((other) => other.id === lastId);
   const isBack = record.requests > 0 && between !== undefined;
   record.requests += 1;
   use.lastRequesterId = record.id;
@@ -77,7 +91,12 @@ export function judgeRequest(use: KeyUse, record: ConnectionRecord): Duplicate |
 }
 
 /** Enters the end of a connection. Safe to repeat: the first reason stays. */
-export function noteClosed(use: KeyUse, record: ConnectionRecord, now: number, reason: ConnectionRecord['closedBy']): void {
+export function noteClosed(
+  use: KeyUse,
+  record: ConnectionRecord,
+  now: number,
+  reason: ConnectionRecord['closedBy'],
+): void {
   if (record.closedAt !== null) return;
   record.closedAt = now;
   record.closedBy = reason;
@@ -88,5 +107,7 @@ export function noteClosed(use: KeyUse, record: ConnectionRecord, now: number, r
 }
 
 function inOrder(rule: DuplicateRule, one: ConnectionRecord, other: ConnectionRecord): Duplicate {
-  return one.id < other.id ? { rule, older: one, newer: other } : { rule, older: other, newer: one };
+  return one.id < other.id
+    ? { rule, older: one, newer: other }
+    : { rule, older: other, newer: one };
 }

@@ -1,8 +1,14 @@
 import type { TransportKind } from '../wire/transport.ts';
 
-/** All times are milliseconds since 1970 by the data centre's real clock; everything here survives JSON. */
+/**
+ * All times are milliseconds since 1970 by the data centre's real clock; everything here survives
+ * JSON.
+ */
 
-/** The far end of a connection. Behind the SOCKS front, `ip` is the SOCKS user name where that is an address. */
+/**
+ * The far end of a connection. Behind the SOCKS front, `ip` is the SOCKS user name where that is an
+ * address.
+ */
 export interface Peer {
   readonly ip: string;
   readonly port: number;
@@ -20,15 +26,33 @@ export interface InitParameters {
   readonly langCode: string;
 }
 
-/** `peer`: the client went; the others are the data centre's doing. `stop`: the data centre went away. */
-export type CloseReason = 'peer' | 'fault' | 'disconnect-all' | 'duplicate' | 'silent' | 'ping-delay' | 'refused' | 'broken' | 'stop';
+/**
+ * `peer`: the client went; the others are the data centre's doing. `stop`: the data centre went
+ * away.
+ */
+export type CloseReason =
+  | 'peer'
+  | 'fault'
+  | 'disconnect-all'
+  | 'duplicate'
+  | 'silent'
+  | 'ping-delay'
+  | 'refused'
+  | 'broken'
+  | 'stop';
 
-/** A connection that proved to hold an authorization key (its first packet was decrypted and verified). */
+/**
+ * A connection that proved to hold an authorization key (its first packet was decrypted and
+ * verified).
+ */
 export interface ConnectionReport {
   /** Counts over the whole data centre, from 1, in the order of opening. */
   readonly id: number;
   readonly peer: Peer;
-  /** `address:port` that the client wanted to reach: SOCKS destination, otherwise the local end of the socket. */
+  /**
+   * `address:port` that the client wanted to reach: SOCKS destination, otherwise the local end of
+   * the socket.
+   */
   readonly asked: string;
   readonly transport: TransportKind;
   readonly openedAt: number;
@@ -41,11 +65,17 @@ export interface ConnectionReport {
   /** RPC requests: pings and acknowledgements do not count. */
   readonly requests: number;
   readonly firstRequest: { readonly method: string; readonly at: number } | null;
-  /** Null where the client did not introduce itself on this connection (GramJS does not after a reconnect). */
+  /**
+   * Null where the client did not introduce itself on this connection (GramJS does not after a
+   * reconnect).
+   */
   readonly init: InitParameters | null;
 }
 
-/** Two authorized connections of one key were open at the same time, whatever they did: the "never two" evidence. */
+/**
+ * Two authorized connections of one key were open at the same time, whatever they did: the "never
+ * two" evidence.
+ */
 export interface Overlap {
   readonly olderId: number;
   readonly newerId: number;
@@ -54,11 +84,17 @@ export interface Overlap {
   readonly startedAt: number;
   /** Null while both are open. */
   readonly endedAt: number | null;
-  /** False: the older one never sent a packet after the newer one's first, as a socket does whose owner died without a FIN. */
+  /**
+   * False: the older one never sent a packet after the newer one's first, as a socket does whose
+   * owner died without a FIN.
+   */
   readonly olderSpokeAfter: boolean;
 }
 
-/** `other-address`: used from two addresses; `interleaved`: requests A, B, A over two connections of one address. */
+/**
+ * `other-address`: used from two addresses; `interleaved`: requests A, B, A over two connections of
+ * one address.
+ */
 export type DuplicateRule = 'other-address' | 'interleaved';
 
 /** A key destroyed by parallel use: every request answers 406 AUTH_KEY_DUPLICATED from then on. */
@@ -73,7 +109,14 @@ export interface Kill {
   readonly newerPeer: Peer;
 }
 
-export type KeyStatus = 'live' | 'duplicated' | 'unregistered' | 'revoked' | 'expired' | 'deactivated' | 'banned';
+export type KeyStatus =
+  | 'live'
+  | 'duplicated'
+  | 'unregistered'
+  | 'revoked'
+  | 'expired'
+  | 'deactivated'
+  | 'banned';
 
 /** One login: an authorization key with its account. */
 export interface AccountReport {
@@ -94,13 +137,23 @@ export interface AccountReport {
 /** A client broke the protocol, or the data centre could not do what it was asked. */
 export interface Violation {
   readonly at: number;
-  readonly kind: 'framing' | 'crypto' | 'message' | 'schema' | 'second-key' | 'not-implemented' | 'internal';
+  readonly kind:
+    | 'framing'
+    | 'crypto'
+    | 'message'
+    | 'schema'
+    | 'second-key'
+    | 'not-implemented'
+    | 'internal';
   readonly connectionId: number;
   readonly peer: Peer;
   readonly detail: string;
 }
 
-/** A connection turned away: no such key (-404), a key of another data centre (-404), or a key exchange, which is not offered. */
+/**
+ * A connection turned away: no such key (-404), a key of another data centre (-404), or a key
+ * exchange, which is not offered.
+ */
 export interface Refusal {
   readonly at: number;
   readonly kind: 'unknown-key' | 'wrong-dc' | 'key-exchange';

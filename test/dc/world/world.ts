@@ -37,7 +37,10 @@ export interface Login {
   /** The data centre that the key belongs to, 1-5. */
   readonly dcId: number;
   status: KeyStatus;
-  /** Layer declared by the last `invokeWithLayer`; it belongs to the key, not to the connection. Null: never introduced itself. */
+  /**
+   * Layer declared by the last `invokeWithLayer`; it belongs to the key, not to the connection.
+   * Null: never introduced itself.
+   */
   layer: number | null;
   /** The salt in force first, then those still accepted. */
   salts: readonly bigint[];
@@ -61,7 +64,10 @@ export interface AccountSpec extends PersonSpec {
   readonly authKey?: Uint8Array;
   /** Same seed, same key. */
   readonly seed?: string;
-  /** Layer that the key declared in an earlier life of the data centre: no `initConnection` is needed then. */
+  /**
+   * Layer that the key declared in an earlier life of the data centre: no `initConnection` is
+   * needed then.
+   */
   readonly layer?: number;
 }
 
@@ -85,12 +91,17 @@ export class World {
   readonly violations: Violation[] = [];
   readonly refusals: Refusal[] = [];
 
-  /** Adds a login; the account is made when its user id is new. Throws RangeError on a wrong or already known key. */
+  /**
+   * Adds a login; the account is made when its user id is new. Throws RangeError on a wrong or
+   * already known key.
+   */
   addLogin(spec: AccountSpec): Login {
     const authKey = keyOf(spec);
     const dcId = spec.dcId ?? 2;
-    if (authKey.length !== 256) throw new RangeError(`an authorization key has 256 bytes, not ${authKey.length}`);
-    if (!Number.isInteger(dcId) || dcId < 1 || dcId > 5) throw new RangeError(`there is no data centre ${dcId}`);
+    if (authKey.length !== 256)
+      throw new RangeError(`an authorization key has 256 bytes, not ${authKey.length}`);
+    if (!Number.isInteger(dcId) || dcId < 1 || dcId > 5)
+      throw new RangeError(`there is no data centre ${dcId}`);
     const login = this.addKey(authKey, dcId, randomSalt());
     login.layer = spec.layer ?? null;
     this.signIn(login, this.addPerson(spec));
@@ -131,8 +142,19 @@ export class World {
     if (known !== undefined) return known;
     const accessHash = createHash('sha256').update(`access ${userId}`).digest().readBigInt64LE();
     const account: Account = {
-      ...{ userId, firstName: spec.firstName ?? `User ${userId}`, username: spec.username ?? null, isBot: spec.isBot ?? false },
-      ...{ language: spec.language ?? null, accessHash, feed: newFeed(), logins: [], randomIds: new Set() },
+      ...{
+        userId,
+        firstName: spec.firstName ?? `User ${userId}`,
+        username: spec.username ?? null,
+        isBot: spec.isBot ?? false,
+      },
+      ...{
+        language: spec.language ?? null,
+        accessHash,
+        feed: newFeed(),
+        logins: [],
+        randomIds: new Set(),
+      },
     };
     this.accounts.set(String(userId), account);
     return account;
@@ -148,7 +170,8 @@ export class World {
   /** Without `@`, in any case. */
   byUsername(username: string): Account | null {
     const wanted = username.toLowerCase();
-    for (const account of this.accounts.values()) if (account.username?.toLowerCase() === wanted) return account;
+    for (const account of this.accounts.values())
+      if (account.username?.toLowerCase() === wanted) return account;
     return null;
   }
 
@@ -211,7 +234,9 @@ export function reportLogin(login: Login): AccountReport {
 function keyOf(spec: AccountSpec): Buffer {
   if (spec.authKey !== undefined) return Buffer.from(spec.authKey);
   if (spec.seed === undefined) return randomBytes(256);
-  return createHash('shake256', { outputLength: 256 }).update(`test data centre key ${spec.seed}`).digest();
+  return createHash('shake256', { outputLength: 256 })
+    .update(`test data centre key ${spec.seed}`)
+    .digest();
 }
 
 function randomSalt(): bigint {

@@ -1,11 +1,23 @@
-/** Real hosts that go away and come back, and what the operator is told of it; the report of the same fleet. */
+/**
+ * Real hosts that go away and come back, and what the operator is told of it; the report of the
+ * same fleet.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../../src/alerts/message.ts';
 import { type LabDataCentre, startLabDataCentre } from '../lab-data-centre.ts';
-import { eventually, expectNoKills, importNew, labOfThisFile, makeWorld, must, prepareFleet, type World } from '../world.ts';
+import {
+  eventually,
+  expectNoKills,
+  importNew,
+  labOfThisFile,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 const names = ['anna', 'ben', 'carla'];
 let dc: LabDataCentre;
@@ -88,6 +100,8 @@ test('the report shows them, and what the hosts were away', async () => {
     const page = await readFile(join(world.operator.directory, 'fleet-report.html'), 'utf8');
     for (const name of names) expect(page).toContain(`title="${name}: online"`);
   });
-  const { hosts } = await world.operator.json<{ hosts: { name: string; months: { offlineMs: { host: number } }[] }[] }>(['report']);
+  const { hosts } = await world.operator.json<{
+    hosts: { name: string; months: { offlineMs: { host: number } }[] }[];
+  }>(['report']);
   expect(hosts.find(({ name }) => name === 'h1')?.months[0]?.offlineMs.host).toBeGreaterThan(5000);
 });

@@ -1,5 +1,6 @@
 /**
- * The first day as README writes it, command by command on a terminal, but with `inventory.example.yaml` as it stands in the place of what `fleet new` writes: only
+ * The first day as README writes it, command by command on a terminal, but with
+ * `inventory.example.yaml` as it stands in the place of what `fleet new` writes: only
  * addresses, the places of keys and the secrets' variables are the operator's own.
  */
 import { chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -21,13 +22,18 @@ let commands: readonly string[];
 beforeAll(async () => {
   world = await makeWorld({ hosts: [1, 2, 3], state: 'equipped' });
   const { operator } = world;
-  const block = /\n## First day\n+```\n([\s\S]*?)```/.exec(await readFile(project('README.md'), 'utf8'))?.[1] ?? '';
+  const block =
+    /\n## First day\n+```\n([\s\S]*?)```/.exec(await readFile(project('README.md'), 'utf8'))?.[1] ??
+    '';
   const [first = '', ...others] = block.split('\n').map(commandOf).filter(Boolean);
   expect(first).toMatch(/^fleet new /);
   commands = ['cp inventory.example.yaml inventory.yaml', 'fleet vault create-key', ...others];
   Object.assign(operator.env, { TELEGRAM_API_ID: '4711', MODEL_API_KEY: 'sk-example' });
   await rm(join(operator.directory, 'inventory.yaml'));
-  await copyFile(project('inventory.example.yaml'), join(operator.directory, 'inventory.example.yaml'));
+  await copyFile(
+    project('inventory.example.yaml'),
+    join(operator.directory, 'inventory.example.yaml'),
+  );
   await mkdir(join(operator.directory, 'bin'));
   const fleet = join(operator.directory, 'bin/fleet');
   await writeFile(
@@ -50,17 +56,24 @@ async function writeOwnAddresses(): Promise<void> {
     expect(text).toContain(from);
     text = text.replace(from, to);
   };
-  for (const [index, address] of addresses.entries()) replace(`address: ${address}`, `address: ${world.lab.hosts[index]?.address}`);
+  for (const [index, address] of addresses.entries())
+    replace(`address: ${address}`, `address: ${world.lab.hosts[index]?.address}`);
   replace('~/.ssh/id_ed25519', world.lab.keyFile);
   replace('~/.config/fleet/vault.key', 'vault.key');
   await writeFile(file, text);
 }
 
 /** Types the command at a terminal and agrees to what it asks. */
-async function carryOut(command: string): Promise<{ readonly code: number; readonly shown: string }> {
+async function carryOut(
+  command: string,
+): Promise<{ readonly code: number; readonly shown: string }> {
   const { directory: cwd, env } = world.operator;
   const path = `${join(cwd, 'bin')}:${process.env.PATH ?? ''}`;
-  const run = startOnTerminal(['bash', '-c', command], { cwd, env: { ...env, PATH: path, TERM: 'xterm-256color' }, columns: 120 });
+  const run = startOnTerminal(['bash', '-c', command], {
+    cwd,
+    env: { ...env, PATH: path, TERM: 'xterm-256color' },
+    columns: 120,
+  });
   let isOver = false;
   const ended = run.ends(280_000).finally(() => {
     isOver = true;
@@ -75,12 +88,23 @@ async function carryOut(command: string): Promise<{ readonly code: number; reado
 
 test('goes from bare hosts to accounts that are online', { timeout: 900_000 }, async () => {
   expect(commands.map((command) => command.split(' ').slice(0, 2).join(' '))).toEqual(
-    expect.arrayContaining(['fleet config', 'fleet hosts', 'fleet init', 'fleet accounts', 'fleet allocate', 'fleet doctor']),
+    expect.arrayContaining([
+      'fleet config',
+      'fleet hosts',
+      'fleet init',
+      'fleet accounts',
+      'fleet allocate',
+      'fleet doctor',
+    ]),
   );
   for (const command of commands) {
     const { code, shown } = await carryOut(command);
     // What README's comment says of it; the doctor has something to say while there is no backup.
-    const expected = command.startsWith('fleet init --dry-run') ? [4] : command.includes('doctor') ? [0, 1, 3] : [0];
+    const expected = command.startsWith('fleet init --dry-run')
+      ? [4]
+      : command.includes('doctor')
+        ? [0, 1, 3]
+        : [0];
     expect({ command, code, shown: expected.includes(code) ? '' : shown }).toEqual({
       command,
       code: expect.toBeOneOf(expected),
@@ -88,10 +112,19 @@ test('goes from bare hosts to accounts that are online', { timeout: 900_000 }, a
     });
     if (command.startsWith('cp ')) await writeOwnAddresses();
   }
-  const again = await world.operator.json<{ hosts: { host: string; state: string }[] }>(['init', '--check']);
-  expect(again.hosts.map(({ host, state }) => [host, state])).toEqual(['eu-1', 'eu-2', 'us-1'].map((host) => [host, 'ready']));
-  expect(await liveStates(world)).toEqual(Object.fromEntries(names.map((name) => [name, 'online'])));
-  const hosts = Object.fromEntries((await listAccounts(world)).map(({ name, host }) => [name, host]));
+  const again = await world.operator.json<{ hosts: { host: string; state: string }[] }>([
+    'init',
+    '--check',
+  ]);
+  expect(again.hosts.map(({ host, state }) => [host, state])).toEqual(
+    ['eu-1', 'eu-2', 'us-1'].map((host) => [host, 'ready']),
+  );
+  expect(await liveStates(world)).toEqual(
+    Object.fromEntries(names.map((name) => [name, 'online'])),
+  );
+  const hosts = Object.fromEntries(
+    (await listAccounts(world)).map(({ name, host }) => [name, host]),
+  );
   // Pinned in the example; the other one may run in the zone eu only.
   expect(hosts.anna).toBe('eu-1');
   expect(['eu-1', 'eu-2']).toContain(hosts.carla);

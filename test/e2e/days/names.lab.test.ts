@@ -1,4 +1,7 @@
-/** One machine has one name: a renamed host is recognised and goes on under its new name, a second name is refused, and both end without a hand on the ledger. */
+/**
+ * One machine has one name: a renamed host is recognised and goes on under its new name, a second
+ * name is refused, and both end without a hand on the ledger.
+ */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -35,7 +38,9 @@ const hostOf = async (name: string): Promise<string> =>
 /** The lab has the host under its former name. */
 let former = '';
 const byLabName = async (): Promise<ListedAccount[]> =>
-  (await listAccounts(world)).map((account) => (account.host === 'garden' ? { ...account, host: former } : account));
+  (await listAccounts(world)).map((account) =>
+    account.host === 'garden' ? { ...account, host: former } : account,
+  );
 const said = async (...args: string[]): Promise<{ code: number; text: string }> => {
   const { code, stdout, stderr } = await world.operator.fleet([...args, '--yes']);
   return { code: code ?? -1, text: `${stdout}\n${stderr}`.replaceAll(/\s+/g, ' ') };
@@ -71,7 +76,11 @@ test('a second name for a host is refused by every way in, nothing starts meanwh
   // What the ssh config makes of a name is found on the way.
   const address = world.lab.hosts.find(({ name }) => name === former)?.address ?? '';
   await mkdir(join(world.operator.directory, '.ssh'), { recursive: true });
-  await writeFile(join(world.operator.directory, '.ssh/config'), `Host twin.example\n  HostName ${address}\n`, { mode: 0o600 });
+  await writeFile(
+    join(world.operator.directory, '.ssh/config'),
+    `Host twin.example\n  HostName ${address}\n`,
+    { mode: 0o600 },
+  );
   await editInventory((text) => text.replace(/^( {2}twin: .*address: )[^,]*/m, '$1twin.example'));
   expect(await said('hosts', 'trust')).toMatchObject({
     code: 3,

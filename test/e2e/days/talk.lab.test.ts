@@ -1,4 +1,7 @@
-/** A long talk in a group, on a real host, by an operator's files: everything that asks for an answer gets exactly that one, nothing else gets any. */
+/**
+ * A long talk in a group, on a real host, by an operator's files: everything that asks for an
+ * answer gets exactly that one, nothing else gets any.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +11,15 @@ import { type ModelServer, startModelServer } from '../../model-server/model-ser
 import { noteFaultPoint } from '../fault-points.ts';
 import { fillForGood, unfillForGood } from '../full-disk.ts';
 import { type Login, modelKey } from '../operator.ts';
-import { eventually, expectExclusive, importNew, makeWorld, must, prepareFleet, type World } from '../world.ts';
+import {
+  eventually,
+  expectExclusive,
+  importNew,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 const [bob, cleo, dan, robot, eve] = ['900001', '900002', '900003', '900004', '900005'];
 const chatId = '-1001700000009';
@@ -47,7 +58,9 @@ beforeAll(async () => {
   people = world.dc.people;
   model = await startModelServer(world.lab.gateway);
   const { operator } = world;
-  await operator.append(`model: { base_url: "${model.url}", model: tiny, api_key: env:MODEL_KEY, timeout: 8s }\n`);
+  await operator.append(
+    `model: { base_url: "${model.url}", model: tiny, api_key: env:MODEL_KEY, timeout: 8s }\n`,
+  );
   await mkdir(join(operator.directory, 'scripts'));
   await writeScript();
   await prepareFleet(world);
@@ -63,7 +76,12 @@ beforeAll(async () => {
     await people.addPerson({ userId, firstName });
   await people.addPerson({ userId: robot, firstName: 'Robot', isBot: true });
   await people.addGroup({ kind: 'supergroup', id: 1_700_000_009, title: 'Garden', members });
-  await people.addGroup({ kind: 'supergroup', id: 1_700_000_010, title: 'Elsewhere', members: [anna, bob] });
+  await people.addGroup({
+    kind: 'supergroup',
+    id: 1_700_000_010,
+    title: 'Elsewhere',
+    members: [anna, bob],
+  });
   await must(world, 'allocate', '--all');
   // Telegram has told by now who the accounts are.
   await must(world, 'scripts', 'push');
@@ -73,12 +91,16 @@ afterAll(async () => {
   await world?.end();
 });
 
-const say = async (from: string, text: string, more: { readonly hasMedia?: boolean } = {}): Promise<number> =>
-  (await people.say({ chatId, from, text, ...more })).ref;
+const say = async (
+  from: string,
+  text: string,
+  more: { readonly hasMedia?: boolean } = {},
+): Promise<number> => (await people.say({ chatId, from, text, ...more })).ref;
 /** What the account has said, as [answered message, text]. */
 const answers = async (): Promise<readonly (readonly [number | null, string])[]> =>
   (await people.said({ userId: anna })).map(({ replyTo, text }) => [replyTo, text]);
-const sorted = (list: readonly (readonly [number | null, string])[]) => list.toSorted(([a], [b]) => Number(a) - Number(b));
+const sorted = (list: readonly (readonly [number | null, string])[]) =>
+  list.toSorted(([a], [b]) => Number(a) - Number(b));
 
 interface Silences {
   readonly reasons: readonly { readonly reason: string; readonly count: number }[];
@@ -99,7 +121,10 @@ test('hundreds of messages: exactly the answers that the script asks for, while 
   for (let round = 0; round < 30; round += 1) {
     for (const person of [bob, cleo]) await say(person, `idle talk ${round}`);
     answered(await say(cleo, `What is the PRICE, please? ${round}`), 'It is free, Cleo.');
-    answered(await say(bob, `@anna_helps tell me about ${round}`), `You said: Bob: @anna_helps tell me about ${round}`);
+    answered(
+      await say(bob, `@anna_helps tell me about ${round}`),
+      `You said: Bob: @anna_helps tell me about ${round}`,
+    );
     answered(await say(bob, `photo with price ${round}`, { hasMedia: true }), 'It is free, Bob.');
     await say(cleo, '', { hasMedia: true });
     await say(robot, `the price is ${round}`);
@@ -123,13 +148,22 @@ test('hundreds of messages: exactly the answers that the script asks for, while 
   expect((await answers()).filter(([, text]) => !text.startsWith('You'))).toEqual(byFixedRule);
   const checked = await watched;
   console.log(checked.stdout);
-  // Where other labs keep the machine busy, replies may be late: which the check says, with its exit code.
+  // Where other labs keep the machine busy, replies may be late: which the check says, with its
+  // exit code.
   expect([0, 3]).toContain(checked.code);
   expect(checked.stdout).toMatch(/anna: \d+\.\d messages a minute, \d+ replies, P95/);
   expect(await answers()).toHaveLength(expected.length);
   await eventually(60_000, async () =>
     expect(await silences()).toMatchObject({
-      ...{ empty: 30, bot: 30, colleague: 30, edited: 30, private: 30, 'not-allowed-chat': 30, anonymous: 30 },
+      ...{
+        empty: 30,
+        bot: 30,
+        colleague: 30,
+        edited: 30,
+        private: 30,
+        'not-allowed-chat': 30,
+        anonymous: 30,
+      },
       ...{ 'opt-out-now': 1, 'opted-out': 1 },
     }),
   );
@@ -141,15 +175,24 @@ test('a full disk silences nobody: the account goes on answering, says what may 
   await eventually(60_000, async () => expect((await answers()).at(-1)?.[0]).toBe(welcomed));
   const before = (await answers()).length;
   const optOutsOnDisk = async (): Promise<readonly string[]> => {
-    const { stdout } = await world.lab.ssh(1, `cat /var/lib/private/fleet-accounts/${logins[0]?.keyId}/memory.json`);
-    return (JSON.parse(stdout) as { optOuts: [string, number][] }).optOuts.map(([userId]) => userId);
+    const { stdout } = await world.lab.ssh(
+      1,
+      `cat /var/lib/private/fleet-accounts/${logins[0]?.keyId}/memory.json`,
+    );
+    return (JSON.parse(stdout) as { optOuts: [string, number][] }).optOuts.map(
+      ([userId]) => userId,
+    );
   };
   await fillForGood(world.lab, 1);
   const asked = await say(cleo, 'price, on a full disk?');
   await say(eve, 'hush');
-  await eventually(60_000, async () => expect((await answers()).slice(before)).toEqual([[asked, 'It is free, Cleo.']]));
   await eventually(60_000, async () =>
-    expect(await must(world, 'logs', 'anna', '--level', 'error', '--since', '5m')).toContain('the state could not be written (ENOSPC)'),
+    expect((await answers()).slice(before)).toEqual([[asked, 'It is free, Cleo.']]),
+  );
+  await eventually(60_000, async () =>
+    expect(await must(world, 'logs', 'anna', '--level', 'error', '--since', '5m')).toContain(
+      'the state could not be written (ENOSPC)',
+    ),
   );
   expect(await optOutsOnDisk()).toEqual([dan]);
   await unfillForGood(world.lab, 1);
@@ -165,9 +208,13 @@ test('a pause that Telegram asks for is kept, and the answer comes after it, onc
   });
   const flooded = await say(bob, 'price once more');
   const askedAt = Date.now();
-  await eventually(60_000, async () => expect((await answers()).slice(before)).toEqual([[flooded, 'It is free, Bob.']]));
+  await eventually(60_000, async () =>
+    expect((await answers()).slice(before)).toEqual([[flooded, 'It is free, Bob.']]),
+  );
   expect(Date.now() - askedAt).toBeGreaterThanOrEqual(2_500);
-  const closed = new Intl.DateTimeFormat('en-GB', { weekday: 'short', timeZone: 'UTC' }).format(Date.now() + 2 * 86_400_000).toLowerCase();
+  const closed = new Intl.DateTimeFormat('en-GB', { weekday: 'short', timeZone: 'UTC' })
+    .format(Date.now() + 2 * 86_400_000)
+    .toLowerCase();
   await writeScript(`hours: { time_zone: UTC, days: { ${closed}: "09:00-10:00" } }`);
   expect(await must(world, 'scripts', 'push')).toContain('script desk');
   await eventually(60_000, async () => {

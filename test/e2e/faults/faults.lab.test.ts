@@ -36,11 +36,14 @@ beforeAll(async () => {
 });
 afterAll(() => world?.end());
 
-const account = async (name: string) => (await listAccounts(world)).find((each) => each.name === name);
+const account = async (name: string) =>
+  (await listAccounts(world)).find((each) => each.name === name);
 const allocateAll = () => world.operator.fleet(['allocate', '--all', '--yes']);
 const allOnline = async (): Promise<void> => {
   const states = await liveStates(world);
-  expect(healthy.map((login) => [login.account, states[login.account]])).toEqual(healthy.map((login) => [login.account, 'online']));
+  expect(healthy.map((login) => [login.account, states[login.account]])).toEqual(
+    healthy.map((login) => [login.account, 'online']),
+  );
   await expectExclusive(world, healthy);
 };
 
@@ -51,7 +54,12 @@ describe('hosts', () => {
     const { code, stderr } = await allocateAll();
     expect(code).toBe(3);
     expect(stderr).toMatch(/h4/);
-    expect((await listAccounts(world)).map(({ state }) => state)).toEqual(['stored', 'stored', 'stored', 'stored']);
+    expect((await listAccounts(world)).map(({ state }) => state)).toEqual([
+      'stored',
+      'stored',
+      'stored',
+      'stored',
+    ]);
     expect((await world.dc.report()).connectionsOpened).toBe(0);
     noteFaultPoint('a host without power during a first placement');
     await world.lab.start(4);
@@ -89,7 +97,10 @@ describe('hosts', () => {
     const file = join(world.operator.directory, 'known_hosts');
     const known = await readFile(file, 'utf8');
     const [, second = '', third = ''] = known.trim().split('\n').sort();
-    await writeFile(file, known.replace(second, [second.split(' ')[0], ...third.split(' ').slice(1)].join(' ')));
+    await writeFile(
+      file,
+      known.replace(second, [second.split(' ')[0], ...third.split(' ').slice(1)].join(' ')),
+    );
     const looked = await world.operator.fleet(['status', '--live']);
     const trusted = await world.operator.fleet(['hosts', 'trust', '--yes']);
     await writeFile(file, known);
@@ -117,7 +128,12 @@ describe('hosts', () => {
       expect(here.map((each) => states[each.name])).toEqual(here.map(() => 'held'));
     });
     await must(world, 'allocate', '--all');
-    for (const each of here) expect(await account(each.name)).toMatchObject({ state: 'online', host: name, epoch: (each.epoch ?? 0) + 1 });
+    for (const each of here)
+      expect(await account(each.name)).toMatchObject({
+        state: 'online',
+        host: name,
+        epoch: (each.epoch ?? 0) + 1,
+      });
     await allOnline();
     await must(world, 'init', '--limit', name ?? '');
   });
@@ -127,7 +143,11 @@ describe('Telegram', () => {
   test('a flood wait is waited for where the account is', async () => {
     const [login] = await importNew(world, ['elif']);
     if (login === undefined) throw new Error('nothing was imported');
-    await world.dc.fault({ method: 'users.getUsers', userId: login.userId, effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_6' } });
+    await world.dc.fault({
+      method: 'users.getUsers',
+      userId: login.userId,
+      effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_6' },
+    });
     const { code } = await allocateAll();
     expect([0, 3]).toContain(code);
     expect(['flood-wait', 'online']).toContain((await account('elif'))?.state);
@@ -138,7 +158,9 @@ describe('Telegram', () => {
 
   test('an outage is sat out', async () => {
     await world.dc.suspend();
-    await eventually(60_000, async () => expect(Object.values(await liveStates(world))).not.toContain('online'));
+    await eventually(60_000, async () =>
+      expect(Object.values(await liveStates(world))).not.toContain('online'),
+    );
     await world.dc.resume();
     await eventually(120_000, allOnline);
     noteFaultPoint('an outage of Telegram');
@@ -149,7 +171,9 @@ describe('Telegram', () => {
     await must(world, 'allocate', '--all');
     await world.dc.revoke(login?.dcKeyId ?? '');
     await world.dc.disconnectAll(login?.userId);
-    await eventually(60_000, async () => expect(await liveStates(world)).toMatchObject({ out: 'needs-login' }));
+    await eventually(60_000, async () =>
+      expect(await liveStates(world)).toMatchObject({ out: 'needs-login' }),
+    );
     await allOnline();
   });
 
@@ -170,7 +194,12 @@ describe('Telegram', () => {
     await must(world, 'allocate', ...classes.map(([name]) => name));
     for (const [index, [, code, message]] of classes.entries()) {
       const { userId = '' } = logins[index] ?? {};
-      await world.dc.fault({ method: 'users.getUsers', userId, times: 1000, effect: { kind: 'error', code, message } });
+      await world.dc.fault({
+        method: 'users.getUsers',
+        userId,
+        times: 1000,
+        effect: { kind: 'error', code, message },
+      });
     }
     await Promise.all(logins.map(({ userId }) => world.dc.disconnectAll(userId)));
     const failedAt = performance.now();
@@ -179,18 +208,28 @@ describe('Telegram', () => {
       const askedAt = performance.now();
       const states = await liveStates(world);
       for (const [name, , , state] of classes)
-        if (states[name] === state && !seenAfterMs.has(name)) seenAfterMs.set(name, askedAt - failedAt);
+        if (states[name] === state && !seenAfterMs.has(name))
+          seenAfterMs.set(name, askedAt - failedAt);
       expect([...seenAfterMs.keys()].sort()).toEqual(classes.map(([name]) => name).sort());
     });
     console.log(
-      [...seenAfterMs].map(([name, ms]) => `${name}: asked ${(ms / 1000).toFixed(1)} s after the fault, status shows it`).join('\n'),
+      [...seenAfterMs]
+        .map(
+          ([name, ms]) =>
+            `${name}: asked ${(ms / 1000).toFixed(1)} s after the fault, status shows it`,
+        )
+        .join('\n'),
     );
-    // 5 s on a machine of its own; here other labs are at work. A login that is not registered is believed when it is said again.
+    // 5 s on a machine of its own; here other labs are at work. A login that is not registered is
+    // believed when it is said again.
     for (const [name, ms] of seenAfterMs)
-      expect({ name, ms, isSeen: ms < (name === 'unknown' ? 30_000 : 10_000) }).toMatchObject({ isSeen: true });
+      expect({ name, ms, isSeen: ms < (name === 'unknown' ? 30_000 : 10_000) }).toMatchObject({
+        isSeen: true,
+      });
     const { stdout } = await world.operator.fleet(['status']);
     // One that retries gives up as offline a moment later: it may have done so by now.
-    for (const [, , , state, remedy] of classes) if (remedy !== '') expect(stdout).toMatch(new RegExp(`${state}.*${remedy}`));
+    for (const [, , , state, remedy] of classes)
+      if (remedy !== '') expect(stdout).toMatch(new RegExp(`${state}.*${remedy}`));
     await world.dc.clearFaults();
   });
 
@@ -213,9 +252,13 @@ describe('Telegram', () => {
     await link?.check().catch(() => undefined);
     await link?.close();
     await world.dc.disconnectAll(login.userId);
-    await eventually(90_000, async () => expect(await liveStates(world)).toMatchObject({ twice: 'duplicated' }));
+    await eventually(90_000, async () =>
+      expect(await liveStates(world)).toMatchObject({ twice: 'duplicated' }),
+    );
     noteFaultPoint('somebody else uses the session');
-    const connections = async () => (await world.dc.report()).accounts.find(({ keyId }) => keyId === login.dcKeyId)?.connections.length;
+    const connections = async () =>
+      (await world.dc.report()).accounts.find(({ keyId }) => keyId === login.dcKeyId)?.connections
+        .length;
     const before = await connections();
     await allocateAll();
     await sleep(8000);

@@ -1,4 +1,7 @@
-/** Ctrl-C on a terminal while a long command works on hosts: the first ends it after the act under way and names what is open, the second ends it at once. */
+/**
+ * Ctrl-C on a terminal while a long command works on hosts: the first ends it after the act under
+ * way and names what is open, the second ends it at once.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +10,17 @@ import { ctrlC } from '../../cli/screen/on-terminal.ts';
 import { noteFaultPoint } from '../fault-points.ts';
 import { fleetOnTerminal } from '../fleet-on-terminal.ts';
 import { askLedger, hostOf, phaseOf } from '../move-looks.ts';
-import { eventually, expectNoKills, expireContact, importNew, liveStates, makeWorld, must, prepareFleet, type World } from '../world.ts';
+import {
+  eventually,
+  expectNoKills,
+  expireContact,
+  importNew,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 const accounts = 'accounts:\n  anna: { pinned_to: h1 }\n';
 
@@ -31,22 +44,29 @@ async function rewrite(before: string, after: string): Promise<void> {
   await writeFile(inventory, (await readFile(inventory, 'utf8')).replace(before, after));
 }
 
-const bootOf = async (host: number): Promise<string> => (await world.lab.ssh(host, 'cat /run/fleet-boot/identity.json')).stdout;
+const bootOf = async (host: number): Promise<string> =>
+  (await world.lab.ssh(host, 'cat /run/fleet-boot/identity.json')).stdout;
 const allOnline = () =>
   eventually(90_000, async () =>
-    expect(await liveStates(world).catch((error: Error) => error.message)).toEqual({ anna: 'online', ben: 'online' }),
+    expect(await liveStates(world).catch((error: Error) => error.message)).toEqual({
+      anna: 'online',
+      ben: 'online',
+    }),
   );
 
 test('reboot: the first Ctrl-C names the announcement that stays open and the host that was not begun; the accounts come back by themselves', async () => {
   const before = await bootOf(1);
   const beforeOfOther = await bootOf(2);
-  // It must not be back before the look ends that is under way when the key is pressed, 5 s at most.
+  // It must not be back before the look ends that is under way when the key is pressed, 5 s at
+  // most.
   await world.lab.firmware(1, 20_000);
   const run = fleetOnTerminal(world.operator, ['reboot', '--rolling', '--yes']);
   await run.shows('rebooting');
   run.type(ctrlC);
   expect(await run.ends()).toBe(130);
-  expect(run.shown()).toMatch(/h1: interrupted while it reboots; its announced reboot stays open until \d{4}-/);
+  expect(run.shown()).toMatch(
+    /h1: interrupted while it reboots; its announced reboot stays open until \d{4}-/,
+  );
   expect(run.shown()).toMatch(/h2 +not-begun/);
   noteFaultPoint('Ctrl-C in the middle of an announced reboot');
   await eventually(90_000, async () => expect(await bootOf(1)).not.toBe(before));
@@ -66,9 +86,18 @@ test('reboot: the second Ctrl-C ends it at once, whatever it waits for', async (
   await sleep(2_000);
   await world.lab.cut(1);
   // Meanwhile others see why the host is away, and what works there.
-  const [status, swept] = await Promise.all([world.operator.fleet(['status']), world.operator.fleet(['sweep'])]);
-  expect([status.code, status.stdout]).toEqual([0, expect.stringMatching(/h1 .*its reboot is announced: expected back within 1\dm/)]);
-  expect([swept.code, swept.stderr]).toEqual([5, expect.stringContaining('another fleet command is at work: fleet reboot (process ')]);
+  const [status, swept] = await Promise.all([
+    world.operator.fleet(['status']),
+    world.operator.fleet(['sweep']),
+  ]);
+  expect([status.code, status.stdout]).toEqual([
+    0,
+    expect.stringMatching(/h1 .*its reboot is announced: expected back within 1\dm/),
+  ]);
+  expect([swept.code, swept.stderr]).toEqual([
+    5,
+    expect.stringContaining('another fleet command is at work: fleet reboot (process '),
+  ]);
   // It looks every two seconds.
   await sleep(6_000);
   run.type(ctrlC);
@@ -86,10 +115,14 @@ test('reboot: the second Ctrl-C ends it at once, whatever it waits for', async (
 test('sweep: Ctrl-C while a host is asked: what was not given back is named, and the next sweep goes on', async () => {
   await expireContact(world, 1);
   await world.lab.reboot(1);
-  await eventually(60_000, async () => expect(await liveStates(world)).toMatchObject({ anna: 'held' }));
+  await eventually(60_000, async () =>
+    expect(await liveStates(world)).toMatchObject({ anna: 'held' }),
+  );
   await world.lab.cut(2);
   const run = fleetOnTerminal(world.operator, ['sweep']);
-  await eventually(60_000, async () => expect(askLedger(world, 'select token from lock')).toBeDefined());
+  await eventually(60_000, async () =>
+    expect(askLedger(world, 'select token from lock')).toBeDefined(),
+  );
   await sleep(2_000);
   run.type(ctrlC);
   expect(await run.ends()).toBe(130);
@@ -106,7 +139,9 @@ test('failover: Ctrl-C while nothing may start yet: the account is named with it
   await run.shows('until Telegram counts');
   run.type(ctrlC);
   expect(await run.ends()).toBe(130);
-  expect(run.shown()).toContain('ben was not started on h1 yet: interrupted, its move is open (staged)');
+  expect(run.shown()).toContain(
+    'ben was not started on h1 yet: interrupted, its move is open (staged)',
+  );
   expect([hostOf(world, 'ben'), phaseOf(world, 'ben')]).toEqual(['h2', 'staged']);
   noteFaultPoint('Ctrl-C in the middle of a failover');
   await must(world, 'sweep');

@@ -2,7 +2,16 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { type OnTerminal, startOnTerminal } from '../../cli/screen/on-terminal.ts';
-import { eventually, expectNoKills, importNew, listAccounts, liveStates, makeWorld, prepareFleet, type World } from '../world.ts';
+import {
+  eventually,
+  expectNoKills,
+  importNew,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 const names = ['anna', 'ben', 'carla', 'dora'];
 const online = Object.fromEntries(names.map((name) => [name, 'online']));
@@ -12,7 +21,10 @@ const cursorHidden = '\u001b[?25l';
 export const other = (host: string): string => (host === 'h1' ? 'h2' : 'h1');
 export const pidOf = (run: OnTerminal): number => Number(/pid=(\d+)/.exec(run.shown())?.[1]);
 
-/** Two hosts at the end of long ways, four accounts that are imported, and what has to hold whenever a command was interrupted. */
+/**
+ * Two hosts at the end of long ways, four accounts that are imported, and what has to hold whenever
+ * a command was interrupted.
+ */
 export interface InterruptedWorld {
   readonly world: World;
   /** `fleet ARGS` on a terminal; its process id stands in front of what it shows. */
@@ -28,9 +40,14 @@ export interface InterruptedWorld {
   end(): Promise<void>;
 }
 
-/** Programs of fleet that run as root on the host, without those that are always there, and what an interrupted init would leave. */
+/**
+ * Programs of fleet that run as root on the host, without those that are always there, and what an
+ * interrupted init would leave.
+ */
 async function busyOn({ lab }: World, host: number): Promise<readonly string[]> {
-  const running = `ps -eo user=,args= | grep -E '/opt/fleet|fleet-' | grep '^root' | grep -vE 'grep|fleet-agent|fleet-quota|fleet-account'`;
+  const running =
+    `ps -eo user=,args= | grep -E '/opt/fleet|fleet-' | grep '^root' | grep -vE ` +
+    `'grep|fleet-agent|fleet-quota|fleet-account'`;
   const { stdout } = await lab.ssh(host, `${running}; ls -d /run/fleet-init.* 2>/dev/null; true`);
   return stdout.split('\n').filter((line) => line !== '');
 }
@@ -42,7 +59,8 @@ export async function makeInterruptedWorld(): Promise<InterruptedWorld> {
   const writeScript = (say: string): Promise<void> =>
     writeFile(
       join(operator.directory, 'scripts/desk.yaml'),
-      `version: 1\nrules:\n  - { name: hello, on: mention, say: "${say}" }\ndelay: { least: 1s, most: 2s }\n`,
+      `version: 1\nrules:\n  - { name: hello, on: mention, say: "${say}" }\ndelay: { ` +
+        'least: 1s, most: 2s }\n',
     );
   await mkdir(join(operator.directory, 'scripts'));
   await writeScript('Hello.');
@@ -51,8 +69,11 @@ export async function makeInterruptedWorld(): Promise<InterruptedWorld> {
   // A person is in time.
   for (const host of world.hosts) await lab.slow(host, 150);
   const expectNamed = async (run: OnTerminal): Promise<void> => {
-    const { moves } = await operator.json<{ moves: { account: string; endedBy: string }[] }>(['moves']);
-    for (const { account, endedBy } of moves) expect([account, run.shown()]).toEqual([account, expect.stringContaining(endedBy)]);
+    const { moves } = await operator.json<{ moves: { account: string; endedBy: string }[] }>([
+      'moves',
+    ]);
+    for (const { account, endedBy } of moves)
+      expect([account, run.shown()]).toEqual([account, expect.stringContaining(endedBy)]);
   };
   return {
     world,
@@ -62,10 +83,13 @@ export async function makeInterruptedWorld(): Promise<InterruptedWorld> {
       const argv = ['sh', '-c', 'echo "pid=$$"; exec "$@"', 'sh', ...operator.argv(args)];
       return startOnTerminal(argv, { cwd: operator.directory, env, columns: 160 });
     },
-    hostOf: async (account) => (await listAccounts(world)).find(({ name }) => name === account)?.host ?? '',
+    hostOf: async (account) =>
+      (await listAccounts(world)).find(({ name }) => name === account)?.host ?? '',
     expectGone: async (run, code) => {
       expect(await run.ends(240_000)).toBe(code);
-      expect(run.shown().lastIndexOf(cursorShown)).toBeGreaterThanOrEqual(run.shown().lastIndexOf(cursorHidden));
+      expect(run.shown().lastIndexOf(cursorShown)).toBeGreaterThanOrEqual(
+        run.shown().lastIndexOf(cursorHidden),
+      );
       await eventually(60_000, async () => {
         for (const host of world.hosts) expect(await busyOn(world, host)).toEqual([]);
       });

@@ -1,6 +1,8 @@
 /**
- * Long commands that are interrupted, on a pseudo-terminal as a person has it and against real hosts: the act under way is ended and recorded, what is open
- * is said with the command that goes on, the code is 130, the terminal is as it was, hosts keep nothing, and that command ends what was left. The other
+ * Long commands that are interrupted, on a pseudo-terminal as a person has it and against real
+ * hosts: the act under way is ended and recorded, what is open
+ * is said with the command that goes on, the code is 130, the terminal is as it was, hosts keep
+ * nothing, and that command ends what was left. The other
  * verbs and signals: interrupted.nightly.lab.test.ts.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
@@ -46,7 +48,8 @@ describe('Ctrl-C on a terminal', () => {
     const { directory } = its.world.operator;
     await mkdir(join(directory, 'away'));
     for (const name of await readdir(directory))
-      if (name.startsWith('fleet.db')) await rename(join(directory, name), join(directory, 'away', name));
+      if (name.startsWith('fleet.db'))
+        await rename(join(directory, name), join(directory, 'away', name));
     const run = its.start('adopt', '--yes');
     await run.shows('pid=');
     await sleep(1_200);
@@ -59,7 +62,8 @@ describe('Ctrl-C on a terminal', () => {
 
 describe('a disk of the operator that is full', () => {
   const small = (): string => join(its.world.operator.directory, 'small');
-  const fill = () => tryCommand(['sh', '-c', `cat /dev/zero > "${small()}/filler" 2>/dev/null; true`]);
+  const fill = () =>
+    tryCommand(['sh', '-c', `cat /dev/zero > "${small()}/filler" 2>/dev/null; true`]);
   beforeAll(async () => {
     const { operator } = its.world;
     await mkdir(small());
@@ -82,7 +86,11 @@ describe('a disk of the operator that is full', () => {
     await fill();
     for (const verb of verbs) {
       const { code, stderr, stdout } = await its.world.operator.fleet([...verb, '--yes']);
-      expect([verb, code, `${stdout}${stderr}`]).toEqual([verb, 3, expect.stringMatching(/disk is full/)]);
+      expect([verb, code, `${stdout}${stderr}`]).toEqual([
+        verb,
+        3,
+        expect.stringMatching(/disk is full/),
+      ]);
       expect(`${stdout}${stderr}`).not.toContain('bug in fleet');
     }
     await rm(join(small(), 'filler'));

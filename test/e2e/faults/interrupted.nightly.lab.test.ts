@@ -1,4 +1,7 @@
-/** More long commands that are interrupted, and more signals: what interrupted.lab.test.ts leaves out for the sake of time. */
+/**
+ * More long commands that are interrupted, and more signals: what interrupted.lab.test.ts leaves
+ * out for the sake of time.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +17,10 @@ beforeAll(async () => {
   // Accounts of these tests move again and again.
   const inventory = join(its.world.operator.directory, 'inventory.yaml');
   const text = await readFile(inventory, 'utf8');
-  const often = text.replace('rebalance: { ', 'placement: { cooldown: 0s }\nrebalance: { address_changes_per_week: 1000, ');
+  const often = text.replace(
+    'rebalance: { ',
+    'placement: { cooldown: 0s }\nrebalance: { address_changes_per_week: 1000, ',
+  );
   expect(often).not.toBe(text);
   await writeFile(inventory, often);
   await must(its.world, 'allocate', '--all');
@@ -29,14 +35,18 @@ afterAll(() => its?.end());
 /** Called when it is its turn: what it does may depend on where accounts are. */
 type Words = () => Promise<readonly string[]>;
 
-/** On the screen at whatever speed: between it and the end lies the settle floor. What comes later may have no time of its own on a busy machine. */
+/**
+ * On the screen at whatever speed: between it and the end lies the settle floor. What comes later
+ * may have no time of its own on a busy machine.
+ */
 const begun = 'staged';
 
 const verbs: Readonly<Record<string, Words>> = {
   move: async () => ['move', 'anna', other(await its.hostOf('anna'))],
   drain: async () => ['drain', await its.hostOf('ben')],
   rebalance: async () => {
-    for (const name of ['anna', 'ben', 'carla', 'dora']) if ((await its.hostOf(name)) !== 'h1') await must(its.world, 'move', name, 'h1');
+    for (const name of ['anna', 'ben', 'carla', 'dora'])
+      if ((await its.hostOf(name)) !== 'h1') await must(its.world, 'move', name, 'h1');
     return ['rebalance', '--threshold', '0', '--max-migrations', '2'];
   },
 };

@@ -1,6 +1,8 @@
 /**
- * OpenSSH 9.8 and later takes no connections from an address for a while after refused logins (PerSourcePenalties, on unless somebody says otherwise). The host is
- * there: fleet says so, waits, and moves nothing, though a fence is at hand. A wrong key counts 5 s, a user who does not exist 1 s, and from 15 s on nobody gets in.
+ * OpenSSH 9.8 and later takes no connections from an address for a while after refused logins
+ * (PerSourcePenalties, on unless somebody says otherwise). The host is
+ * there: fleet says so, waits, and moves nothing, though a fence is at hand. A wrong key counts 5
+ * s, a user who does not exist 1 s, and from 15 s on nobody gets in.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,14 +11,27 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FleetError, isUnreachable } from '../../../src/model/errors.ts';
 import { remoteOn } from '../../remote/lab-remote.ts';
 import { type Login, logIn } from '../operator.ts';
-import { expectExclusive, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from '../world.ts';
+import {
+  expectExclusive,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 let world: World;
 let logins: Login[];
 const downAfterMs = 5_000;
 
 beforeAll(async () => {
-  world = await makeWorld({ hosts: [1, 2], state: 'wiped', suite: 'trixie', accounts: 'sweep: { down_after: 5s }\n' });
+  world = await makeWorld({
+    hosts: [1, 2],
+    state: 'wiped',
+    suite: 'trixie',
+    accounts: 'sweep: { down_after: 5s }\n',
+  });
   await prepareFleet(world);
   logins = await logIn(world.dc, `${world.operator.directory}/sessions`, ['anna']);
   await must(world, 'accounts', 'import', ...logins.map(({ path }) => path));
@@ -24,15 +39,26 @@ beforeAll(async () => {
   await must(world, 'allocate', '--all');
   await must(world, 'hosts', 'uncordon', 'h2');
   const fence = new URL('../lab-fence.ts', import.meta.url).pathname;
-  const words = (act: string) => JSON.stringify([process.execPath, fence, world.lab.name, act, '{host}']);
+  const words = (act: string) =>
+    JSON.stringify([process.execPath, fence, world.lab.name, act, '{host}']);
   const inventory = join(world.operator.directory, 'inventory.yaml');
   const text = await readFile(inventory, 'utf8');
-  await writeFile(inventory, text.replace('defaults: { ', `defaults: { fence: { off: ${words('off')}, verify: ${words('is-off')} }, `));
+  await writeFile(
+    inventory,
+    text.replace(
+      'defaults: { ',
+      `defaults: { fence: { off: ${words('off')}, verify: ${words('is-off')} }, `,
+    ),
+  );
 });
 afterAll(() => world?.end());
 
 /** What a login fails with; null: it works. A key that the host does not know: `isWrong`. */
-async function failureOf(user: string, isWrong: boolean, connectTimeoutMs = 3_000): Promise<FleetError | null> {
+async function failureOf(
+  user: string,
+  isWrong: boolean,
+  connectTimeoutMs = 3_000,
+): Promise<FleetError | null> {
   const own = isWrong ? { identityFiles: [join(world.operator.directory, 'wrong')] } : {};
   const remote = remoteOn(world.lab, 1, user, { connectTimeoutMs, ...own });
   try {
@@ -57,16 +83,33 @@ async function lockOut(user: string, most: number): Promise<number> {
   throw new Error(`${most} refused logins of ${user} have locked nobody out`);
 }
 
-const onHost = async (command: string): Promise<void> => expect((await world.lab.ssh(1, command)).code).toBe(0);
+const onHost = async (command: string): Promise<void> =>
+  expect((await world.lab.ssh(1, command)).code).toBe(0);
 
 interface Swept {
-  readonly hosts: readonly { readonly host: string; readonly health: string; readonly code: string | null }[];
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly health: string;
+    readonly code: string | null;
+  }[];
 }
 
 test('a few refused logins lock the operator out; sweeps say so for as long as it lasts, nothing is switched off, nothing moves', async () => {
-  await world.lab.exec(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(world.operator.directory, 'wrong')]);
+  await world.lab.exec([
+    'ssh-keygen',
+    '-q',
+    '-t',
+    'ed25519',
+    '-N',
+    '',
+    '-f',
+    join(world.operator.directory, 'wrong'),
+  ]);
   // Long enough for several sweeps.
-  await onHost('echo PerSourcePenalties authfail:30s >/etc/ssh/sshd_config.d/10-test.conf && systemctl restart ssh');
+  await onHost(
+    'echo PerSourcePenalties authfail:30s >/etc/ssh/sshd_config.d/10-test.conf && ' +
+      'systemctl restart ssh',
+  );
   const tries = await lockOut('ubuntu', 10);
   console.log(`locked out after ${tries} logins with a wrong key`);
   const failure = await failureOf('ubuntu', false);
@@ -87,7 +130,9 @@ test('a few refused logins lock the operator out; sweeps say so for as long as i
   for (const statement of ['--fence', '--destroyed']) {
     const refused = await world.operator.fleet(['failover', 'h1', statement, '--yes']);
     expect([statement, refused.code]).toEqual([statement, 3]);
-    expect(refused.stderr).toMatch(/h1 is not switched off: .*takes no connections from this address now/);
+    expect(refused.stderr).toMatch(
+      /h1 is not switched off: .*takes no connections from this address now/,
+    );
   }
   // Patient: it ends by itself.
   expect(await failureOf('ubuntu', false, 120_000)).toBeNull();
@@ -97,6 +142,9 @@ test('a few refused logins lock the operator out; sweeps say so for as long as i
 
 test('as Debian ships it: a few logins with a wrong key are enough, and it passes by itself', async () => {
   await onHost('rm /etc/ssh/sshd_config.d/10-test.conf && systemctl restart ssh');
-  console.log(`with Debian's settings: locked out after ${await lockOut('ubuntu', 40)} logins with a wrong key`);
+  console.log(
+    `with Debian's settings: locked out after ${await lockOut('ubuntu', 40)} logins with a ` +
+      'wrong key',
+  );
   expect(await failureOf('ubuntu', false, 120_000)).toBeNull();
 });

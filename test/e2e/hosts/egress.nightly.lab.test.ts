@@ -1,11 +1,24 @@
-/** A first day with `egress.allow`: init, import, allocate, answers by a model, a move, the doctor; what an account tries elsewhere is refused and counted. */
+/**
+ * A first day with `egress.allow`: init, import, allocate, answers by a model, a move, the doctor;
+ * what an account tries elsewhere is refused and counted.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ModelServer, startModelServer } from '../../model-server/model-server.ts';
 import { findFaults } from '../doctor.ts';
 import type { Login } from '../operator.ts';
-import { eventually, expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from '../world.ts';
+import {
+  eventually,
+  expectExclusive,
+  importNew,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 const bob = '900001';
 const chatId = '-1001700000009';
@@ -29,7 +42,9 @@ accounts:
 `;
   world = await makeWorld({ hosts: [1, 2], state: 'wiped', accounts });
   model = await startModelServer(world.lab.gateway);
-  await world.operator.append(`model: { base_url: "${model.url}", model: tiny, api_key: env:MODEL_KEY, timeout: 8s }\n`);
+  await world.operator.append(
+    `model: { base_url: "${model.url}", model: tiny, api_key: env:MODEL_KEY, timeout: 8s }\n`,
+  );
   await mkdir(join(world.operator.directory, 'scripts'));
   await writeFile(join(world.operator.directory, 'scripts/desk.yaml'), script);
 });
@@ -38,7 +53,8 @@ afterAll(async () => {
   await world?.end();
 });
 
-const onHost = async (host: number, command: string): Promise<string> => (await world.lab.ssh(host, command)).stdout.trim();
+const onHost = async (host: number, command: string): Promise<string> =>
+  (await world.lab.ssh(host, command)).stdout.trim();
 const anna = async () => {
   const found = (await listAccounts(world)).find(({ name }) => name === 'anna');
   if (!found) throw new Error('no anna');
@@ -81,14 +97,24 @@ test('what runs as its user reaches nothing else: refused, counted, and said by 
   const dial = (address: string, port: number): Promise<string> =>
     onHost(
       host,
-      `setpriv --reuid ${user} --clear-groups timeout 5 bash -c '</dev/tcp/${address}/${port}' 2>&1 && echo connected || echo refused`,
+      `setpriv --reuid ${user} --clear-groups timeout 5 bash -c ` +
+        `'</dev/tcp/${address}/${port}' 2>&1 && echo connected || echo refused`,
     );
   // Its own sshd answers; the model's machine does on the model's port.
-  await onHost(host, 'ip address add 203.0.113.7/32 dev lo; ip address add 169.254.169.254/32 dev lo');
-  const answers = await Promise.all(['203.0.113.7', '169.254.169.254'].map((address) => dial(address, 22)));
+  await onHost(
+    host,
+    'ip address add 203.0.113.7/32 dev lo; ip address add 169.254.169.254/32 dev lo',
+  );
+  const answers = await Promise.all(
+    ['203.0.113.7', '169.254.169.254'].map((address) => dial(address, 22)),
+  );
   for (const answer of answers) expect(answer).toMatch(/refused$/);
-  expect(await dial(new URL(model.url).hostname, Number(new URL(model.url).port))).toBe('connected');
+  expect(await dial(new URL(model.url).hostname, Number(new URL(model.url).port))).toBe(
+    'connected',
+  );
   expect(await findFaults(world.operator)).toEqual([
-    expect.stringMatching(new RegExp(`^h${host}: [1-9]\\d* packets of its accounts were refused since its boot$`)),
+    expect.stringMatching(
+      new RegExp(`^h${host}: [1-9]\\d* packets of its accounts were refused since its boot$`),
+    ),
   ]);
 });

@@ -1,10 +1,22 @@
-/** A host that sshd serves over IPv6 only, by an address with a zone: from `init` with its firewall to an account that is online, after a reboot as well. */
+/**
+ * A host that sshd serves over IPv6 only, by an address with a zone: from `init` with its firewall
+ * to an account that is online, after a reboot as well.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hostHardwareAddress } from '../../lab/layout.ts';
 import type { Login } from '../operator.ts';
-import { eventually, expectExclusive, importNew, liveStates, makeWorld, must, prepareFleet, type World } from '../world.ts';
+import {
+  eventually,
+  expectExclusive,
+  importNew,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 const index = 2;
 /** The kernel's own address from the hardware's, on the lab's bridge. */
@@ -21,7 +33,8 @@ beforeAll(async () => {
   const own = text.replace(`address: ${lab.hosts[index - 1]?.address}`, `address: "${linkLocal}"`);
   expect(own).not.toBe(text);
   await writeFile(inventory, own);
-  const only = 'echo AddressFamily inet6 >/etc/ssh/sshd_config.d/10-six.conf && systemctl restart ssh';
+  const only =
+    'echo AddressFamily inet6 >/etc/ssh/sshd_config.d/10-six.conf && systemctl restart ssh';
   expect((await lab.ssh(index, only)).code).toBe(0);
   expect((await lab.ssh(index, 'true')).code).toBe(255);
 });
@@ -31,8 +44,18 @@ afterAll(async () => {
 });
 
 const onHost = async (command: string): Promise<string> => {
-  const { code, stdout, stderr } = await world.operator.fleet(['exec', `h${index}`, '--root', '--', command]);
-  expect({ command, code, stderr: code === 0 ? '' : stderr }).toEqual({ command, code: 0, stderr: '' });
+  const { code, stdout, stderr } = await world.operator.fleet([
+    'exec',
+    `h${index}`,
+    '--root',
+    '--',
+    command,
+  ]);
+  expect({ command, code, stderr: code === 0 ? '' : stderr }).toEqual({
+    command,
+    code: 0,
+    stderr: '',
+  });
   return stdout.trim();
 };
 
@@ -60,6 +83,9 @@ test('a second name for it is refused', async () => {
   const text = await readFile(inventory, 'utf8');
   await writeFile(inventory, text.replace(/^( {2})h2: (.*)$/m, '$1h2: $2\n$1twin: $2'));
   const refused = await world.operator.fleet(['init', '--limit', 'twin', '--yes']);
-  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('hosts.twin.address: this is the address of h2')]);
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringContaining('hosts.twin.address: this is the address of h2'),
+  ]);
   await writeFile(inventory, text);
 });

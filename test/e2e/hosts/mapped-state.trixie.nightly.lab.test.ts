@@ -1,27 +1,48 @@
 /**
- * Row 51 of docs/exclusivity.md where it is real: on Debian 13 systemd maps state directories, so that an account's files belong to nobody, as soon as /var/lib
+ * Row 51 of docs/exclusivity.md where it is real: on Debian 13 systemd maps state directories, so
+ * that an account's files belong to nobody, as soon as /var/lib
  * is no overlay. What its user has left alive still keeps the account from being started elsewhere.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Login, logIn } from '../operator.ts';
-import { expectExclusive, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from '../world.ts';
+import {
+  expectExclusive,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 let world: World;
 let login: Login;
 const onHost = async (command: string): Promise<string> => {
   const { code, stdout, stderr } = await world.lab.ssh(1, command);
-  expect({ command, code, stderr: code === 0 ? '' : stderr }).toEqual({ command, code: 0, stderr: '' });
+  expect({ command, code, stderr: code === 0 ? '' : stderr }).toEqual({
+    command,
+    code: 0,
+    stderr: '',
+  });
   return stdout.trim();
 };
 const ownFileSystem = `set -e
 mkdir /mnt/lib && mount -t tmpfs -o mode=755 lib /mnt/lib && cp -a /var/lib/. /mnt/lib/ && mount --bind /mnt/lib /var/lib`;
-/** A slow host: what starts with the agent is still on its way when that answers, and `init` waits for it. */
+/**
+ * A slow host: what starts with the agent is still on its way when that answers, and `init` waits
+ * for it.
+ */
 const slowWatch = `set -e
 mkdir -p /etc/systemd/system/fleet-quota.service.d
 printf '[Service]\\nExecStartPre=/bin/sleep 15\\n' > /etc/systemd/system/fleet-quota.service.d/slow.conf`;
 
 beforeAll(async () => {
-  world = await makeWorld({ hosts: [1, 2], state: 'wiped', suite: 'trixie', accounts: 'egress: { allow: [telegram] }\n' });
+  world = await makeWorld({
+    hosts: [1, 2],
+    state: 'wiped',
+    suite: 'trixie',
+    accounts: 'egress: { allow: [telegram] }\n',
+  });
   await onHost(ownFileSystem);
   await onHost(slowWatch);
   await prepareFleet(world);

@@ -1,4 +1,7 @@
-/** `ssh.sudo: narrow` on real hosts: what the login user may still do as root, that every command of the day works under it, and the ways back. */
+/**
+ * `ssh.sudo: narrow` on real hosts: what the login user may still do as root, that every command of
+ * the day works under it, and the ways back.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,7 +16,11 @@ beforeAll(async () => {
   await must(world, 'vault', 'create-key');
 });
 afterAll(async () => {
-  await Promise.all([1, 2].map((host) => world?.lab.ssh(host, 'rm -f /etc/sudoers.d/zz-fleet; passwd -q -l ubuntu; true')));
+  await Promise.all(
+    [1, 2].map((host) =>
+      world?.lab.ssh(host, 'rm -f /etc/sudoers.d/zz-fleet; passwd -q -l ubuntu; true'),
+    ),
+  );
   await world?.end();
 });
 
@@ -21,11 +28,22 @@ afterAll(async () => {
 async function login(settings: string): Promise<void> {
   const path = join(world.operator.directory, 'inventory.yaml');
   const text = await readFile(path, 'utf8');
-  await writeFile(path, text.replace(/^ssh: \{ user: ubuntu,(?: sudo: narrow, \S+ \S+,)?/m, `ssh: { user: ubuntu,${settings}`));
+  await writeFile(
+    path,
+    text.replace(
+      /^ssh: \{ user: ubuntu,(?: sudo: narrow, \S+ \S+,)?/m,
+      `ssh: { user: ubuntu,${settings}`,
+    ),
+  );
 }
 const asUbuntu = (host: number, command: string, input?: string) =>
-  world.lab.ssh(host, command, { user: 'ubuntu', timeoutMs: 60_000, ...(input === undefined ? {} : { input }) });
-const isWide = async (host: number): Promise<boolean> => (await asUbuntu(host, 'sudo -n true')).code === 0;
+  world.lab.ssh(host, command, {
+    user: 'ubuntu',
+    timeoutMs: 60_000,
+    ...(input === undefined ? {} : { input }),
+  });
+const isWide = async (host: number): Promise<boolean> =>
+  (await asUbuntu(host, 'sudo -n true')).code === 0;
 
 const program = '/opt/fleet/current/bin/fleet-sudo';
 const marker = `fleet-${'a1'.repeat(9)}`;
@@ -35,16 +53,31 @@ const keyId = 'c'.repeat(32);
 test('a way back that does not work is found while there still is another one', async () => {
   await login(' sudo: narrow, sudo_password: env:UBUNTU_PASSWORD,');
   await Promise.all([1, 2].map((host) => world.lab.ssh(host, 'echo ubuntu:right-one | chpasswd')));
-  const wrong = await world.operator.fleet(['init', '--yes', '--limit', 'h1'], { env: { UBUNTU_PASSWORD: 'wrong-one' } });
+  const wrong = await world.operator.fleet(['init', '--yes', '--limit', 'h1'], {
+    env: { UBUNTU_PASSWORD: 'wrong-one' },
+  });
   console.log(wrong.stderr.trim().split('\n').slice(-4).join('\n'));
   expect(wrong.code).not.toBe(0);
-  expect(wrong.stderr + wrong.stdout).toMatch(/no fresh SSH connection came through[\s\S]*taken back/);
+  expect(wrong.stderr + wrong.stdout).toMatch(
+    /no fresh SSH connection came through[\s\S]*taken back/,
+  );
   expect(await isWide(1)).toBe(true);
-  const right = await world.operator.fleet(['init', '--yes'], { env: { UBUNTU_PASSWORD: 'right-one' } });
-  expect([right.code, await isWide(1), right.stdout.includes('right-one')]).toEqual([0, false, false]);
-  // With the password the whole right is there, and without it the commands of the day still work: it is not even read.
+  const right = await world.operator.fleet(['init', '--yes'], {
+    env: { UBUNTU_PASSWORD: 'right-one' },
+  });
+  expect([right.code, await isWide(1), right.stdout.includes('right-one')]).toEqual([
+    0,
+    false,
+    false,
+  ]);
+  // With the password the whole right is there, and without it the commands of the day still work:
+  // it is not even read.
   expect(
-    (await world.operator.fleet(['exec', 'h1', '--root', '--', 'id', '-u'], { env: { UBUNTU_PASSWORD: 'right-one' } })).stdout,
+    (
+      await world.operator.fleet(['exec', 'h1', '--root', '--', 'id', '-u'], {
+        env: { UBUNTU_PASSWORD: 'right-one' },
+      })
+    ).stdout,
   ).toMatch(/\b0\b/);
   expect((await world.operator.fleet(['sweep', '--yes'])).code).toBe(0);
 });
@@ -82,10 +115,19 @@ test('the login user is left the acts of the helper, and no word of theirs becom
     act(`retire ${keyId} ../../../etc`),
     act(`stop '1 2'`),
   ];
-  const outcomes = await Promise.all(refused.map(async (command) => ({ command, ...(await asUbuntu(1, command)) })));
-  expect(outcomes.filter((outcome) => outcome.code === 0 || /uid=0|root:/.test(outcome.stdout)).map(({ command }) => command)).toEqual([]);
+  const outcomes = await Promise.all(
+    refused.map(async (command) => ({ command, ...(await asUbuntu(1, command)) })),
+  );
+  expect(
+    outcomes
+      .filter((outcome) => outcome.code === 0 || /uid=0|root:/.test(outcome.stdout))
+      .map(({ command }) => command),
+  ).toEqual([]);
   // A host whose sudo keeps the caller's variables: the helper still works on its own files.
-  await world.lab.ssh(1, `printf 'Defaults !env_reset\\n' >/etc/sudoers.d/zzz-kept && chmod 440 /etc/sudoers.d/zzz-kept`);
+  await world.lab.ssh(
+    1,
+    `printf 'Defaults !env_reset\\n' >/etc/sudoers.d/zzz-kept && chmod 440 /etc/sudoers.d/zzz-kept`,
+  );
   const kept = await asUbuntu(
     1,
     `mkdir -p /tmp/theirs; export FLEET_ROOT=/tmp/theirs; ${act('helper')}; find /tmp/theirs`,
@@ -93,13 +135,19 @@ test('the login user is left the acts of the helper, and no word of theirs becom
   );
   await world.lab.ssh(1, 'rm /etc/sudoers.d/zzz-kept');
   expect(kept.stdout).toMatch(/"kind":"survey"[\s\S]*\/tmp\/theirs\n$/);
-  expect(/"instanceId":"[^"]*"/.exec(kept.stdout)?.[0]).toBe(/"instanceId":"[^"]*"/.exec(survey.stdout)?.[0]);
+  expect(/"instanceId":"[^"]*"/.exec(kept.stdout)?.[0]).toBe(
+    /"instanceId":"[^"]*"/.exec(survey.stdout)?.[0],
+  );
   // What the caller did not start lives on: the agent, systemd, another user's process.
   const agent = (await world.lab.ssh(1, 'systemctl show -P MainPID fleet-agent')).stdout.trim();
   for (const pid of ['1', agent]) await asUbuntu(1, act(`stop ${pid}`));
-  expect((await world.lab.ssh(1, 'systemctl show -P MainPID fleet-agent')).stdout.trim()).toBe(agent);
+  expect((await world.lab.ssh(1, 'systemctl show -P MainPID fleet-agent')).stdout.trim()).toBe(
+    agent,
+  );
   // A worker's file that has become a link is not followed as root.
-  const look = `mkdir -p /run/fleet-accounts/${keyId} && ln -sf /etc/shadow /run/fleet-accounts/${keyId}/silences.json`;
+  const look =
+    `mkdir -p /run/fleet-accounts/${keyId} && ln -sf /etc/shadow /run/fleet-accounts/${keyId}` +
+    '/silences.json';
   expect((await world.lab.ssh(1, look)).code).toBe(0);
   expect((await asUbuntu(1, act(`silences ${keyId}`))).stdout).not.toContain('root:');
   await world.lab.ssh(1, `rm -r /run/fleet-accounts/${keyId}`);
@@ -115,22 +163,39 @@ test('every command of the day works under it, doctor says that it is narrow, an
   await must(world, 'accounts', 'stop', 'ben');
   await must(world, 'accounts', 'start', 'ben');
   await must(world, 'scripts', 'push');
-  expect(await must(world, 'logs', 'anna', '--lines', '5', '--level', 'info', '--since', '1h')).toMatch(/\d{4}-\d\d-\d\dT/);
-  expect((await world.operator.fleet(['exec', 'h1', '--root', '--', 'id', '-u'])).stdout).toMatch(/\b0\b/);
-  const doctor = async () => (await world.operator.json<{ findings: { where: string; text: string }[] }>(['doctor'])).findings;
-  const about = async () => (await doctor()).filter(({ text }) => /sudo/.test(text)).map(({ where, text }) => `${where}: ${text}`);
+  expect(
+    await must(world, 'logs', 'anna', '--lines', '5', '--level', 'info', '--since', '1h'),
+  ).toMatch(/\d{4}-\d\d-\d\dT/);
+  expect((await world.operator.fleet(['exec', 'h1', '--root', '--', 'id', '-u'])).stdout).toMatch(
+    /\b0\b/,
+  );
+  const doctor = async () =>
+    (await world.operator.json<{ findings: { where: string; text: string }[] }>(['doctor']))
+      .findings;
+  const about = async () =>
+    (await doctor())
+      .filter(({ text }) => /sudo/.test(text))
+      .map(({ where, text }) => `${where}: ${text}`);
   expect((await about()).filter((text) => !text.endsWith('sudo narrow'))).toEqual([]);
   await world.lab.ssh(1, `echo 'ubuntu ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/zzz-later`);
   expect(await about()).toContainEqual(expect.stringMatching(/h1: .*still do everything by sudo/));
-  await world.lab.ssh(1, 'rm /etc/sudoers.d/zzz-later; chmod 000 /opt/fleet/current/bin/fleet-sudo');
-  expect(await about()).toContainEqual(expect.stringMatching(/h1: sudo does not let the login user run/));
+  await world.lab.ssh(
+    1,
+    'rm /etc/sudoers.d/zzz-later; chmod 000 /opt/fleet/current/bin/fleet-sudo',
+  );
+  expect(await about()).toContainEqual(
+    expect.stringMatching(/h1: sudo does not let the login user run/),
+  );
   await world.lab.ssh(1, 'chmod 755 /opt/fleet/current/bin/fleet-sudo');
 });
 
 test('the ways back: full in the inventory, and uninstall', async () => {
   await must(world, 'accounts', 'remove', 'anna', 'ben');
   await must(world, 'uninstall', 'h2');
-  expect([await isWide(2), (await world.lab.ssh(2, 'ls /etc/sudoers.d')).stdout]).toEqual([true, expect.not.stringContaining('zz-fleet')]);
+  expect([await isWide(2), (await world.lab.ssh(2, 'ls /etc/sudoers.d')).stdout]).toEqual([
+    true,
+    expect.not.stringContaining('zz-fleet'),
+  ]);
   await login('');
   // Still narrow on the host: the everyday user cannot run init, and is told so.
   const narrowed = await world.operator.fleet(['init', '--yes', '--limit', 'h1']);

@@ -1,10 +1,23 @@
-/** Rolling maintenance: packages are upgraded host by host, hosts that need it reboot announced, accounts stay online or move away as the operator says. */
+/**
+ * Rolling maintenance: packages are upgraded host by host, hosts that need it reboot announced,
+ * accounts stay online or move away as the operator says.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ctrlC } from '../../cli/screen/on-terminal.ts';
 import { noteFaultPoint } from '../fault-points.ts';
 import { fleetOnTerminal } from '../fleet-on-terminal.ts';
 import type { Login } from '../operator.ts';
-import { eventually, expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from '../world.ts';
+import {
+  eventually,
+  expectExclusive,
+  importNew,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 let world: World;
 let logins: Login[];
@@ -16,7 +29,10 @@ beforeAll(async () => {
 });
 afterAll(() => world?.end());
 
-/** Version 1 of a package is installed; a source beside those of the host has version `to`, whose installation does `what`. */
+/**
+ * Version 1 of a package is installed; a source beside those of the host has version `to`, whose
+ * installation does `what`.
+ */
 async function offerUpgrade(host: number, to: number, what: string): Promise<void> {
   const script = `set -e; rm -f /run/go-on /run/upgrading; rm -rf /srv/patch; mkdir -p /srv/patch; cd /srv/patch
 make() { rm -rf p; mkdir -p p/DEBIAN
@@ -31,7 +47,8 @@ echo 'deb [trusted=yes] file:/srv/patch ./' > /etc/apt/sources.list.d/probe.list
 }
 const versionOn = async (host: number): Promise<string> =>
   (await world.lab.ssh(host, 'dpkg -s fleet-patch-probe | sed -n "s/^Version: //p"')).stdout.trim();
-const bootOf = async (host: number): Promise<string> => (await world.lab.ssh(host, 'cat /run/fleet-boot/identity.json')).stdout;
+const bootOf = async (host: number): Promise<string> =>
+  (await world.lab.ssh(host, 'cat /run/fleet-boot/identity.json')).stdout;
 
 interface Patched {
   readonly hosts: readonly {
@@ -45,8 +62,15 @@ interface Patched {
 test('rolling: accounts stay, only the host that needs it reboots, everybody is online afterwards', async () => {
   await offerUpgrade(1, 2, 'touch /run/reboot-required');
   await offerUpgrade(2, 2, 'true');
-  const before = { placements: await listAccounts(world), boots: [await bootOf(1), await bootOf(2)] };
-  const dry = await world.operator.json<{ plan: { hosts: { pending: string[] }[] } }>(['patch', '--rolling', '--dry-run']);
+  const before = {
+    placements: await listAccounts(world),
+    boots: [await bootOf(1), await bootOf(2)],
+  };
+  const dry = await world.operator.json<{ plan: { hosts: { pending: string[] }[] } }>([
+    'patch',
+    '--rolling',
+    '--dry-run',
+  ]);
   for (const { pending } of dry.plan.hosts) expect(pending.join()).toMatch(/upgrade \d+ packages/);
   expect([await versionOn(1), await versionOn(2)]).toEqual(['1', '1']);
   const { hosts } = await world.operator.json<Patched>(['patch', '--rolling', '--reboot']);
@@ -55,7 +79,10 @@ test('rolling: accounts stay, only the host that needs it reboots, everybody is 
     ['h2', 'patched', false],
   ]);
   expect([await versionOn(1), await versionOn(2)]).toEqual(['2', '2']);
-  expect([(await bootOf(1)) === before.boots[0], (await bootOf(2)) === before.boots[1]]).toEqual([false, true]);
+  expect([(await bootOf(1)) === before.boots[0], (await bootOf(2)) === before.boots[1]]).toEqual([
+    false,
+    true,
+  ]);
   expect((await listAccounts(world)).map(({ host, epoch }) => [host, epoch])).toEqual(
     before.placements.map(({ host, epoch }) => [host, epoch]),
   );
@@ -75,7 +102,8 @@ test('drained first: the accounts of the host move away, and it takes accounts a
 });
 
 test('only security: the package whose newer versions include a security update, also where a later one comes from elsewhere', async () => {
-  // Version 4 is a security update, version 5 of the same package none; another package has a newer version and no security update.
+  // Version 4 is a security update, version 5 of the same package none; another package has a newer
+  // version and no security update.
   const script = `set -e; rm -rf /srv/patch; mkdir -p /srv/patch/probe-security /srv/patch/probe-updates; cd /srv/patch
 make() { rm -rf p; mkdir -p p/DEBIAN
 printf 'Package: fleet-%s-probe\\nVersion: %s\\nArchitecture: all\\nMaintainer: nobody <nobody@example.org>\\nDescription: probe\\n' "$1" "$2" > p/DEBIAN/control
@@ -88,7 +116,12 @@ printf 'deb [trusted=yes] file:/srv/patch %s/\\n' probe-security probe-updates >
   const { code, stderr } = await world.lab.ssh(1, script);
   expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
   const versions = async (): Promise<string> =>
-    (await world.lab.ssh(1, 'dpkg-query -W fleet-patch-probe fleet-other-probe; apt-mark showauto fleet-patch-probe')).stdout.trim();
+    (
+      await world.lab.ssh(
+        1,
+        'dpkg-query -W fleet-patch-probe fleet-other-probe; apt-mark showauto fleet-patch-probe',
+      )
+    ).stdout.trim();
   const { hosts } = await world.operator.json<Patched>(['patch', 'h1', '--security']);
   expect(hosts).toMatchObject([{ host: 'h1', state: 'patched' }]);
   expect(await versions()).toBe('fleet-other-probe\t1\nfleet-patch-probe\t5\nfleet-patch-probe');
@@ -98,8 +131,12 @@ printf 'deb [trusted=yes] file:/srv/patch %s/\\n' probe-security probe-updates >
 });
 
 const untilToldTo = 'touch /run/upgrading; while [ ! -e /run/go-on ]; do sleep 0.2; done';
-const isUpgrading = () => eventually(60_000, async () => expect((await world.lab.ssh(1, 'ls /run/upgrading')).code).toBe(0));
-const packageState = async (): Promise<string> => (await world.lab.ssh(1, 'dpkg -s fleet-patch-probe | grep ^Status:')).stdout.trim();
+const isUpgrading = () =>
+  eventually(60_000, async () =>
+    expect((await world.lab.ssh(1, 'ls /run/upgrading')).code).toBe(0),
+  );
+const packageState = async (): Promise<string> =>
+  (await world.lab.ssh(1, 'dpkg -s fleet-patch-probe | grep ^Status:')).stdout.trim();
 
 test('the first Ctrl-C lets apt end its work, and the next host is not begun', async () => {
   await offerUpgrade(1, 7, untilToldTo);
@@ -124,7 +161,12 @@ test('the second Ctrl-C ends it at once, and apt is not cut off', async () => {
   run.type(ctrlC);
   expect(await run.ends()).toBe(130);
   await world.lab.ssh(1, 'touch /run/go-on');
-  await eventually(60_000, async () => expect([await versionOn(1), await packageState()]).toEqual(['8', 'Status: install ok installed']));
+  await eventually(60_000, async () =>
+    expect([await versionOn(1), await packageState()]).toEqual([
+      '8',
+      'Status: install ok installed',
+    ]),
+  );
   noteFaultPoint('two Ctrl-C while packages are upgraded');
   await must(world, 'patch', 'h1');
   await expectExclusive(world, logins);

@@ -1,4 +1,7 @@
-/** The ledger is lost or restored while accounts run: the hosts know. The data centre counts connections. */
+/**
+ * The ledger is lost or restored while accounts run: the hosts know. The data centre counts
+ * connections.
+ */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -25,7 +28,8 @@ beforeAll(async () => {
   world = await makeWorld({ hosts: [1, 2, 3], state: 'forgotten', accounts });
   await prepareFleet(world);
   logins = await importNew(world, ['anna', 'ben', 'carla']);
-  // Carla alone on h3, where the others, who move between h1 and h2, have never been: what h1 and h2 know of them says where they are.
+  // Carla alone on h3, where the others, who move between h1 and h2, have never been: what h1 and
+  // h2 know of them says where they are.
   await must(world, 'hosts', 'cordon', 'h1', 'h2');
   await must(world, 'allocate', 'carla');
   await must(world, 'hosts', 'uncordon', 'h1', 'h2');
@@ -35,11 +39,13 @@ beforeAll(async () => {
 });
 afterAll(() => world?.end());
 
-const placements = async () => (await listAccounts(world)).map(({ name, host, epoch }) => ({ name, host, epoch }));
+const placements = async () =>
+  (await listAccounts(world)).map(({ name, host, epoch }) => ({ name, host, epoch }));
 const online = { anna: 'online', ben: 'online', carla: 'online' };
 
 async function loseLedger(): Promise<void> {
-  for (const suffix of ['', '-wal', '-shm']) await rm(join(world.operator.directory, `fleet.db${suffix}`), { force: true });
+  for (const suffix of ['', '-wal', '-shm'])
+    await rm(join(world.operator.directory, `fleet.db${suffix}`), { force: true });
 }
 
 test('a restored ledger may only look until it has learned from the hosts; the one that was in use is refused from then on', async () => {
@@ -50,9 +56,14 @@ test('a restored ledger may only look until it has learned from the hosts; the o
   await must(world, 'restore', join('backups', name));
   expect(await placements()).not.toEqual(truth);
   const refused = await world.operator.fleet(['accounts', 'stop', 'anna', '--yes']);
-  expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('this ledger is an old copy and read-only')]);
+  expect([refused.code, refused.stderr]).toEqual([
+    3,
+    expect.stringContaining('this ledger is an old copy and read-only'),
+  ]);
   noteFaultPoint('an old ledger restored while accounts have moved on');
-  expect(await must(world, 'adopt', '--dry-run')).toMatch(/anna +h\d +h\d +2 +h\d owns it at epoch 2/);
+  expect(await must(world, 'adopt', '--dry-run')).toMatch(
+    /anna +h\d +h\d +2 +h\d owns it at epoch 2/,
+  );
   await must(world, 'adopt');
   expect([await placements(), await liveStates(world)]).toEqual([truth, online]);
   expect(await must(world, 'adopt')).toContain('The ledger says what the hosts say.');
@@ -61,7 +72,11 @@ test('a restored ledger may only look until it has learned from the hosts; the o
 });
 
 interface Told {
-  readonly accounts: readonly { readonly name: string; readonly isPaused: boolean; readonly script: string | null }[];
+  readonly accounts: readonly {
+    readonly name: string;
+    readonly isPaused: boolean;
+    readonly script: string | null;
+  }[];
 }
 
 /** Who was paused by the operator, and whose script was chosen. */
@@ -81,7 +96,10 @@ test('without any ledger, hosts and vault are enough; a stopped account stays st
   expect(observer.code).toBe(0);
   expect(await placements()).toEqual([]);
   await must(world, 'adopt');
-  expect([await placements(), await liveStates(world)]).toEqual([truth, { ...online, ben: 'stopped' }]);
+  expect([await placements(), await liveStates(world)]).toEqual([
+    truth,
+    { ...online, ben: 'stopped' },
+  ]);
   expect(await told()).toEqual(orders);
   expect(orders.at(-1)).toEqual(['carla', true, 'faq-desk']);
   await must(world, 'sweep');
@@ -97,11 +115,16 @@ test('a host that does not answer is left as it is, and is adopted when it does'
   await loseLedger();
   const partly = await world.operator.fleet(['adopt', '--yes']);
   expect([partly.code, partly.stderr]).toEqual([3, expect.stringContaining(`✗ ${away}`)]);
-  const known = truth.map((each) => (each.host === away ? { ...each, host: null, epoch: null } : each));
+  const known = truth.map((each) =>
+    each.host === away ? { ...each, host: null, epoch: null } : each,
+  );
   expect(await placements()).toEqual(known);
   noteFaultPoint('the ledger lost while a host is cut off');
   const guarded = await world.operator.fleet(['allocate', '--all', '--yes']);
-  expect([guarded.code, guarded.stderr]).toEqual([3, expect.stringContaining('might be running it')]);
+  expect([guarded.code, guarded.stderr]).toEqual([
+    3,
+    expect.stringContaining('might be running it'),
+  ]);
   await world.lab.heal(Number(away.slice(1)));
   await must(world, 'adopt');
   expect(await placements()).toEqual(truth);
@@ -123,7 +146,10 @@ test('kill -9 of adopt and of sweep at every second of their calls, before it or
       const { code, stderr } = await world.operator.fleet([command, '--yes'], { env });
       expect([0, 137], stderr).toContain(code);
       if (code === 0) break;
-      noteFaultPoint(`fleet ${command} killed ${when.replace(':60', ' (60 ms into it)')} its remote call ${call}`);
+      noteFaultPoint(
+        `fleet ${command} killed ${when.replace(':60', ' (60 ms into it)')} its remote ` +
+          `call ${call}`,
+      );
       await must(world, command);
       expect(await placements()).toEqual(truth);
       // A connection that the test before cut may be found dead only now: its worker makes another.

@@ -1,4 +1,7 @@
-/** Hosts that go away and come back: sweeps, failover, and the host that hears of it last. The data centre counts connections. */
+/**
+ * Hosts that go away and come back: sweeps, failover, and the host that hears of it last. The data
+ * centre counts connections.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -53,7 +56,12 @@ async function rewrite(before: string, after: string): Promise<void> {
 
 interface Swept {
   readonly ok: boolean;
-  readonly hosts: readonly { readonly host: string; readonly health: string; readonly online: number; readonly accounts: number }[];
+  readonly hosts: readonly {
+    readonly host: string;
+    readonly health: string;
+    readonly online: number;
+    readonly accounts: number;
+  }[];
   readonly accounts: readonly { readonly account: string; readonly state: string }[];
 }
 
@@ -72,7 +80,10 @@ test('a sweep of a fleet that is well changes nothing, as often as it runs; anot
       ['h3', 'healthy', 0],
     ]);
   }
-  const both = await Promise.all([world.operator.fleet(['sweep']), world.operator.fleet(['sweep'])]);
+  const both = await Promise.all([
+    world.operator.fleet(['sweep']),
+    world.operator.fleet(['sweep']),
+  ]);
   expect(both.map(({ code }) => code).sort()).toEqual([0, 5]);
   noteFaultPoint('two sweeps at once');
   await eventuallyExclusive();
@@ -80,15 +91,26 @@ test('a sweep of a fleet that is well changes nothing, as often as it runs; anot
 
 test('an announced reboot: its accounts are online again when the command ends, under the same claims, and nothing has moved', async () => {
   const before = await listAccounts(world);
-  const { hosts } = await world.operator.json<{ hosts: readonly { host: string; state: string; offlineMs: number }[] }>([
-    'reboot',
-    'h1',
-    '--within',
-    '5m',
+  const { hosts } = await world.operator.json<{
+    hosts: readonly { host: string; state: string; offlineMs: number }[];
+  }>(['reboot', 'h1', '--within', '5m']);
+  expect(hosts).toMatchObject([
+    {
+      host: 'h1',
+      state: 'rebooted',
+      accounts: names.map((account) => ({ account, state: 'online' })),
+    },
   ]);
-  expect(hosts).toMatchObject([{ host: 'h1', state: 'rebooted', accounts: names.map((account) => ({ account, state: 'online' })) }]);
-  console.log(`announced reboot of 5 accounts: offline for ${((hosts[0]?.offlineMs ?? Number.NaN) / 1000).toFixed(1)} s at most`);
-  const place = ({ name, host, epoch, state }: (typeof before)[number]) => ({ name, host, epoch, state });
+  console.log(
+    'announced reboot of 5 accounts: offline for ' +
+      `${((hosts[0]?.offlineMs ?? Number.NaN) / 1000).toFixed(1)} s at most`,
+  );
+  const place = ({ name, host, epoch, state }: (typeof before)[number]) => ({
+    name,
+    host,
+    epoch,
+    state,
+  });
   expect((await listAccounts(world)).map(place)).toEqual(before.map(place));
   noteFaultPoint('an announced reboot of a host with five accounts');
   await eventuallyExclusive();
@@ -97,9 +119,13 @@ test('an announced reboot: its accounts are online again when the command ends, 
 test('a sweep gives back what a host held since its boot', async () => {
   await expireContact(world, 1);
   await world.lab.reboot(1);
-  await eventually(60_000, async () => expect(Object.values(await liveStates(world))).toEqual(names.map(() => 'held')));
+  await eventually(60_000, async () =>
+    expect(Object.values(await liveStates(world))).toEqual(names.map(() => 'held')),
+  );
   const swept = await sweep();
-  expect(swept.accounts.map(({ account, state }) => [account, state])).toEqual(names.map((name) => [name, 'online']));
+  expect(swept.accounts.map(({ account, state }) => [account, state])).toEqual(
+    names.map((name) => [name, 'online']),
+  );
   noteFaultPoint('reboot of a host long after the last contact');
   await must(world, 'init', '--limit', 'h1');
   await eventuallyExclusive();
@@ -108,7 +134,10 @@ test('a sweep gives back what a host held since its boot', async () => {
 test('a host without power: suspect, then down; "switched off" is believed only when a boot would hold, "destroyed" moves all at once', async () => {
   expect((await world.operator.fleet(['failover', 'h1'])).code).toBe(2);
   const answering = await world.operator.fleet(['failover', 'h1', '--destroyed', '--yes']);
-  expect([answering.code, answering.stderr]).toEqual([3, expect.stringContaining('h1 is not switched off: it answers')]);
+  expect([answering.code, answering.stderr]).toEqual([
+    3,
+    expect.stringContaining('h1 is not switched off: it answers'),
+  ]);
   await rewrite('fleet: rehearsal', 'fleet: rehearsal\nsweep: { down_after: 5s }');
   await sweep();
   await world.lab.kill(1);
@@ -118,33 +147,50 @@ test('a host without power: suspect, then down; "switched off" is believed only 
   expect(await must(world, 'events')).toContain('host-down');
   // Ten minutes behind the last contact, or behind the end of the announcement.
   const early = await world.operator.fleet(['failover', 'h1', '--powered-off', '--yes']);
-  expect([early.code, early.stderr]).toEqual([3, expect.stringMatching(/h1 cannot count as switched off before .*\(in 1\dm/)]);
+  expect([early.code, early.stderr]).toEqual([
+    3,
+    expect.stringMatching(/h1 cannot count as switched off before .*\(in 1\dm/),
+  ]);
   expect(await hostsOf()).toEqual(names.map(() => 'h1'));
 
   await must(world, 'failover', 'h1', '--destroyed');
   const seconds = secondsFromDecision();
-  console.log(`failover of 5 accounts: ${seconds.toFixed(1)} s from the decision until all are online, of which 25 s are the settle floor`);
+  console.log(
+    `failover of 5 accounts: ${seconds.toFixed(1)} s from the decision until all are ` +
+      'online, of which 25 s are the settle floor',
+  );
   // 30 s on a machine of its own; here others are at work, too.
   expect(seconds).toBeLessThan(150);
   const placed = await listAccounts(world);
-  expect(placed.map(({ host, state }) => [host !== 'h1', state])).toEqual(names.map(() => [true, 'online']));
+  expect(placed.map(({ host, state }) => [host !== 'h1', state])).toEqual(
+    names.map(() => [true, 'online']),
+  );
   expect(await must(world, 'history', '--account', 'anna')).toMatch(/failover/);
   noteFaultPoint('power loss of a host with five accounts, failed over as destroyed');
   await expectNoKills(world);
 });
 
-/** From the moment in which failovers were written into the journal until the last of them was done. */
+/**
+ * From the moment in which failovers were written into the journal until the last of them was done.
+ */
 function secondsFromDecision(): number {
-  const query = "select (max(updated_at) - min(created_at)) / 1000.0 as seconds from moves where kind = 'failover' and phase = 'done'";
+  const query =
+    'select (max(updated_at) - min(created_at)) / 1000.0 as seconds from moves where kind ' +
+    "= 'failover' and phase = 'done'";
   return askLedger<{ seconds: number }>(world, query)?.seconds ?? Number.NaN;
 }
 
-/** As if `minutes` had passed since the last contact; the host is told to hold after any time at all. */
+/**
+ * As if `minutes` had passed since the last contact; the host is told to hold after any time at
+ * all.
+ */
 async function letTimePass(host: number, minutes: number): Promise<void> {
   await expireContact(world, host);
   await world.lab.kill(host);
   const database = new Database(join(world.operator.directory, 'fleet.db'));
-  const earlier = 'update hosts set contact_intent_at = contact_intent_at - @ms, may_boot_until = may_boot_until - @ms where name = @name';
+  const earlier =
+    'update hosts set contact_intent_at = contact_intent_at - @ms, may_boot_until = ' +
+    'may_boot_until - @ms where name = @name';
   database.prepare(earlier).run({ ms: minutes * 60_000, name: `h${host}` });
   database.close();
 }
@@ -153,13 +199,22 @@ test('34: a host that was switched off comes back: it starts nothing, not after 
   const before = await listAccounts(world);
   await letTimePass(2, 15);
   await must(world, 'failover', 'h2', '--powered-off');
-  expect((await listAccounts(world)).map(({ host, state }) => [host, state])).toEqual(names.map(() => ['h3', 'online']));
-  // The agent, whom a sweep asks as well, begins to listen a little after systemd counts the boot as done.
-  const booted = "systemctl is-system-running --wait; timeout 60 sh -c 'until [ -S /run/fleet/agent.sock ]; do sleep 0.2; done'";
+  expect((await listAccounts(world)).map(({ host, state }) => [host, state])).toEqual(
+    names.map(() => ['h3', 'online']),
+  );
+  // The agent, whom a sweep asks as well, begins to listen a little after systemd counts the boot
+  // as done.
+  const booted =
+    "systemctl is-system-running --wait; timeout 60 sh -c 'until [ -S " +
+    "/run/fleet/agent.sock ]; do sleep 0.2; done'";
   const startsNothing = async () =>
-    expect((await world.lab.ssh(2, `${booted}; systemctl is-active 'fleet-account@*'`, { timeoutMs: 120_000 })).stdout).not.toMatch(
-      /^active$/m,
-    );
+    expect(
+      (
+        await world.lab.ssh(2, `${booted}; systemctl is-active 'fleet-account@*'`, {
+          timeoutMs: 120_000,
+        })
+      ).stdout,
+    ).not.toMatch(/^active$/m);
   await world.lab.start(2);
   await startsNothing();
   await must(world, 'hosts', 'cordon', 'h2');
@@ -172,22 +227,34 @@ test('34: a host that was switched off comes back: it starts nothing, not after 
   await must(world, 'sweep');
   const retired = await must(world, 'events');
   noteFaultPoint('a host that was failed over boots again');
-  for (const { name } of before.filter(({ host }) => host === 'h2')) expect(retired).toMatch(new RegExp(`claim-retired.*${name}`));
-  expect((await world.lab.ssh(2, 'ls -d /var/lib/fleet/accounts/*/epochs/* 2>/dev/null | wc -l')).stdout.trim()).toBe('0');
+  for (const { name } of before.filter(({ host }) => host === 'h2'))
+    expect(retired).toMatch(new RegExp(`claim-retired.*${name}`));
+  expect(
+    (
+      await world.lab.ssh(2, 'ls -d /var/lib/fleet/accounts/*/epochs/* 2>/dev/null | wc -l')
+    ).stdout.trim(),
+  ).toBe('0');
   await expectNoKills(world);
   await must(world, 'move', 'anna', 'h2');
-  expect((await listAccounts(world)).find(({ name }) => name === 'anna')).toMatchObject({ host: 'h2', state: 'online' });
+  expect((await listAccounts(world)).find(({ name }) => name === 'anna')).toMatchObject({
+    host: 'h2',
+    state: 'online',
+  });
   await expectNoKills(world);
 });
 
 test('a sweep switches a host off that it cannot reach, and fails it over; one that nobody can switch off stays', async () => {
   const fence = new URL('../lab-fence.ts', import.meta.url).pathname;
-  const words = (act: string) => JSON.stringify([process.execPath, fence, world.lab.name, act, '{host}']);
+  const words = (act: string) =>
+    JSON.stringify([process.execPath, fence, world.lab.name, act, '{host}']);
   await world.lab.cut(3);
   await sweep();
   await sleep(6000);
   const without = await world.operator.fleet(['sweep', '--auto-failover']);
-  expect([without.code, without.stderr]).toEqual([3, expect.stringContaining('no automatic failover of h3: it has no fence')]);
+  expect([without.code, without.stderr]).toEqual([
+    3,
+    expect.stringContaining('no automatic failover of h3: it has no fence'),
+  ]);
   await rewrite(
     'defaults: { max_accounts: 20 }',
     `defaults: { max_accounts: 20, fence: { off: ${words('off')}, verify: ${words('is-off')} } }`,
@@ -197,7 +264,9 @@ test('a sweep switches a host off that it cannot reach, and fails it over; one t
   expect(stdout).toContain('Switched off and failed over: h3');
   noteFaultPoint('a host that runs behind a cut link, fenced and failed over by a sweep');
   expect(await world.lab.isOn(3)).toBe(false);
-  expect((await listAccounts(world)).map(({ host, state }) => [host, state])).toEqual(names.map(() => ['h2', 'online']));
+  expect((await listAccounts(world)).map(({ host, state }) => [host, state])).toEqual(
+    names.map(() => ['h2', 'online']),
+  );
   expect(await must(world, 'events')).toContain('host-fenced');
   await expectNoKills(world);
 });

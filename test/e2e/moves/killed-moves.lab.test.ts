@@ -1,11 +1,22 @@
 /**
- * Commands that move several accounts, killed at each of their remote calls, one call further every time, until one run gets through; and disks that are
+ * Commands that move several accounts, killed at each of their remote calls, one call further every
+ * time, until one run gets through; and disks that are
  * full in the middle of a move. The data centre counts connections.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { noteFaultPoint } from '../fault-points.ts';
 import { elsewhere, hostNumber, hostOf, moveWithFault } from '../move-looks.ts';
-import { eventually, expectNoKills, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from '../world.ts';
+import {
+  eventually,
+  expectNoKills,
+  importNew,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 const preload = new URL('../kill-at-call.ts', import.meta.url).href;
 const names = ['anna', 'ben', 'carla'];
@@ -25,19 +36,23 @@ afterAll(() => world?.end());
 const delaysMs = [0, 150, 400];
 
 /**
- * Runs the command again and again, killed a remote call later each time, every second time before the call and otherwise while the host is at work on it.
+ * Runs the command again and again, killed a remote call later each time, every second time before
+ * the call and otherwise while the host is at work on it.
  * Returns how often it was killed before it got through.
  */
 async function killAtEachCall(args: readonly string[]): Promise<number> {
   for (let call = 1; ; call += 1) {
     const delayMs = delaysMs[call % delaysMs.length];
     const point = call % 2 === 0 ? `${call}:before` : `${call}:after:${delayMs}`;
-    const { code, stderr } = await world.operator.fleet(args, { env: { NODE_OPTIONS: `--import ${preload}`, FLEET_KILL_AT: point } });
+    const { code, stderr } = await world.operator.fleet(args, {
+      env: { NODE_OPTIONS: `--import ${preload}`, FLEET_KILL_AT: point },
+    });
     await expectNoKills(world);
     if (code === 0) return call - 1;
     expect([code, code === 137 ? '' : stderr]).toEqual([137, '']);
     noteFaultPoint(
-      `fleet ${args[0]} killed ${call % 2 === 0 ? 'before its' : `${delayMs} ms into its`} remote call ${call}, after all the kills before`,
+      `fleet ${args[0]} killed ${call % 2 === 0 ? 'before its' : `${delayMs} ms into its`} ` +
+        `remote call ${call}, after all the kills before`,
     );
   }
 }
@@ -48,7 +63,9 @@ async function expectAllWell(): Promise<void> {
   await expectNoKills(world);
 }
 
-test('a drain, killed at each of its calls, empties its host in the end', { timeout: 600_000 }, async () => {
+test('a drain, killed at each of its calls, empties its host in the end', {
+  timeout: 600_000,
+}, async () => {
   const kills = await killAtEachCall(['drain', 'h3', '--yes']);
   console.log(`a drain of three accounts was killed ${kills} times`);
   expect(kills).toBeGreaterThanOrEqual(5);
@@ -67,7 +84,9 @@ test.for([
     const from = hostOf(world, 'ben');
     const to = elsewhere(from);
     const full = hostNumber(end === 'source' ? from : to);
-    const { code, stderr } = await moveWithFault(world, 'ben', to, phase, () => world.lab.fill(full));
+    const { code, stderr } = await moveWithFault(world, 'ben', to, phase, () =>
+      world.lab.fill(full),
+    );
     console.log(`disk of the ${end} full when ${phase}: exit ${code}\n${stderr}`);
     noteFaultPoint(`a full disk on the ${end} of a move that is ${phase}`);
     await expectNoKills(world);
@@ -78,10 +97,13 @@ test.for([
   },
 );
 
-test('a failover, killed at each of its calls, brings every account of the lost host online', { timeout: 600_000 }, async () => {
+test('a failover, killed at each of its calls, brings every account of the lost host online', {
+  timeout: 600_000,
+}, async () => {
   const lost = hostOf(world, 'ben') ?? '';
   for (const name of names) if (hostOf(world, name) !== lost) await must(world, 'move', name, lost);
-  // Its connections are closed: a power loss, which leaves them open, is failed over in failover.lab.
+  // Its connections are closed: a power loss, which leaves them open, is failed over in
+  // failover.lab.
   await world.lab.crash(hostNumber(lost));
   const kills = await killAtEachCall(['failover', lost, '--destroyed', '--yes']);
   console.log(`a failover of three accounts was killed ${kills} times`);

@@ -1,11 +1,24 @@
-/** Reboots while another host is silent: how long accounts are offline, and that none is held that need not be. The data centre counts connections. */
+/**
+ * Reboots while another host is silent: how long accounts are offline, and that none is held that
+ * need not be. The data centre counts connections.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { noteFaultPoint } from '../fault-points.ts';
 import { type LabDataCentre, startLabDataCentre } from '../lab-data-centre.ts';
-import { eventually, expectNoKills, importNew, labOfThisFile, listAccounts, makeWorld, must, prepareFleet, type World } from '../world.ts';
+import {
+  eventually,
+  expectNoKills,
+  importNew,
+  labOfThisFile,
+  listAccounts,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../world.ts';
 
 const minute = 60_000;
 let dc: LabDataCentre;
@@ -15,7 +28,10 @@ beforeAll(async () => {
   dc = await startLabDataCentre(await labOfThisFile(), false);
   world = await makeWorld({ hosts: [1, 2], state: 'forgotten', dc });
   const inventory = join(world.operator.directory, 'inventory.yaml');
-  await writeFile(inventory, (await readFile(inventory, 'utf8')).replace('settle_unclean: 5s', 'settle_unclean: 30s'));
+  await writeFile(
+    inventory,
+    (await readFile(inventory, 'utf8')).replace('settle_unclean: 5s', 'settle_unclean: 30s'),
+  );
   await prepareFleet(world);
   dcKeyId = (await importNew(world, ['anna']))[0]?.dcKeyId ?? '';
   await must(world, 'hosts', 'cordon', 'h2');
@@ -36,7 +52,10 @@ const isOnline = async (): Promise<boolean> => {
   return key?.connections.some(({ closedAt }) => closedAt === null) ?? false;
 };
 
-/** Minutes from `act`, which reboots h1, until anna is connected again, as the data centre sees it; a sweep every two minutes, as by cron. */
+/**
+ * Minutes from `act`, which reboots h1, until anna is connected again, as the data centre sees it;
+ * a sweep every two minutes, as by cron.
+ */
 async function minutesOffline(act: () => Promise<unknown>): Promise<number> {
   await must(world, 'sweep');
   await world.lab.cut(2);
@@ -54,7 +73,9 @@ async function minutesOffline(act: () => Promise<unknown>): Promise<number> {
   const minutes = (Date.now() - offMs) / minute;
   await acting;
   await world.lab.heal(2);
-  await eventually(60_000, async () => expect((await listAccounts(world))[0]).toMatchObject({ host: 'h1' }));
+  await eventually(60_000, async () =>
+    expect((await listAccounts(world))[0]).toMatchObject({ host: 'h1' }),
+  );
   return minutes;
 }
 
@@ -67,18 +88,24 @@ test.for([
   ['an announced reboot', 0, announced, 2, true],
   ['an announced reboot with four minutes of firmware', 4, announced, 6, true],
   ['a reboot with four minutes of firmware that nobody announced', 4, rebootFromInside, 9, false],
-] as const)('%s', { timeout: 20 * minute }, async ([what, firmwareMinutes, act, limit, isSameClaim]) => {
-  const before = await epoch();
-  await world.lab.firmware(1, firmwareMinutes * minute);
-  const minutes = await minutesOffline(act);
-  console.log(`${what}, another host silent: offline for ${minutes.toFixed(1)} min`);
-  noteFaultPoint(`${what} while another host is silent`);
-  expect(minutes).toBeLessThan(limit);
-  // A hold that ended was a grant at a higher epoch.
-  expect((await epoch()) === before).toBe(isSameClaim);
-});
+] as const)(
+  '%s',
+  { timeout: 20 * minute },
+  async ([what, firmwareMinutes, act, limit, isSameClaim]) => {
+    const before = await epoch();
+    await world.lab.firmware(1, firmwareMinutes * minute);
+    const minutes = await minutesOffline(act);
+    console.log(`${what}, another host silent: offline for ${minutes.toFixed(1)} min`);
+    noteFaultPoint(`${what} while another host is silent`);
+    expect(minutes).toBeLessThan(limit);
+    // A hold that ended was a grant at a higher epoch.
+    expect((await epoch()) === before).toBe(isSameClaim);
+  },
+);
 
-test('--rolling: both hosts, one after the other, and the account is where it was', { timeout: 5 * minute }, async () => {
+test('--rolling: both hosts, one after the other, and the account is where it was', {
+  timeout: 5 * minute,
+}, async () => {
   const before = await epoch();
   const stdout = await must(world, 'reboot', '--rolling');
   expect(stdout).toMatch(/h1 +rebooted[\s\S]*h2 +rebooted/);

@@ -8,7 +8,10 @@ import { promisify } from 'node:util';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const archive = fileURLToPath(new URL('release-before.tar.gz', import.meta.url));
 
-/** The commit that `release-before.tar.gz` holds; its folders are those that the archive's test names. */
+/**
+ * The commit that `release-before.tar.gz` holds; its folders are those that the archive's test
+ * names.
+ */
 export const releaseBeforeCommit = '436b3ba';
 
 /** Fleet as hosts in the field run it, with the command line that brought it there. */
@@ -20,7 +23,8 @@ export interface ReleaseBefore {
 }
 
 /**
- * Unpacks the release before this one, from a file beside this one: a clone need not have the history. Its packages are today's. The one that it needs
+ * Unpacks the release before this one, from a file beside this one: a clone need not have the
+ * history. Its packages are today's. The one that it needs
  * besides them reads a person's ssh configuration, and finds none here.
  */
 export async function unpackReleaseBefore(): Promise<ReleaseBefore> {
@@ -29,7 +33,10 @@ export async function unpackReleaseBefore(): Promise<ReleaseBefore> {
   await copyFile(join(root, 'package-lock.json'), join(directory, 'package-lock.json'));
   const packages = join(directory, 'node_modules');
   await mkdir(join(packages, 'ssh-config'), { recursive: true });
-  await writeFile(join(packages, 'ssh-config', 'package.json'), '{"type":"module","exports":"./index.js"}');
+  await writeFile(
+    join(packages, 'ssh-config', 'package.json'),
+    '{"type":"module","exports":"./index.js"}',
+  );
   await writeFile(join(packages, 'ssh-config', 'index.js'), 'export const parse = () => [];');
   for (const name of await readdir(join(root, 'node_modules'))) {
     if (name === 'ssh-config' || name.startsWith('.')) continue;

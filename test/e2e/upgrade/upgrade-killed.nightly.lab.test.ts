@@ -1,5 +1,6 @@
 /**
- * An upgrade from the release before, killed at each of its remote calls, ended after each of its steps, and put back; then a boot, then the upgrade goes on.
+ * An upgrade from the release before, killed at each of its remote calls, ended after each of its
+ * steps, and put back; then a boot, then the upgrade goes on.
  * The data centre counts connections.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,7 +8,12 @@ import { countingEnv, takeCounted } from '../count-calls.ts';
 import { noteFaultPoint } from '../fault-points.ts';
 import { type LabDataCentre, startLabDataCentre } from '../lab-data-centre.ts';
 import { eventually, expectNoKills, labOfThisFile, liveStates, must } from '../world.ts';
-import { expectAllOnline, longestOfflineMs, makeOldFleet, type UpgradeWorld } from './upgrade-world.ts';
+import {
+  expectAllOnline,
+  longestOfflineMs,
+  makeOldFleet,
+  type UpgradeWorld,
+} from './upgrade-world.ts';
 
 const preload = new URL('../kill-at-call.ts', import.meta.url).href;
 /** More of them at a time overload a small machine. */
@@ -19,7 +25,9 @@ let callsOfUpgrade = 0;
 beforeAll(async () => {
   dc = await startLabDataCentre(await labOfThisFile(), false);
   callsOfUpgrade = await onOldFleet([1], async (world) => {
-    const { code, stderr } = await world.operator.fleet(['init', '--yes'], { env: countingEnv(world.operator) });
+    const { code, stderr } = await world.operator.fleet(['init', '--yes'], {
+      env: countingEnv(world.operator),
+    });
     expect([code, stderr]).toEqual([0, expect.anything()]);
     const { connections, requests } = await takeCounted(world.operator);
     await expectAllOnline(world);
@@ -29,7 +37,10 @@ beforeAll(async () => {
 });
 afterAll(() => dc?.stop());
 
-async function onOldFleet<T>(hosts: readonly number[], act: (world: UpgradeWorld) => Promise<T>): Promise<T> {
+async function onOldFleet<T>(
+  hosts: readonly number[],
+  act: (world: UpgradeWorld) => Promise<T>,
+): Promise<T> {
   const world = await makeOldFleet(hosts, dc);
   try {
     await expectAllOnline(world);
@@ -39,7 +50,10 @@ async function onOldFleet<T>(hosts: readonly number[], act: (world: UpgradeWorld
   }
 }
 
-/** The steps of `init` that change something on such a host, in their order; each leaves the host between both releases when nothing follows. */
+/**
+ * The steps of `init` that change something on such a host, in their order; each leaves the host
+ * between both releases when nothing follows.
+ */
 const steps = ['user', 'directories', 'release', 'host-config', 'units', 'agent', 'former-user'];
 
 /** An upgrade that does not end as it should, and whether the host is put back after it. */
@@ -67,22 +81,36 @@ const endedAfter = (count: number, isPutBack: boolean): Attempt => ({
   begin: async (world) => void (await must(world, 'init', '--only', steps.slice(0, count).join())),
 });
 
-/** At each call once before anything of it is sent, and once while the host works at it: the program itself takes seconds. */
+/**
+ * At each call once before anything of it is sent, and once while the host works at it: the program
+ * itself takes seconds.
+ */
 const allAttempts = (): Attempt[] => {
   const calls = Array.from({ length: callsOfUpgrade }, (_, index) => index + 1);
   return [
-    ...[true, false].flatMap((isPutBack) => steps.map((_, index) => endedAfter(index + 1, isPutBack))),
-    ...calls.flatMap((call) => [killed(call, 'before', call % 2 === 0), killed(call, 'after:1200', call % 2 === 1)]),
+    ...[true, false].flatMap((isPutBack) =>
+      steps.map((_, index) => endedAfter(index + 1, isPutBack)),
+    ),
+    ...calls.flatMap((call) => [
+      killed(call, 'before', call % 2 === 0),
+      killed(call, 'after:1200', call % 2 === 1),
+    ]),
   ];
 };
 
-/** Online by itself, or held by the gate, and then given back by a sweep once the host is upgraded. Returns the minutes offline. */
+/**
+ * Online by itself, or held by the gate, and then given back by a sweep once the host is upgraded.
+ * Returns the minutes offline.
+ */
 async function rebootAndGoOn(world: UpgradeWorld, host: number): Promise<number> {
   const sinceMs = Date.now();
   await world.lab.reboot(host);
   await eventually(120_000, async () => {
     const states = Object.values(await liveStates(world));
-    expect(states.map((state) => (state === 'held' ? 'online' : state))).toEqual(['online', 'online']);
+    expect(states.map((state) => (state === 'held' ? 'online' : state))).toEqual([
+      'online',
+      'online',
+    ]);
   });
   await expectNoKills(world);
   await must(world, 'init');
@@ -104,11 +132,15 @@ async function tryOn(host: number, attempt: Attempt): Promise<void> {
     console.log(`${what}: offline for ${minutes.toFixed(2)} min at most`);
     noteFaultPoint(what);
   }).catch((cause: unknown) => {
-    throw new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   });
 }
 
-test('an upgrade that is killed or ended anywhere, put back or not', { timeout: 3_600_000 }, async () => {
+test('an upgrade that is killed or ended anywhere, put back or not', {
+  timeout: 3_600_000,
+}, async () => {
   const waiting = allAttempts();
   const failures: unknown[] = [];
   const work = async (host: number): Promise<void> => {
@@ -131,10 +163,16 @@ test('a host of the release before that was failed over: it is kept from startin
     await dc.suspend();
     await world.lab.start(1);
     const swept = await world.operator.fleet(['sweep']);
-    expect([swept.code, swept.stderr]).toEqual([3, expect.stringContaining('fleet init --limit h1')]);
-    expect((await world.lab.ssh(1, "systemctl is-active 'fleet-account@*'")).stdout).not.toMatch(/^active$/m);
+    expect([swept.code, swept.stderr]).toEqual([
+      3,
+      expect.stringContaining('fleet init --limit h1'),
+    ]);
+    expect((await world.lab.ssh(1, "systemctl is-active 'fleet-account@*'")).stdout).not.toMatch(
+      /^active$/m,
+    );
     await dc.resume();
-    // Its first contact waits for as long as Telegram may count a worker of that release, which is longer than a helper may take; the next one goes on.
+    // Its first contact waits for as long as Telegram may count a worker of that release, which is
+    // longer than a helper may take; the next one goes on.
     await eventually(300_000, async () => void (await must(world, 'init')));
     await must(world, 'sweep');
     await expectAllOnline(world, 120_000);

@@ -1,5 +1,6 @@
 /**
- * A host of the release before, which knew no limits of the disk, is upgraded while an account has far more files than it may have from now on. It is not ended for
+ * A host of the release before, which knew no limits of the disk, is upgraded while an account has
+ * far more files than it may have from now on. It is not ended for
  * what it had: it is said, and it goes on, over its restart and over a reboot, until it takes more.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,10 +9,12 @@ import { expectAllOnline, makeOldFleet, type UpgradeWorld } from './upgrade-worl
 
 let world: UpgradeWorld;
 let place: string;
-const run = async (command: string): Promise<string> => (await world.lab.ssh(1, command, { timeoutMs: 120_000 })).stdout.trim();
+const run = async (command: string): Promise<string> =>
+  (await world.lab.ssh(1, command, { timeoutMs: 120_000 })).stdout.trim();
 const makeFiles = (name: string, count: number): Promise<string> =>
   run(
-    `cd ${place} && seq ${count} | sed 's/^/${name}/' | xargs touch && chown --reference=. ${name}1 && chown -R --reference=. .; ls | wc -l`,
+    `cd ${place} && seq ${count} | sed 's/^/${name}/' | xargs touch && chown --reference=. ` +
+      `${name}1 && chown -R --reference=. .; ls | wc -l`,
   );
 
 beforeAll(async () => {
@@ -41,7 +44,9 @@ test('is not ended by the upgrade, nor by the restart that brings its limits; fl
   await must(world, 'accounts', 'restart', 'anna-1');
   await eventually(30_000, async () =>
     expect(await said()).toEqual([
-      expect.stringMatching(/^anna-1 has had 2\d{4} files where it may have 20000 \(limits.files_max\) since/),
+      expect.stringMatching(
+        /^anna-1 has had 2\d{4} files where it may have 20000 \(limits.files_max\) since/,
+      ),
     ]),
   );
   await watched();
@@ -56,5 +61,9 @@ test('goes on after a reboot, and without what it has too much it is like any ot
 
 test('is ended when it takes more than it had, and that is said', async () => {
   await makeFiles('more', 3_000);
-  await eventually(60_000, async () => expect(await run('cat /run/fleet-boot/full/* 2>/dev/null || true')).toContain('limits.files_max'));
+  await eventually(60_000, async () =>
+    expect(await run('cat /run/fleet-boot/full/* 2>/dev/null || true')).toContain(
+      'limits.files_max',
+    ),
+  );
 });

@@ -5,7 +5,9 @@ import { type Login, logIn } from '../operator.ts';
 import { eventually, expectExclusive, makeWorld, type World } from '../world.ts';
 import { type ReleaseBefore, unpackReleaseBefore } from './release-before.ts';
 
-/** Hosts with accounts online under the release before, and an operator who has both command lines. */
+/**
+ * Hosts with accounts online under the release before, and an operator who has both command lines.
+ */
 export interface UpgradeWorld extends World {
   readonly logins: readonly Login[];
   /** `fleet ARGS` of the release before, whatever comes of it. */
@@ -15,7 +17,10 @@ export interface UpgradeWorld extends World {
 }
 
 /** Two accounts on each host, allocated by the release before. */
-export async function makeOldFleet(hosts: readonly number[], dc?: LabDataCentre): Promise<UpgradeWorld> {
+export async function makeOldFleet(
+  hosts: readonly number[],
+  dc?: LabDataCentre,
+): Promise<UpgradeWorld> {
   const release: ReleaseBefore = await unpackReleaseBefore();
   // Machines that no newer programs have judged in this boot.
   const world = await makeWorld({ hosts, state: 'equipped', ...(dc === undefined ? {} : { dc }) });
@@ -42,18 +47,34 @@ export async function makeOldFleet(hosts: readonly number[], dc?: LabDataCentre)
   return { ...world, logins, before, beforeWith, end };
 }
 
-/** Every account is online at its owner's, on one connection, and no key was killed; at once, or as soon as its worker has come back, for which it may wait for 80 s. */
-export const expectAllOnline = (world: World & Pick<UpgradeWorld, 'logins'>, limitMs = 180_000): Promise<void> =>
-  eventually(limitMs, () => expectExclusive(world, world.logins));
+/**
+ * Every account is online at its owner's, on one connection, and no key was killed; at once, or as
+ * soon as its worker has come back, for which it may wait for 80 s.
+ */
+export const expectAllOnline = (
+  world: World & Pick<UpgradeWorld, 'logins'>,
+  limitMs = 180_000,
+): Promise<void> => eventually(limitMs, () => expectExclusive(world, world.logins));
 
-/** What the data centre saw of the accounts since `sinceMs`: the longest time in which one of them had no connection, ms. */
-export async function longestOfflineMs({ dc, logins }: Pick<UpgradeWorld, 'dc' | 'logins'>, sinceMs: number): Promise<number> {
+/**
+ * What the data centre saw of the accounts since `sinceMs`: the longest time in which one of them
+ * had no connection, ms.
+ */
+export async function longestOfflineMs(
+  { dc, logins }: Pick<UpgradeWorld, 'dc' | 'logins'>,
+  sinceMs: number,
+): Promise<number> {
   const { accounts } = await dc.report();
   const gaps = logins.map(({ dcKeyId }) => {
     const own = accounts.find(({ keyId }) => keyId === dcKeyId)?.connections ?? [];
-    const closed = own.flatMap(({ closedAt }) => (closedAt === null || closedAt < sinceMs ? [] : [closedAt]));
+    const closed = own.flatMap(({ closedAt }) =>
+      closedAt === null || closedAt < sinceMs ? [] : [closedAt],
+    );
     const nextOf = (atMs: number): number =>
-      Math.min(...own.map(({ openedAt }) => openedAt).filter((openedAt) => openedAt >= atMs), Date.now());
+      Math.min(
+        ...own.map(({ openedAt }) => openedAt).filter((openedAt) => openedAt >= atMs),
+        Date.now(),
+      );
     return Math.max(0, ...closed.map((atMs) => nextOf(atMs) - atMs));
   });
   return Math.max(...gaps);

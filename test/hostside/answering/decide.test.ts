@@ -2,20 +2,52 @@ import { describe, expect, test } from 'vitest';
 import { decide, resumePending } from '../../../hostside/answering/decide.ts';
 import { emptyMemory, type Memory, prune } from '../../../hostside/answering/memory.ts';
 import { memoryFromJson, memoryToJson } from '../../../hostside/answering/memory-json.ts';
-import { beforeSend, composeAnswer, giveUp, noteBlocked, noteFloodWait, noteSent } from '../../../hostside/answering/sending.ts';
+import {
+  beforeSend,
+  composeAnswer,
+  giveUp,
+  noteBlocked,
+  noteFloodWait,
+  noteSent,
+} from '../../../hostside/answering/sending.ts';
 import type { Moment, Verdict } from '../../../hostside/answering/verdict.ts';
 import type { Behaviour, Rule, Script } from '../../../hostside/protocol/behaviour.ts';
 import type { ChatEvent } from '../../../hostside/protocol/chat.ts';
-import { chatId, conductOf, join, message, moment, noon, once, plan, rule, script, self, sharedChat, short, user } from './fixtures.ts';
+import {
+  chatId,
+  conductOf,
+  join,
+  message,
+  moment,
+  noon,
+  once,
+  plan,
+  rule,
+  script,
+  self,
+  sharedChat,
+  short,
+  user,
+} from './fixtures.ts';
 
-const check = (event: ChatEvent, expected: string, fields: Partial<Behaviour> = {}, at: Partial<Moment> = {}, memory?: Memory) =>
-  expect(short(once(event, fields, at, memory))).toBe(expected);
+const check = (
+  event: ChatEvent,
+  expected: string,
+  fields: Partial<Behaviour> = {},
+  at: Partial<Moment> = {},
+  memory?: Memory,
+) => expect(short(once(event, fields, at, memory))).toBe(expected);
 
 const withScript = (fields: Partial<Script>): Partial<Behaviour> => ({ script: script(fields) });
 const hello = message(1, 'Hello there');
 
 /** Says it, as the worker would. */
-const say = (memory: Memory, verdict: Verdict, fields: Partial<Behaviour> = {}, nowMs = noon): string => {
+const say = (
+  memory: Memory,
+  verdict: Verdict,
+  fields: Partial<Behaviour> = {},
+  nowMs = noon,
+): string => {
   const answer = plan(verdict);
   const conduct = conductOf(fields);
   const against = beforeSend(memory, conduct, answer, nowMs);
@@ -40,10 +72,20 @@ describe('each check by itself', () => {
     check({ ...hello, sender: user('999') }, 'colleague');
     check({ ...hello, sender: user('203') }, 'colleague', { chats: [sharedChat(3)] });
     const { slotMs, colleagues } = sharedChat(3);
-    check({ ...hello, sender: user('203') }, 'colleague', { chats: [{ ...sharedChat(1), former: { slotMs, colleagues, untilMs: noon } }] });
-    check({ ...hello, sender: user('999') }, 'answer: answer of hello', withScript({ answersFleet: true }));
+    check({ ...hello, sender: user('203') }, 'colleague', {
+      chats: [{ ...sharedChat(1), former: { slotMs, colleagues, untilMs: noon } }],
+    });
+    check(
+      { ...hello, sender: user('999') },
+      'answer: answer of hello',
+      withScript({ answersFleet: true }),
+    );
     check({ ...hello, sender: user('500', { isBot: true }) }, 'bot');
-    check({ ...hello, sender: user('500', { isBot: true }) }, 'answer: answer of hello', withScript({ answersBots: true }));
+    check(
+      { ...hello, sender: user('500', { isBot: true }) },
+      'answer: answer of hello',
+      withScript({ answersBots: true }),
+    );
     check({ ...hello, sender: null }, 'anonymous');
   });
 
@@ -64,21 +106,37 @@ describe('each check by itself', () => {
     check(hello, 'paused', { isPaused: true, script: null });
     check(message(2, 'stop'), 'paused', { isPaused: true }, {}, memory);
     check(message(3, 'hello'), 'opted-out', {}, {}, memory);
-    expect(memory.chats.get(chatId)?.context.map(({ text }) => text)).toEqual(['Hello there', 'stop', 'hello']);
+    expect(memory.chats.get(chatId)?.context.map(({ text }) => text)).toEqual([
+      'Hello there',
+      'stop',
+      'hello',
+    ]);
   });
 
   test('rules: the first that fits; silence says how near it was', () => {
     const rules = [
       rule('nothing', { kind: 'keyword', words: ['quiet'] }, { answer: { kind: 'none' } }),
-      rule('german', { kind: 'keyword', words: ['hello'] }, { conditions: { chats: [], senders: [], languages: ['de'], probability: 1 } }),
-      rule('never', { kind: 'keyword', words: ['dice'] }, { conditions: { chats: [], senders: [], languages: [], probability: 0 } }),
+      rule(
+        'german',
+        { kind: 'keyword', words: ['hello'] },
+        { conditions: { chats: [], senders: [], languages: ['de'], probability: 1 } },
+      ),
+      rule(
+        'never',
+        { kind: 'keyword', words: ['dice'] },
+        { conditions: { chats: [], senders: [], languages: [], probability: 0 } },
+      ),
       rule('last', { kind: 'mention' }),
     ];
     const fields = withScript({ rules });
     check(message(1, 'good morning'), 'no-rule', fields);
     check(message(1, 'quiet please'), 'silent-rule', fields);
     check(message(1, 'hello'), 'condition', fields);
-    check(message(1, 'hello', { sender: user('5', { language: 'de-AT' }) }), 'answer: answer of german', fields);
+    check(
+      message(1, 'hello', { sender: user('5', { language: 'de-AT' }) }),
+      'answer: answer of german',
+      fields,
+    );
     check(message(1, 'throw the dice'), 'probability', fields);
     check(message(1, 'hello', { isMention: true }), 'answer: answer of last', fields);
     expect(once(message(1, 'hello'), fields)).toMatchObject({ rule: 'german' });
@@ -86,7 +144,9 @@ describe('each check by itself', () => {
   });
 
   test('a keyword may be several words, which stand together', () => {
-    const fields = withScript({ rules: [rule('price', { kind: 'keyword', words: ['price', 'how much'] })] });
+    const fields = withScript({
+      rules: [rule('price', { kind: 'keyword', words: ['price', 'how much'] })],
+    });
     check(message(1, 'So: HOW much is it?'), 'answer: answer of price', fields);
     check(message(1, 'how very much'), 'no-rule', fields);
   });
@@ -104,18 +164,35 @@ describe('each check by itself', () => {
   test('conditions: the chat; the sender by id or by name', () => {
     const under = (conditions: Partial<Rule['conditions']>): Partial<Behaviour> =>
       withScript({
-        rules: [rule('any', { kind: 'any' }, { conditions: { chats: [], senders: [], languages: [], probability: 1, ...conditions } })],
+        rules: [
+          rule(
+            'any',
+            { kind: 'any' },
+            {
+              conditions: { chats: [], senders: [], languages: [], probability: 1, ...conditions },
+            },
+          ),
+        ],
       });
     check(hello, 'answer: answer of any', under({ chats: [chatId] }));
     check(hello, 'condition', under({ chats: ['-1009999999999'] }));
     check(hello, 'answer: answer of any', under({ senders: ['500'] }));
-    check({ ...hello, sender: user('501', { username: 'Bob_B' }) }, 'answer: answer of any', under({ senders: ['bob_b'] }));
+    check(
+      { ...hello, sender: user('501', { username: 'Bob_B' }) },
+      'answer: answer of any',
+      under({ senders: ['bob_b'] }),
+    );
     check(hello, 'condition', under({ senders: ['501', 'bob_b'] }));
   });
 
   test('hours and holidays', () => {
-    const hours = { timeZone: 'Europe/Berlin', spans: [{ day: 3, from: 540, to: 780 }], holidays: ['2026-12-02'] };
-    const at = (nowMs: number, expected: string) => check({ ...hello, sentAtMs: nowMs }, expected, withScript({ hours }), { nowMs });
+    const hours = {
+      timeZone: 'Europe/Berlin',
+      spans: [{ day: 3, from: 540, to: 780 }],
+      holidays: ['2026-12-02'],
+    };
+    const at = (nowMs: number, expected: string) =>
+      check({ ...hello, sentAtMs: nowMs }, expected, withScript({ hours }), { nowMs });
     at(noon, 'hours');
     at(noon - 1, 'answer: answer of hello');
     at(noon + 7 * 86_400_000 - 60_000, 'holiday');
@@ -153,7 +230,9 @@ describe('each check by itself', () => {
       {},
       filled(limits({ perUser: 1 })),
     );
-    expect(once(message(2, 'hello'), cases[0][1], {}, filled(cases[0][1]))).toMatchObject({ untilMs: noon + 61 * 60_000 });
+    expect(once(message(2, 'hello'), cases[0][1], {}, filled(cases[0][1]))).toMatchObject({
+      untilMs: noon + 61 * 60_000,
+    });
   });
 
   test('what Telegram forbids is waited for, or named', () => {
@@ -187,7 +266,13 @@ describe('opt-out', () => {
     check(message(1, 'do not stop now, hello'), 'answer: answer of hello', {}, {}, memory);
     check(message(2, 'stop', { sender: user('501') }), 'opt-out-now', {}, {}, memory);
     check(message(3, 'hello', { sender: user('501') }), 'opted-out', {}, {}, memory);
-    check(message(4, 'stop'), 'no-rule', withScript({ optOut: { words: [], backWords: [], answer: null } }), {}, memory);
+    check(
+      message(4, 'stop'),
+      'no-rule',
+      withScript({ optOut: { words: [], backWords: [], answer: null } }),
+      {},
+      memory,
+    );
   });
 
   test('is confirmed to whoever means the account or a colleague: was answered within the hour, mentions one, or replies to one', () => {
@@ -197,7 +282,8 @@ describe('opt-out', () => {
       say(memory, once(hello, {}, {}, memory));
       return memory;
     };
-    const later = (ms: number) => [message(2, 'stop', { sentAtMs: noon + ms }), { nowMs: noon + ms }] as const;
+    const later = (ms: number) =>
+      [message(2, 'stop', { sentAtMs: noon + ms }), { nowMs: noon + ms }] as const;
     const [inTime, tooLate] = [later(3_600_000), later(3_600_001)];
     check(inTime[0], confirmed, {}, inTime[1], talkedWith());
     check(tooLate[0], 'opt-out-now', {}, tooLate[1], talkedWith());
@@ -208,7 +294,13 @@ describe('opt-out', () => {
     once(message(1, 'good morning', { sender: user('201') }), fields, {}, memory);
     once(message(2, 'good morning', { sender: user('501') }), fields, {}, memory);
     check(message(3, 'stop', { replyTo: 1 }), confirmed, fields, {}, memory);
-    check(message(4, 'stop', { sender: user('502'), replyTo: 2 }), 'opt-out-now', fields, {}, memory);
+    check(
+      message(4, 'stop', { sender: user('502'), replyTo: 2 }),
+      'opt-out-now',
+      fields,
+      {},
+      memory,
+    );
   });
 
   test('takes back what is planned already', () => {
@@ -228,7 +320,13 @@ describe('hand-over', () => {
     expect(say(memory, verdict)).toBe('A person will answer you.');
     check(message(3, 'a human, hello!', mention), 'handed-over', {}, {}, memory);
     check(message(4, 'hello', { sender: user('501') }), 'answer: answer of hello', {}, {}, memory);
-    check(message(5, 'hello', { sentAtMs: noon + 3_600_000 }), 'answer: answer of hello', {}, { nowMs: noon + 3_600_000 }, memory);
+    check(
+      message(5, 'hello', { sentAtMs: noon + 3_600_000 }),
+      'answer: answer of hello',
+      {},
+      { nowMs: noon + 3_600_000 },
+      memory,
+    );
   });
 });
 
@@ -239,20 +337,38 @@ test('a hand-over is for nobody who has opted out, and not outside of the hours'
   check(wish, 'opted-out', {}, {}, memory);
   const closed = { timeZone: 'UTC', spans: [], holidays: [] };
   check(wish, 'no-rule', withScript({ hours: closed }));
-  check(message(1, 'hello, a human please', { isMention: true }), 'hours', withScript({ hours: closed }));
+  check(
+    message(1, 'hello, a human please', { isMention: true }),
+    'hours',
+    withScript({ hours: closed }),
+  );
 });
 
 test('a text of the script calls nobody together either', () => {
   const answer = { kind: 'text' as const, texts: ['Look here, @everyone and @all!'] };
-  check(hello, 'answer: Look here, everyone and all!', withScript({ rules: [rule('hello', { kind: 'any' }, { answer })] }));
+  check(
+    hello,
+    'answer: Look here, everyone and all!',
+    withScript({ rules: [rule('hello', { kind: 'any' }, { answer })] }),
+  );
 });
 
 test('joins: people are greeted together, bots and accounts of the fleet are left out', () => {
   const fields = withScript({
-    rules: [rule('welcome', { kind: 'joined' }, { answer: { kind: 'text', texts: ['Welcome to {{group}}, {{first_name}}!'] } })],
+    rules: [
+      rule(
+        'welcome',
+        { kind: 'joined' },
+        { answer: { kind: 'text', texts: ['Welcome to {{group}}, {{first_name}}!'] } },
+      ),
+    ],
   });
   check(
-    join(1, [user('5', { firstName: 'Eva' }), user('6', { firstName: 'Bot', isBot: true }), user('7', { firstName: '@all' })]),
+    join(1, [
+      user('5', { firstName: 'Eva' }),
+      user('6', { firstName: 'Bot', isBot: true }),
+      user('7', { firstName: '@all' }),
+    ]),
     'answer: Welcome to Garden, Eva, all!',
     fields,
   );
@@ -280,9 +396,18 @@ describe('before it is sent', () => {
       [
         'colleague-answered',
         (memory) =>
-          void decide(memory, conductOf({ chats: [sharedChat(1)] }), message(9, 'yes', { sender: user('201'), replyTo: 1 }), moment()),
+          void decide(
+            memory,
+            conductOf({ chats: [sharedChat(1)] }),
+            message(9, 'yes', { sender: user('201'), replyTo: 1 }),
+            moment(),
+          ),
       ],
-      ['limit-user', () => {}, conductOf({ limits: { perAccount: 1, perChat: 1, perUser: 0, ceiling: 1 } })],
+      [
+        'limit-user',
+        () => {},
+        conductOf({ limits: { perAccount: 1, perChat: 1, perUser: 0, ceiling: 1 } }),
+      ],
     ];
     for (const [reason, change, now = conduct, atMs = noon] of cases) {
       const [memory, answer] = ready();
@@ -318,9 +443,13 @@ describe('before it is sent', () => {
       rules: [rule('hello', { kind: 'any' }, { answer: { kind: 'text', texts: ['one', 'two'] } })],
     });
     const memory = emptyMemory();
-    expect(say(memory, once(message(1, 'x'), fields, {}, memory), fields)).toBe('one\n\nI am an assistant.');
+    expect(say(memory, once(message(1, 'x'), fields, {}, memory), fields)).toBe(
+      'one\n\nI am an assistant.',
+    );
     expect(say(memory, once(message(2, 'y'), fields, {}, memory), fields)).toBe('two');
-    expect(say(memory, once(message(3, 'z', { sender: user('501') }), fields, {}, memory), fields)).toBe('one\n\nI am an assistant.');
+    expect(
+      say(memory, once(message(3, 'z', { sender: user('501') }), fields, {}, memory), fields),
+    ).toBe('one\n\nI am an assistant.');
   });
 });
 
@@ -328,9 +457,18 @@ test('after a crash what was pending is decided again: the same random id, count
   const conduct = conductOf();
   const memory = emptyMemory();
   const first = plan(decide(memory, conduct, hello, moment()));
-  const second = plan(decide(memory, conduct, message(2, 'a human please', { isMention: true, sender: user('501') }), moment()));
+  const second = plan(
+    decide(
+      memory,
+      conduct,
+      message(2, 'a human please', { isMention: true, sender: user('501') }),
+      moment(),
+    ),
+  );
   expect(beforeSend(memory, conduct, first, noon)).toBe(null);
-  const { memory: restored, damaged } = memoryFromJson(JSON.parse(JSON.stringify(memoryToJson(memory))));
+  const { memory: restored, damaged } = memoryFromJson(
+    JSON.parse(JSON.stringify(memoryToJson(memory))),
+  );
   expect(damaged).toEqual([]);
   expect(restored).toEqual(memory);
   const again = resumePending(restored, conduct, () => moment({ nowMs: noon + 1_000 })).map(plan);
@@ -340,14 +478,18 @@ test('after a crash what was pending is decided again: the same random id, count
   ]);
   expect(beforeSend(restored, conduct, again[0] ?? first, noon + 1_000)).toBe(null);
   expect(restored.said).toEqual([noon / 60_000, 1]);
-  expect(resumePending(restored, conduct, () => moment({ nowMs: noon + 400_000 })).map(short)).toEqual(['stale', 'stale']);
+  expect(
+    resumePending(restored, conduct, () => moment({ nowMs: noon + 400_000 })).map(short),
+  ).toEqual(['stale', 'stale']);
   expect(restored.pending.size).toBe(0);
 });
 
 test('damaged memory begins empty part by part and says which', () => {
   expect(memoryFromJson(null).damaged).toContain('optOuts');
   const json = JSON.parse(JSON.stringify(memoryToJson(emptyMemory())));
-  expect(memoryFromJson({ ...json, optOuts: [['5', 'yesterday']], handovers: [['x', 5]] })).toMatchObject({ damaged: ['optOuts'] });
+  expect(
+    memoryFromJson({ ...json, optOuts: [['5', 'yesterday']], handovers: [['x', 5]] }),
+  ).toMatchObject({ damaged: ['optOuts'] });
   expect(memoryFromJson({ ...json, format: 2 }).damaged).toHaveLength(9);
 });
 
@@ -357,6 +499,9 @@ test('pruning takes what has ended', () => {
   memory.handovers.set('a', noon - 1).set('b', noon + 1);
   memory.talks.set('a', noon - 3_600_000).set('b', noon);
   prune(memory, new Set(), noon);
-  expect([...memory.handovers.keys(), ...memory.talks.keys(), ...memory.chats.keys()]).toEqual(['b', 'b']);
+  expect([...memory.handovers.keys(), ...memory.talks.keys(), ...memory.chats.keys()]).toEqual([
+    'b',
+    'b',
+  ]);
   expect(self.userId).toBe('100');
 });

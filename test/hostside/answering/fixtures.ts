@@ -2,8 +2,19 @@ import { type Conduct, prepare } from '../../../hostside/answering/conduct.ts';
 import { decide } from '../../../hostside/answering/decide.ts';
 import { emptyMemory, type Memory } from '../../../hostside/answering/memory.ts';
 import type { AnswerPlan, Moment, Self, Verdict } from '../../../hostside/answering/verdict.ts';
-import type { Behaviour, ChatPolicy, Colleague, Rule, Script } from '../../../hostside/protocol/behaviour.ts';
-import type { ChatEvent, ChatJoin, ChatMessage, ChatUser } from '../../../hostside/protocol/chat.ts';
+import type {
+  Behaviour,
+  ChatPolicy,
+  Colleague,
+  Rule,
+  Script,
+} from '../../../hostside/protocol/behaviour.ts';
+import type {
+  ChatEvent,
+  ChatJoin,
+  ChatMessage,
+  ChatUser,
+} from '../../../hostside/protocol/chat.ts';
 
 /** A Wednesday, 12:00:00 UTC. */
 export const noon = Date.UTC(2026, 10, 25, 12);
@@ -18,7 +29,11 @@ export const user = (id: string, fields: Partial<ChatUser> = {}): ChatUser => ({
   ...fields,
 });
 
-export const message = (messageId: number, text: string, fields: Partial<ChatMessage> = {}): ChatMessage => ({
+export const message = (
+  messageId: number,
+  text: string,
+  fields: Partial<ChatMessage> = {},
+): ChatMessage => ({
   kind: 'message',
   chatId,
   messageId,
@@ -42,8 +57,18 @@ export const join = (messageId: number, users: readonly ChatUser[]): ChatJoin =>
   sentAtMs: noon,
 });
 
-export const self: Self = { keyId: 'a'.repeat(32), userId: '100', username: 'anna_helps', firstName: 'Anna' };
-export const moment = (fields: Partial<Moment> = {}): Moment => ({ nowMs: noon, self, groupTitle: 'Garden', ...fields });
+export const self: Self = {
+  keyId: 'a'.repeat(32),
+  userId: '100',
+  username: 'anna_helps',
+  firstName: 'Anna',
+};
+export const moment = (fields: Partial<Moment> = {}): Moment => ({
+  nowMs: noon,
+  self,
+  groupTitle: 'Garden',
+  ...fields,
+});
 
 export const rule = (name: string, trigger: Rule['trigger'], fields: Partial<Rule> = {}): Rule => ({
   name,

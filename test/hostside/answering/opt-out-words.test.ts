@@ -6,7 +6,9 @@ const words = wishWords(standardOptOut.words);
 const isOptOut = (text: string): boolean => words.has(wishIn(text));
 
 const lettersOf = (word: string): readonly string[] =>
-  [...new Intl.Segmenter().segment(word)].map(({ segment }) => segment).filter((letter) => /\p{L}/u.test(letter));
+  [...new Intl.Segmenter().segment(word)]
+    .map(({ segment }) => segment)
+    .filter((letter) => /\p{L}/u.test(letter));
 
 /** Ways in which the same word arrives. */
 const guises: readonly (readonly [string, (word: string) => string])[] = [
@@ -22,7 +24,10 @@ const guises: readonly (readonly [string, (word: string) => string])[] = [
   ['with a byte order mark', (word) => `\ufeff${word}`],
   ['with fillers', (word) => [...word].join('\u3164')],
   ['with tags', (word) => `${word}\u{e0001}\u{e007f}`],
-  ['struck through', (word) => [...word].map((letter) => (letter === ' ' ? letter : `${letter}\u0336`)).join('')],
+  [
+    'struck through',
+    (word) => [...word].map((letter) => (letter === ' ' ? letter : `${letter}\u0336`)).join(''),
+  ],
   ['decomposed', (word) => word.normalize('NFD')],
   ['behind a mention', (word) => `@some_account ${word}`],
   ['behind a thousand blanks', (word) => `${'\u200b'.repeat(1_500)}${word}`],
@@ -40,9 +45,13 @@ const scriptsOf = (text: string): readonly RegExp[] =>
     .filter((script) => script.test(text));
 
 test('every character that is invisible in Unicode, in every language', () => {
-  const unseen = everyCharacter.filter((letter) => /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Variation_Selector}]/u.test(letter));
+  const unseen = everyCharacter.filter((letter) =>
+    /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Variation_Selector}]/u.test(letter),
+  );
   expect(unseen.length).toBeGreaterThan(4_000);
-  const missed = standardOptOut.words.flatMap((word) => unseen.filter((letter) => !isOptOut(between(word, letter))));
+  const missed = standardOptOut.words.flatMap((word) =>
+    unseen.filter((letter) => !isOptOut(between(word, letter))),
+  );
   expect(missed.map((letter) => letter.codePointAt(0)?.toString(16))).toEqual([]);
 });
 
@@ -51,7 +60,11 @@ test('every mark of Unicode over every letter, except the signs of the own scrip
   expect(marks.length).toBeGreaterThan(2_000);
   const missed = standardOptOut.words.flatMap((word) => {
     const own = scriptsOf(word);
-    return marks.filter((mark) => !own.some((script) => script.test(mark)) && !isOptOut([...word].map((letter) => letter + mark).join('')));
+    return marks.filter(
+      (mark) =>
+        !own.some((script) => script.test(mark)) &&
+        !isOptOut([...word].map((letter) => letter + mark).join('')),
+    );
   });
   expect(missed.map((letter) => letter.codePointAt(0)?.toString(16))).toEqual([]);
 });
@@ -64,7 +77,9 @@ test('every width and form of every letter', () => {
   }
   const missed = standardOptOut.words.flatMap((word) =>
     [...word].flatMap((letter, at) =>
-      (forms.get(letter) ?? []).map((form) => [...word].with(at, form).join('')).filter((text) => !isOptOut(text)),
+      (forms.get(letter) ?? [])
+        .map((form) => [...word].with(at, form).join(''))
+        .filter((text) => !isOptOut(text)),
     ),
   );
   expect(missed).toEqual([]);
@@ -91,9 +106,18 @@ test.each([
   expect(isOptOut(text)).toBe(true);
 });
 
-test.each(['please do not stop', 'stop it now please', 'nonstop', 'top', '', '🛑', 'रोको मत', 'रूको मत', 'หยด', 's t o', 'a b'])(
-  '%s is none',
-  (text) => {
-    expect(isOptOut(text)).toBe(false);
-  },
-);
+test.each([
+  'please do not stop',
+  'stop it now please',
+  'nonstop',
+  'top',
+  '',
+  '🛑',
+  'रोको मत',
+  'रूको मत',
+  'หยด',
+  's t o',
+  'a b',
+])('%s is none', (text) => {
+  expect(isOptOut(text)).toBe(false);
+});

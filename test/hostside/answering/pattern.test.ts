@@ -6,7 +6,11 @@ import { rulesLookAt } from '../../../hostside/answering/words.ts';
 
 describe('patterns', () => {
   const check = (source: string, text: string): void => {
-    expect([source, text, compilePattern(source).matches(patternText(text))]).toEqual([source, text, new RegExp(source, 'iu').test(text)]);
+    expect([source, text, compilePattern(source).matches(patternText(text))]).toEqual([
+      source,
+      text,
+      new RegExp(source, 'iu').test(text),
+    ]);
   };
 
   test('match what JavaScript matches', () => {
@@ -63,17 +67,41 @@ describe('patterns', () => {
   });
 
   test('also on random patterns and texts', () => {
-    const atom = fc.constantFrom('a', 'b', '.', '\\w', '\\s', '[ab]', '[^a]', '\\b', '^', '$', 'ß', 'é', 'k', '\\d', 'ks', 'S', 'ks', 'S');
+    const atom = fc.constantFrom(
+      'a',
+      'b',
+      '.',
+      '\\w',
+      '\\s',
+      '[ab]',
+      '[^a]',
+      '\\b',
+      '^',
+      '$',
+      'ß',
+      'é',
+      'k',
+      '\\d',
+      'ks',
+      'S',
+      'ks',
+      'S',
+    );
     const pattern = fc.letrec<{ part: string }>((tie) => ({
       part: fc.oneof(
         { depthSize: 'small' },
         atom,
         fc.tuple(tie('part'), tie('part')).map(([left, right]) => left + right),
         fc.tuple(tie('part'), tie('part')).map(([left, right]) => `(?:${left}|${right})`),
-        fc.tuple(tie('part'), fc.constantFrom('*', '+', '?', '{2}', '{1,2}', '{0,1}?', '{1,}')).map(([part, times]) => `(${part})${times}`),
+        fc
+          .tuple(tie('part'), fc.constantFrom('*', '+', '?', '{2}', '{1,2}', '{0,1}?', '{1,}'))
+          .map(([part, times]) => `(${part})${times}`),
       ),
     })).part;
-    const text = fc.string({ unit: fc.constantFrom('a', 'b', 'K', '\u212a', ' ', 'é', '1', '\n', '😀', 'ſ'), maxLength: 12 });
+    const text = fc.string({
+      unit: fc.constantFrom('a', 'b', 'K', '\u212a', ' ', 'é', '1', '\n', '😀', 'ſ'),
+      maxLength: 12,
+    });
     fc.assert(fc.property(pattern, text, check), { numRuns: 1_500 });
   });
 

@@ -4,12 +4,24 @@ import { openAt } from '../../../hostside/answering/hours.ts';
 import { emptyMemory, type Memory, memoryBounds } from '../../../hostside/answering/memory.ts';
 import { beforeSend } from '../../../hostside/answering/sending.ts';
 import type { ChatEvent } from '../../../hostside/protocol/chat.ts';
-import { chatId, conductOf, message, moment, noon, plan, self, sharedChat, short, user } from './fixtures.ts';
+import {
+  chatId,
+  conductOf,
+  message,
+  moment,
+  noon,
+  plan,
+  self,
+  sharedChat,
+  short,
+  user,
+} from './fixtures.ts';
 
 const conduct = conductOf({ chats: [sharedChat(1)] });
 const hear = (memory: Memory, ...events: readonly ChatEvent[]): string | undefined =>
   events.map((event) => short(decide(memory, conduct, event, moment()))).at(-1);
-const context = (memory: Memory): readonly string[] => memory.chats.get(chatId)?.context.map(({ text }) => text) ?? [];
+const context = (memory: Memory): readonly string[] =>
+  memory.chats.get(chatId)?.context.map(({ text }) => text) ?? [];
 
 test('what was read stays read also when its id is no longer kept', () => {
   const memory = emptyMemory();
@@ -21,13 +33,23 @@ test('what was read stays read also when its id is no longer kept', () => {
 
 test('the talk that a model gets has the words as they were corrected, and no empty ones', () => {
   const memory = emptyMemory();
-  hear(memory, message(1, 'good mroning'), message(2, '', { hasMedia: true }), message(1, 'good morning', { isEdit: true }));
+  hear(
+    memory,
+    message(1, 'good mroning'),
+    message(2, '', { hasMedia: true }),
+    message(1, 'good morning', { isEdit: true }),
+  );
   expect(context(memory)).toEqual(['good morning']);
 });
 
 test('what the account itself has said is its own part of the talk, known by its flag or by its id', () => {
   const memory = emptyMemory();
-  hear(memory, message(1, 'one', { isOwn: true }), message(2, 'two', { sender: user(self.userId) }), message(3, 'three'));
+  hear(
+    memory,
+    message(1, 'one', { isOwn: true }),
+    message(2, 'two', { sender: user(self.userId) }),
+    message(3, 'three'),
+  );
   expect(memory.chats.get(chatId)?.context.map(({ name }) => name)).toEqual(['', '', 'User 500']);
 });
 
@@ -42,12 +64,18 @@ describe('a reply by an account of the fleet', () => {
     const memory = emptyMemory();
     const answer = plan(decide(memory, conduct, message(1, 'hello'), moment()));
     hear(memory, reply);
-    expect(beforeSend(memory, conduct, answer, answer.notBeforeMs)?.reason).toBe('colleague-answered');
+    expect(beforeSend(memory, conduct, answer, answer.notBeforeMs)?.reason).toBe(
+      'colleague-answered',
+    );
   });
 
   test('begins a talk with whoever had asked: that one means the account when asking for silence', () => {
     const memory = emptyMemory();
-    hear(memory, message(1, 'a question'), message(2, 'an answer', { sender: user('201'), replyTo: 1 }));
+    hear(
+      memory,
+      message(1, 'a question'),
+      message(2, 'an answer', { sender: user('201'), replyTo: 1 }),
+    );
     expect(hear(memory, message(3, 'stop'))).toBe('answer: You will not hear from me.');
     expect(hear(memory, message(4, 'stop', { sender: user('501') }))).toBe('opt-out-now');
   });

@@ -52,7 +52,10 @@ export const contactOf = (fields: Partial<ContactRecord> = {}): ContactRecord =>
 });
 
 /** What a stamp offers that is a contact: by default of a ledger that knows nothing. */
-export const offerOf = (roster: Partial<Roster> = {}, fields: Partial<ContactOffer> = {}): ContactOffer => ({
+export const offerOf = (
+  roster: Partial<Roster> = {},
+  fields: Partial<ContactOffer> = {},
+): ContactOffer => ({
   ...{ sentAtMs: Number.MAX_SAFE_INTEGER, holdAfterMs: 600_000, holdGapMs: 90_000 },
   roster: { revision: 1, owned: [], arriving: [], gone: [], ...roster },
   ...fields,
@@ -72,9 +75,17 @@ export const factsOf = (fields: Partial<HostFacts> = {}): HostFacts => ({
 /** A host's file tree in a scratch directory. */
 export const scratchPlaces = (): Places => {
   const places = placesBelow(mkdtempSync(join(tmpdir(), 'fleet-host-')));
-  for (const path of [places.claims, places.locks, places.accounts, places.accountState, places.accountRuntime, places.units]) {
+  for (const path of [
+    places.claims,
+    places.locks,
+    places.accounts,
+    places.accountState,
+    places.accountRuntime,
+    places.units,
+  ]) {
     mkdirSync(path, { recursive: true });
   }
-  for (const path of ['etc/fleet', 'run/fleet-boot']) mkdirSync(join(places.root, path), { recursive: true });
+  for (const path of ['etc/fleet', 'run/fleet-boot'])
+    mkdirSync(join(places.root, path), { recursive: true });
   return places;
 };

@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readClaim, writeClaim } from '../../../hostside/claims/claim-file.ts';
-import { claimFileBytes, decodeClaimFile, encodeSlot, slotBytes } from '../../../hostside/claims/claim-slots.ts';
+import {
+  claimFileBytes,
+  decodeClaimFile,
+  encodeSlot,
+  slotBytes,
+} from '../../../hostside/claims/claim-slots.ts';
 import { claimPath } from '../../../hostside/machine/places.ts';
 import { claimOf, keyId, scratchPlaces } from './claim-fixtures.ts';
 
@@ -23,7 +28,9 @@ describe('slots', () => {
 
   test('the next write never goes to the slot that holds the newest claim', () => {
     expect(decodeClaimFile(Buffer.concat([encodeSlot(older, 1), blank])).nextSlot).toBe(1);
-    expect(decodeClaimFile(Buffer.concat([encodeSlot(older, 1), encodeSlot(newer, 2)])).nextSlot).toBe(0);
+    expect(
+      decodeClaimFile(Buffer.concat([encodeSlot(older, 1), encodeSlot(newer, 2)])).nextSlot,
+    ).toBe(0);
   });
 
   test('a write that stops at any byte leaves the older claim, the newer claim, or a fault', () => {
@@ -61,19 +68,29 @@ describe('slots', () => {
 
   test('a slot of a newer format with a right checksum is told apart from a torn one', () => {
     const future = encodeSlot(newer, 2);
-    future.write(future.toString('utf8', 24, slotBytes - 32).replace('"format":1', '"format":3'), 24);
+    future.write(
+      future.toString('utf8', 24, slotBytes - 32).replace('"format":1', '"format":3'),
+      24,
+    );
     createHash('sha256')
       .update(future.subarray(0, slotBytes - 32))
       .digest()
       .copy(future, slotBytes - 32);
-    expect(decodeClaimFile(Buffer.concat([encodeSlot(older, 1), future])).fault).toBe('newer-format');
+    expect(decodeClaimFile(Buffer.concat([encodeSlot(older, 1), future])).fault).toBe(
+      'newer-format',
+    );
   });
 });
 
 test('a claim that would not be read back is not written', () => {
   const places = scratchPlaces();
   writeClaim(places, readClaim(places, keyId), older);
-  for (const fields of [{ vaultHash: 'ab' }, { epoch: 0 }, { account: '' }, { moveId: 'x'.repeat(129) }]) {
+  for (const fields of [
+    { vaultHash: 'ab' },
+    { epoch: 0 },
+    { account: '' },
+    { moveId: 'x'.repeat(129) },
+  ]) {
     expect(() => writeClaim(places, readClaim(places, keyId), claimOf(fields))).toThrow(RangeError);
   }
   expect(readClaim(places, keyId)).toMatchObject({ claim: older, fault: null });
@@ -84,17 +101,24 @@ describe('files', () => {
     const places = scratchPlaces();
     for (let epoch = 1; epoch <= 5; epoch += 1) {
       writeClaim(places, readClaim(places, keyId), claimOf({ epoch }));
-      expect(readClaim(places, keyId)).toMatchObject({ claim: { epoch }, fault: null, sequence: epoch });
+      expect(readClaim(places, keyId)).toMatchObject({
+        claim: { epoch },
+        fault: null,
+        sequence: epoch,
+      });
       expect(readFileSync(claimPath(places, keyId))).toHaveLength(claimFileBytes);
     }
   });
 
-  test.each([0, 1, 100, slotBytes, claimFileBytes - 1])('a file cut to %i bytes is torn', (length) => {
-    const places = scratchPlaces();
-    writeClaim(places, readClaim(places, keyId), older);
-    truncateSync(claimPath(places, keyId), length);
-    expect(readClaim(places, keyId).fault).toBe('torn');
-  });
+  test.each([0, 1, 100, slotBytes, claimFileBytes - 1])(
+    'a file cut to %i bytes is torn',
+    (length) => {
+      const places = scratchPlaces();
+      writeClaim(places, readClaim(places, keyId), older);
+      truncateSync(claimPath(places, keyId), length);
+      expect(readClaim(places, keyId).fault).toBe('torn');
+    },
+  );
 
   test('a write over a torn file makes it sound', () => {
     const places = scratchPlaces();
@@ -105,16 +129,26 @@ describe('files', () => {
 
   test('a write into the torn slot of a half-sound file makes it sound', () => {
     const places = scratchPlaces();
-    writeFileSync(claimPath(places, keyId), Buffer.concat([encodeSlot(older, 4), Buffer.alloc(slotBytes, 1)]));
+    writeFileSync(
+      claimPath(places, keyId),
+      Buffer.concat([encodeSlot(older, 4), Buffer.alloc(slotBytes, 1)]),
+    );
     expect(readClaim(places, keyId)).toMatchObject({ claim: older, fault: 'torn' });
     writeClaim(places, readClaim(places, keyId), claimOf({ epoch: 9, state: 'revoked' }));
-    expect(readClaim(places, keyId)).toMatchObject({ claim: { epoch: 9 }, fault: null, sequence: 5 });
+    expect(readClaim(places, keyId)).toMatchObject({
+      claim: { epoch: 9 },
+      fault: null,
+      sequence: 5,
+    });
   });
 
   test('a link, another key and no file', () => {
     const places = scratchPlaces();
     expect(readClaim(places, keyId)).toMatchObject({ claim: null, fault: null });
-    writeFileSync(claimPath(places, keyId), Buffer.concat([encodeSlot(claimOf({ keyId: 'f'.repeat(32) }), 1), blank]));
+    writeFileSync(
+      claimPath(places, keyId),
+      Buffer.concat([encodeSlot(claimOf({ keyId: 'f'.repeat(32) }), 1), blank]),
+    );
     expect(readClaim(places, keyId).fault).toBe('torn');
     unlinkSync(claimPath(places, keyId));
     symlinkSync('/dev/zero', claimPath(places, keyId));

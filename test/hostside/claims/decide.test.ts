@@ -15,14 +15,25 @@ import type { Claim } from '../../../hostside/protocol/claim.ts';
 import { claimOf, factsOf, hash, keyId, verdictOf } from './claim-fixtures.ts';
 
 const none: StandingClaim = { claim: null, fault: null };
-const standing = (fields: Partial<Claim> = {}, fault: StandingClaim['fault'] = null): StandingClaim => ({ claim: claimOf(fields), fault });
-const staged = (epoch: number): Partial<HostFacts> => ({ staged: [{ epoch, moveId: `move-${epoch}` }] });
+const standing = (
+  fields: Partial<Claim> = {},
+  fault: StandingClaim['fault'] = null,
+): StandingClaim => ({ claim: claimOf(fields), fault });
+const staged = (epoch: number): Partial<HostFacts> => ({
+  staged: [{ epoch, moveId: `move-${epoch}` }],
+});
 
 /** `write`, `keep`, ... or the refusal's code. */
 const short = (decision: { kind: string; code?: string }): string => decision.code ?? decision.kind;
 
 describe('grant', () => {
-  const check = (claim: StandingClaim, epoch: number, facts: Partial<HostFacts>, expected: string, moveId = `move-${epoch}`) => {
+  const check = (
+    claim: StandingClaim,
+    epoch: number,
+    facts: Partial<HostFacts>,
+    expected: string,
+    moveId = `move-${epoch}`,
+  ) => {
     const act = { act: 'grant', keyId, account: 'anna', epoch, moveId, vaultHash: hash } as const;
     expect(short(decideGrant(claim, act, factsOf(facts)))).toBe(expected);
   };
@@ -69,29 +80,66 @@ describe('grant', () => {
   });
 
   test('the claim binds machine, boot and authority of now', () => {
-    const act = { act: 'grant', keyId, account: 'anna', epoch: 4, moveId: 'move-4', vaultHash: hash } as const;
+    const act = {
+      act: 'grant',
+      keyId,
+      account: 'anna',
+      epoch: 4,
+      moveId: 'move-4',
+      vaultHash: hash,
+    } as const;
     expect(
-      decideGrant(standing({ state: 'released', stateHash: hash, successor: 'b' }), act, factsOf({ ...staged(4), bootId: 'boot-9' })),
+      decideGrant(
+        standing({ state: 'released', stateHash: hash, successor: 'b' }),
+        act,
+        factsOf({ ...staged(4), bootId: 'boot-9' }),
+      ),
     ).toEqual({
       kind: 'write',
-      next: claimOf({ epoch: 4, moveId: 'move-4', bootId: 'boot-9', serial: 8, writtenAt: '2026-01-01T00:01:00.000Z' }),
+      next: claimOf({
+        epoch: 4,
+        moveId: 'move-4',
+        bootId: 'boot-9',
+        serial: 8,
+        writtenAt: '2026-01-01T00:01:00.000Z',
+      }),
     });
   });
 });
 
 describe('release', () => {
-  const check = (claim: StandingClaim, expected: string, act: { epoch?: number; moveId?: string; successor?: string } = {}) => {
-    const full = { act: 'release', keyId, epoch: 3, moveId: 'move-4', successor: 'b', ...act } as const;
+  const check = (
+    claim: StandingClaim,
+    expected: string,
+    act: { epoch?: number; moveId?: string; successor?: string } = {},
+  ) => {
+    const full = {
+      act: 'release',
+      keyId,
+      epoch: 3,
+      moveId: 'move-4',
+      successor: 'b',
+      ...act,
+    } as const;
     expect(short(decideRelease(claim, full, factsOf()))).toBe(expected);
   };
 
   test('active closes, releasing resumes, released answers the receipt: for one move only', () => {
     check(standing(), 'write');
     check(standing({ state: 'releasing', moveId: 'move-4', successor: 'b' }), 'resume');
-    check(standing({ state: 'released', moveId: 'move-4', successor: 'b', stateHash: hash }), 'done');
+    check(
+      standing({ state: 'released', moveId: 'move-4', successor: 'b', stateHash: hash }),
+      'done',
+    );
     check(standing({ state: 'releasing', moveId: 'move-9', successor: 'b' }), 'move');
-    check(standing({ state: 'released', moveId: 'move-9', successor: 'b', stateHash: hash }), 'move');
-    check(standing({ state: 'released', moveId: 'move-4', successor: 'c', stateHash: hash }), 'move');
+    check(
+      standing({ state: 'released', moveId: 'move-9', successor: 'b', stateHash: hash }),
+      'move',
+    );
+    check(
+      standing({ state: 'released', moveId: 'move-4', successor: 'c', stateHash: hash }),
+      'move',
+    );
   });
 
   test('what is not owned here, sound and at that epoch is refused', () => {
@@ -106,14 +154,32 @@ describe('release', () => {
   test('closing keeps what the receipt will need', () => {
     const act = { act: 'release', keyId, epoch: 3, moveId: 'move-4', successor: 'b' } as const;
     const decision = decideRelease(standing({ bootId: 'boot-0' }), act, factsOf());
-    const closed = claimOf({ state: 'releasing', moveId: 'move-4', successor: 'b', bootId: 'boot-0', serial: 8, writtenAt: factsOf().now });
+    const closed = claimOf({
+      state: 'releasing',
+      moveId: 'move-4',
+      successor: 'b',
+      bootId: 'boot-0',
+      serial: 8,
+      writtenAt: factsOf().now,
+    });
     expect(decision).toEqual({ kind: 'write', next: closed });
-    expect(completeRelease(closed, hash, 'later')).toEqual({ ...closed, state: 'released', stateHash: hash, writtenAt: 'later' });
+    expect(completeRelease(closed, hash, 'later')).toEqual({
+      ...closed,
+      state: 'released',
+      stateHash: hash,
+      writtenAt: 'later',
+    });
   });
 });
 
 describe('revoke', () => {
-  const check = (claim: StandingClaim, epoch: number, expected: string, facts: Partial<HostFacts> = {}, moveId = `move-${epoch}`) => {
+  const check = (
+    claim: StandingClaim,
+    epoch: number,
+    expected: string,
+    facts: Partial<HostFacts> = {},
+    moveId = `move-${epoch}`,
+  ) => {
     const act = { act: 'revoke', keyId, account: 'anna', epoch, moveId } as const;
     expect(short(decideRevoke(claim, act, factsOf(facts)))).toBe(expected);
   };
@@ -145,7 +211,9 @@ describe('revoke', () => {
 describe('wipe, stage and start', () => {
   const checkWipe = (claim: StandingClaim, epoch: number, expected: string, running = false) => {
     const decision = decideWipe(claim, { act: 'wipe', keyId, epoch }, { running });
-    expect(decision.kind === 'wipe' ? (decision.withState ? 'with-state' : 'files') : decision.code).toBe(expected);
+    expect(
+      decision.kind === 'wipe' ? (decision.withState ? 'with-state' : 'files') : decision.code,
+    ).toBe(expected);
   };
 
   test('a late wipe never takes what is owned', () => {
@@ -161,9 +229,23 @@ describe('wipe, stage and start', () => {
   });
 
   test('staging needs an epoch above the claim, or is the repeat of a granted move', () => {
-    const check = (claim: StandingClaim, epoch: number, expected: string, moveId = `move-${epoch}`) => {
+    const check = (
+      claim: StandingClaim,
+      epoch: number,
+      expected: string,
+      moveId = `move-${epoch}`,
+    ) => {
       const limits = { memoryMaxBytes: 1, memoryHighBytes: 1, cpuMaxCores: 1, tasksMax: 1 };
-      const act = { act: 'stage', keyId, account: 'anna', epoch, moveId, session: 's', config: '{}', limits } as const;
+      const act = {
+        act: 'stage',
+        keyId,
+        account: 'anna',
+        epoch,
+        moveId,
+        session: 's',
+        config: '{}',
+        limits,
+      } as const;
       expect(short(decideStage(claim, act, factsOf()))).toBe(expected);
     };
     check(none, 1, 'stage');
@@ -179,7 +261,15 @@ describe('wipe, stage and start', () => {
   test('files are replaced only for the epoch that is owned here', () => {
     const check = (claim: StandingClaim, epoch: number, expected: string | null) => {
       const limits = { memoryMaxBytes: 1, memoryHighBytes: 1, cpuMaxCores: 1, tasksMax: 1 };
-      const act = { act: 'restage', keyId, account: 'anna', epoch, session: 's', config: '{}', limits } as const;
+      const act = {
+        act: 'restage',
+        keyId,
+        account: 'anna',
+        epoch,
+        session: 's',
+        config: '{}',
+        limits,
+      } as const;
       expect(decideRestage(claim, act, factsOf())?.code ?? null).toBe(expected);
     };
     check(standing(), 3, null);

@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { decideClosure, isContacted, isOlderRoster, judgeContact, parseContactOffer } from '../../../hostside/claims/roster.ts';
+import {
+  decideClosure,
+  isContacted,
+  isOlderRoster,
+  judgeContact,
+  parseContactOffer,
+} from '../../../hostside/claims/roster.ts';
 import { claimOf, contactOf, factsOf, keyId, offerOf } from './claim-fixtures.ts';
 
-const standing = (fields: Parameters<typeof claimOf>[0] = {}) => ({ claim: claimOf(fields), fault: null });
+const standing = (fields: Parameters<typeof claimOf>[0] = {}) => ({
+  claim: claimOf(fields),
+  fault: null,
+});
 
 describe('what a roster closes', () => {
   test.each([
@@ -20,7 +29,14 @@ describe('what a roster closes', () => {
   ])('%s', (_, claim, epoch, expected) => {
     const next = decideClosure(claim, { keyId, epoch }, factsOf());
     expect(next?.epoch ?? null).toBe(expected);
-    if (next !== null) expect(next).toMatchObject({ format: 1, state: 'revoked', successor: null, instanceId: 'machine-1', serial: 8 });
+    if (next !== null)
+      expect(next).toMatchObject({
+        format: 1,
+        state: 'revoked',
+        successor: null,
+        instanceId: 'machine-1',
+        serial: 8,
+      });
     if (next !== null) expect(next).not.toHaveProperty('heldSince');
   });
 });
@@ -28,16 +44,29 @@ describe('what a roster closes', () => {
 test('a contact counts for what is listed and not held, and is whole when that is all', () => {
   const listed = { keyId, epoch: 3, moveId: 'move-3' };
   const { roster } = offerOf({ owned: [listed] });
-  expect(judgeContact(roster, [{ claim: claimOf(), hold: null }])).toEqual({ claims: [listed], isWhole: true });
-  expect(judgeContact(roster, [{ claim: claimOf(), hold: 'held' }])).toEqual({ claims: [], isWhole: false });
-  expect(judgeContact(roster, [{ claim: claimOf({ moveId: 'move-4' }), hold: null }])).toMatchObject({ isWhole: false });
+  expect(judgeContact(roster, [{ claim: claimOf(), hold: null }])).toEqual({
+    claims: [listed],
+    isWhole: true,
+  });
+  expect(judgeContact(roster, [{ claim: claimOf(), hold: 'held' }])).toEqual({
+    claims: [],
+    isWhole: false,
+  });
+  expect(
+    judgeContact(roster, [{ claim: claimOf({ moveId: 'move-4' }), hold: null }]),
+  ).toMatchObject({ isWhole: false });
   expect(judgeContact(roster, [])).toEqual({ claims: [listed], isWhole: true });
-  expect(judgeContact(offerOf().roster, [{ claim: claimOf(), hold: null }])).toEqual({ claims: [], isWhole: false });
+  expect(judgeContact(offerOf().roster, [{ claim: claimOf(), hold: null }])).toEqual({
+    claims: [],
+    isWhole: false,
+  });
   // What a move brings is not what this boot holds.
   const arriving = { keyId, epoch: 4, moveId: 'move-4' };
-  expect(judgeContact(offerOf({ owned: [listed], arriving: [arriving] }).roster, [{ claim: claimOf(), hold: 'held' }]).claims).toEqual([
-    arriving,
-  ]);
+  expect(
+    judgeContact(offerOf({ owned: [listed], arriving: [arriving] }).roster, [
+      { claim: claimOf(), hold: 'held' },
+    ]).claims,
+  ).toEqual([arriving]);
 });
 
 test('a contact counts for a claim of the same key, epoch and move only', () => {
@@ -50,8 +79,12 @@ test('within a serial the later roster counts', () => {
   const stamp = { id: 'ledger-1', serial: 7 };
   expect(isOlderRoster(contactOf({ revision: 5 }), stamp, { revision: 4 })).toBe(true);
   expect(isOlderRoster(contactOf({ revision: 5 }), stamp, { revision: 5 })).toBe(false);
-  expect(isOlderRoster(contactOf({ revision: 5 }), { ...stamp, serial: 8 }, { revision: 1 })).toBe(false);
-  expect(isOlderRoster(contactOf({ revision: 5 }), { ...stamp, id: 'ledger-2' }, { revision: 1 })).toBe(false);
+  expect(isOlderRoster(contactOf({ revision: 5 }), { ...stamp, serial: 8 }, { revision: 1 })).toBe(
+    false,
+  );
+  expect(
+    isOlderRoster(contactOf({ revision: 5 }), { ...stamp, id: 'ledger-2' }, { revision: 1 }),
+  ).toBe(false);
   expect(isOlderRoster(null, stamp, { revision: 1 })).toBe(false);
 });
 

@@ -8,7 +8,9 @@ vi.mock('../../../hostside/machine/boot.ts', async (original) => ({
   ...(await original<typeof import('../../../hostside/machine/boot.ts')>()),
   bootMs: () => machine.bootMs,
 }));
-vi.mock('../../../hostside/machine/clocks.ts', () => ({ monotonicMs: () => machine.bootMs - machine.suspendedMs }));
+vi.mock('../../../hostside/machine/clocks.ts', () => ({
+  monotonicMs: () => machine.bootMs - machine.suspendedMs,
+}));
 afterEach(() => Object.assign(machine, { bootMs: 0, suspendedMs: 0 }));
 
 const minute = 60_000;
@@ -19,7 +21,10 @@ describe('whether a machine stood still', () => {
   const start: Progress = { suspendedMs: 500, telegram: { atMs: 1_000_000, bootMs: 10_000 } };
   const later = (awakeMs: number, suspendedMs: number, pausedMs: number): Progress => ({
     suspendedMs: 500 + suspendedMs,
-    telegram: { atMs: 1_000_000 + awakeMs + suspendedMs + pausedMs, bootMs: 10_000 + awakeMs + suspendedMs },
+    telegram: {
+      atMs: 1_000_000 + awakeMs + suspendedMs + pausedMs,
+      bootMs: 10_000 + awakeMs + suspendedMs,
+    },
   });
   test.each<[string, Progress, boolean]>([
     ['an hour awake', later(hour, 0, 0), false],
@@ -31,7 +36,11 @@ describe('whether a machine stood still', () => {
     ['a clock that lost 300 ppm over a week', later(7 * day, 0, 7 * day * 0.0003), false],
     ['Telegram is set back', later(hour, 0, -hour), false],
     ['Telegram was not asked', { ...later(hour, 0, hour), telegram: null }, false],
-    ['Telegram was not asked, but it was suspended', { ...later(hour, hour, 0), telegram: null }, true],
+    [
+      'Telegram was not asked, but it was suspended',
+      { ...later(hour, hour, 0), telegram: null },
+      true,
+    ],
   ])('%s', (_name, now, isHeld) => {
     expect(decideProgress(start, now) !== null).toBe(isHeld);
     expect(decideProgress({ ...start, telegram: null }, { ...now, suspendedMs: 500 })).toBeNull();

@@ -9,7 +9,8 @@ test.runIf(process.getuid?.() === 0)(
     const reads = await raceReads(minutes * 30_000);
     const removals = await raceRemovals(minutes * 30_000);
     console.log(
-      `${reads.reads} reads, ${reads.links} with a link in the way, ${reads.leaks} leaks; ${removals.removals} removals, ${removals.lost} lost`,
+      `${reads.reads} reads, ${reads.links} with a link in the way, ${reads.leaks} leaks; ` +
+        `${removals.removals} removals, ${removals.lost} lost`,
     );
     expect([reads.leaks, removals.lost]).toEqual([0, 0]);
     expect(reads.links).toBeGreaterThan(0);

@@ -1,4 +1,13 @@
-import { existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { withRightsOf } from '../../../hostside/helper/account-rights.ts';
@@ -13,12 +22,16 @@ const isRoot = process.getuid?.() === 0;
 describe.runIf(isRoot)('what root does with the files of an account that has fallen', () => {
   test('happens with the rights of the account, and only there', () => {
     const { other } = hostileHost();
-    expect(withRightsOf(account, () => [process.geteuid?.(), process.getegid?.(), process.getgroups?.()])).toEqual([
-      54_321,
-      54_321,
-      [54_321],
-    ]);
-    expect(() => withRightsOf(account, () => readFileSync(join(other, 'session')))).toThrow(/EACCES/);
+    expect(
+      withRightsOf(account, () => [
+        process.geteuid?.(),
+        process.getegid?.(),
+        process.getgroups?.(),
+      ]),
+    ).toEqual([54_321, 54_321, [54_321]]);
+    expect(() => withRightsOf(account, () => readFileSync(join(other, 'session')))).toThrow(
+      /EACCES/,
+    );
     expect(() =>
       withRightsOf(account, () => {
         throw new Error('in the act');
@@ -43,9 +56,16 @@ open(b'not-utf8-\\xff', 'w').write('x')
 os.chmod('.', 0)`,
     ).ended;
     const { entries, isWhole } = readTree(host.state, []);
-    expect(entries.map(({ path, kind }) => `${kind} ${path}`)).toEqual(['link d', 'link f', 'link g', 'file kept']);
+    expect(entries.map(({ path, kind }) => `${kind} ${path}`)).toEqual([
+      'link d',
+      'link f',
+      'link g',
+      'file kept',
+    ]);
     expect(isWhole).toBe(false);
-    expect(JSON.stringify(entries.map(({ content }) => Buffer.from(content).toString()))).not.toContain(canary);
+    expect(
+      JSON.stringify(entries.map(({ content }) => Buffer.from(content).toString())),
+    ).not.toContain(canary);
     expect(unpackState(packState(entries))).toHaveLength(4);
     expect(weighTree(host.state, []).bytes).toBeGreaterThanOrEqual(2 ** 42);
     emptyTree(host.state, ['kept']);
@@ -78,16 +98,29 @@ open('bottom', 'w').write('x')`,
     mkdirSync(join(host.state, 'mark'));
     symlinkSync(host.other, join(host.state, 'deep'));
     linkSync(join(host.other, 'session'), join(host.state, 'session'));
-    const file = (path: string, text: string) => ({ path, kind: 'file' as const, mode: 0o640, content: Buffer.from(text) });
+    const file = (path: string, text: string) => ({
+      path,
+      kind: 'file' as const,
+      mode: 0o640,
+      content: Buffer.from(text),
+    });
     replaceTree(
       host.state,
       ['mark'],
-      [file('deep/session', 'own'), file('session', 'own'), { ...file('to', '/etc/shadow'), kind: 'link', mode: 0 }],
+      [
+        file('deep/session', 'own'),
+        file('session', 'own'),
+        { ...file('to', '/etc/shadow'), kind: 'link', mode: 0 },
+      ],
     );
     expect(readFileSync(join(host.other, 'deep/session'), 'utf8')).toBe(canary);
     expect(readdirSync(host.state).sort()).toEqual(['deep', 'mark', 'session', 'to']);
-    const stats = ['deep', 'deep/session', 'session', 'to'].map((path) => lstatSync(join(host.state, path)));
-    expect(stats.map(({ uid, gid }) => [uid, gid])).toEqual(stats.map(() => [account.uid, account.gid]));
+    const stats = ['deep', 'deep/session', 'session', 'to'].map((path) =>
+      lstatSync(join(host.state, path)),
+    );
+    expect(stats.map(({ uid, gid }) => [uid, gid])).toEqual(
+      stats.map(() => [account.uid, account.gid]),
+    );
     expect(stats[1]?.mode.toString(8)).toBe('100640');
     writeFileSync(join(host.state, 'deep/session'), 'changed');
     expect(existsSync(join(host.state, 'deep/session'))).toBe(true);

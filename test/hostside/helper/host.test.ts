@@ -1,6 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readClaim } from '../../../hostside/claims/claim-file.ts';
@@ -21,7 +31,12 @@ import {
   usersCompletePath,
   usersPath,
 } from '../../../hostside/machine/places.ts';
-import type { ActProgress, ActReply, AuthorityStamp, HostAct } from '../../../hostside/protocol/host-acts.ts';
+import type {
+  ActProgress,
+  ActReply,
+  AuthorityStamp,
+  HostAct,
+} from '../../../hostside/protocol/host-acts.ts';
 import { hash, keyId, offerOf, scratchPlaces } from '../claims/claim-fixtures.ts';
 import { ModelUnits } from './model-units.ts';
 
@@ -32,7 +47,12 @@ interface Host {
   instanceId: string;
 }
 
-const newHost = (): Host => ({ places: scratchPlaces(), units: new ModelUnits(), bootId: 'boot-1', instanceId: 'machine-1' });
+const newHost = (): Host => ({
+  places: scratchPlaces(),
+  units: new ModelUnits(),
+  bootId: 'boot-1',
+  instanceId: 'machine-1',
+});
 
 const stampOf = (fields: Partial<AuthorityStamp> = {}): AuthorityStamp => ({
   id: 'ledger-1',
@@ -72,7 +92,12 @@ const ask = async (
   };
 };
 
-const limits = { memoryMaxBytes: 200_000_000, memoryHighBytes: 150_000_000, cpuMaxCores: 0.5, tasksMax: 64 };
+const limits = {
+  memoryMaxBytes: 200_000_000,
+  memoryHighBytes: 150_000_000,
+  cpuMaxCores: 0.5,
+  tasksMax: 64,
+};
 const secret = 'SESSION-CANARY';
 const stage = (epoch: number): Extract<HostAct, { readonly act: 'stage' }> => ({
   act: 'stage',
@@ -84,9 +109,28 @@ const stage = (epoch: number): Extract<HostAct, { readonly act: 'stage' }> => ({
   config: '{"a":1}',
   limits,
 });
-const grant = (epoch: number): HostAct => ({ act: 'grant', keyId, account: 'anna', epoch, moveId: `m${epoch}`, vaultHash: hash });
-const release = (epoch: number): HostAct => ({ act: 'release', keyId, epoch, moveId: `m${epoch + 1}`, successor: 'b' });
-const revoke = (epoch: number): HostAct => ({ act: 'revoke', keyId, account: 'anna', epoch, moveId: `m${epoch}` });
+const grant = (epoch: number): HostAct => ({
+  act: 'grant',
+  keyId,
+  account: 'anna',
+  epoch,
+  moveId: `m${epoch}`,
+  vaultHash: hash,
+});
+const release = (epoch: number): HostAct => ({
+  act: 'release',
+  keyId,
+  epoch,
+  moveId: `m${epoch + 1}`,
+  successor: 'b',
+});
+const revoke = (epoch: number): HostAct => ({
+  act: 'revoke',
+  keyId,
+  account: 'anna',
+  epoch,
+  moveId: `m${epoch}`,
+});
 const wipe = (epoch: number): HostAct => ({ act: 'wipe', keyId, epoch });
 const accountDirectory = (places: Places): string => join(places.accounts, keyId);
 const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
@@ -95,22 +139,38 @@ describe('a life of an account', () => {
   test('stage, grant, release, wipe leave a tombstone and nothing else', async () => {
     const host = newHost();
     const { places } = host;
-    expect(await ask(host, [stage(1), grant(1)])).toMatchObject({ code: 0, refusals: ['ok', 'ok'] });
+    expect(await ask(host, [stage(1), grant(1)])).toMatchObject({
+      code: 0,
+      refusals: ['ok', 'ok'],
+    });
     expect(readlinkSync(join(accountDirectory(places), 'current'))).toBe('epochs/1');
     expect(readFileSync(join(accountDirectory(places), 'current/session'), 'utf8')).toBe(secret);
-    expect([mode(join(epochPath(places, keyId, 1), 'session')), mode(epochPath(places, keyId, 1)), mode(claimPath(places, keyId))]).toEqual(
-      ['600', '700', '644'],
-    );
+    expect([
+      mode(join(epochPath(places, keyId, 1), 'session')),
+      mode(epochPath(places, keyId, 1)),
+      mode(claimPath(places, keyId)),
+    ]).toEqual(['600', '700', '644']);
     expect(host.units.calls).toEqual(['reload', 'enable', 'start']);
-    const limitsText = readFileSync(join(places.units, `fleet-account@${keyId}.service.d/limits.conf`), 'utf8');
+    const limitsText = readFileSync(
+      join(places.units, `fleet-account@${keyId}.service.d/limits.conf`),
+      'utf8',
+    );
     expect(limitsText).toContain(`User=fleet-${keyId.slice(0, 24)}\n`);
-    expect(limitsText).toContain('MemoryMax=200000000\nMemoryHigh=150000000\nCPUQuota=50%\nTasksMax=64\nEnvironment=FLEET_ACCOUNT=anna\n');
+    expect(limitsText).toContain(
+      'MemoryMax=200000000\nMemoryHigh=150000000\nCPUQuota=50%\nTasksMax=64\nEnvironment=FLEET_ACCOUNT=anna\n',
+    );
 
     const state = join(places.accountState, keyId);
     mkdirSync(state);
     writeFileSync(join(state, 'notes'), 'x');
     const released = await ask(host, [release(1)]);
-    const receipt = { state: 'released', epoch: 1, moveId: 'm2', successor: 'b', stateHash: hashTree(state, markNames) };
+    const receipt = {
+      state: 'released',
+      epoch: 1,
+      moveId: 'm2',
+      successor: 'b',
+      stateHash: hashTree(state, markNames),
+    };
     expect(released.replies[0]?.result).toMatchObject({ kind: 'claim', claim: receipt });
     expect(host.units.calls.slice(3)).toEqual(['disable', 'stop']);
     expect(await ask(host, [release(1)])).toMatchObject({ code: 0, replies: [{ claim: receipt }] });
@@ -139,7 +199,10 @@ describe('a life of an account', () => {
     ] as const) {
       expect((await ask(host, [act, act])).refusals).toEqual(['ok', 'ok']);
     }
-    expect(readClaim(host.places, keyId)).toMatchObject({ claim: { state: 'revoked', epoch: 2 }, sequence: 4 });
+    expect(readClaim(host.places, keyId)).toMatchObject({
+      claim: { state: 'revoked', epoch: 2 },
+      sequence: 4,
+    });
   });
 
   test('unchanged limits need no reload, many changes need one', async () => {
@@ -162,22 +225,33 @@ describe('settings that were changed', () => {
     const { moveId: _, ...files } = stage(epoch);
     return { ...files, act: 'restage', config: '{"a":2}', limits: { ...limits, tasksMax: 32 } };
   };
-  const configOf = ({ places }: Host, epoch: number): string => readFileSync(join(epochPath(places, keyId, epoch), 'config'), 'utf8');
+  const configOf = ({ places }: Host, epoch: number): string =>
+    readFileSync(join(epochPath(places, keyId, epoch), 'config'), 'utf8');
 
   test('are written for the owned epoch, once systemd knows the limits, and touch neither claim nor worker', async () => {
     const host = newHost();
     await ask(host, [stage(1), grant(1)]);
     const [claim, calls] = [readClaim(host.places, keyId), [...host.units.calls]];
     expect((await ask(host, [restage(1), restage(1)])).refusals).toEqual(['ok', 'ok']);
-    expect([configOf(host, 1), mode(join(epochPath(host.places, keyId, 1), 'session'))]).toEqual(['{"a":2}', '600']);
+    expect([configOf(host, 1), mode(join(epochPath(host.places, keyId, 1), 'session'))]).toEqual([
+      '{"a":2}',
+      '600',
+    ]);
     expect(readFileSync(limitsPath(host.places, keyId), 'utf8')).toContain('TasksMax=32');
-    expect([readClaim(host.places, keyId), host.units.calls]).toEqual([claim, [...calls, 'reload']]);
+    expect([readClaim(host.places, keyId), host.units.calls]).toEqual([
+      claim,
+      [...calls, 'reload'],
+    ]);
   });
 
   test('are refused for any other epoch, before the grant, after the release, and without authority', async () => {
     const host = newHost();
     await ask(host, [stage(1)]);
-    expect((await ask(host, [restage(1), grant(1), restage(2)])).refusals).toEqual(['state', 'ok', 'state']);
+    expect((await ask(host, [restage(1), grant(1), restage(2)])).refusals).toEqual([
+      'state',
+      'ok',
+      'state',
+    ]);
     expect((await ask(host, [restage(1)], null)).refusals).toEqual(['authority']);
     expect((await ask(host, [release(1), restage(1)])).refusals).toEqual(['ok', 'state']);
     expect(configOf(host, 1)).toBe('{"a":1}');
@@ -191,17 +265,18 @@ describe('what the account answers', () => {
     account,
     behaviour: JSON.stringify({ format: 1, account: 'anna', text }),
   });
-  const read = ({ places }: Host): unknown => JSON.parse(readFileSync(behaviourPath(places, keyId), 'utf8'));
+  const read = ({ places }: Host): unknown =>
+    JSON.parse(readFileSync(behaviourPath(places, keyId), 'utf8'));
 
   test('is written beside the claim, replaced while it runs, for everybody to read, and wiped with the files', async () => {
     const host = newHost();
-    expect((await ask(host, [configure('early'), stage(1), configure('one'), grant(1)])).refusals).toEqual([
-      'not-staged',
-      'ok',
-      'ok',
-      'ok',
+    expect(
+      (await ask(host, [configure('early'), stage(1), configure('one'), grant(1)])).refusals,
+    ).toEqual(['not-staged', 'ok', 'ok', 'ok']);
+    expect([read(host), mode(behaviourPath(host.places, keyId))]).toEqual([
+      { format: 1, account: 'anna', text: 'one' },
+      '644',
     ]);
-    expect([read(host), mode(behaviourPath(host.places, keyId))]).toEqual([{ format: 1, account: 'anna', text: 'one' }, '644']);
     const [claim, calls] = [readClaim(host.places, keyId), [...host.units.calls]];
     expect((await ask(host, [configure('two'), configure('two')])).refusals).toEqual(['ok', 'ok']);
     expect(read(host)).toMatchObject({ text: 'two' });
@@ -215,7 +290,10 @@ describe('what the account answers', () => {
     const host = newHost();
     await ask(host, [stage(1), configure('one')]);
     const other = { ...configure('two'), behaviour: '{"format":2,"account":"anna"}' } as HostAct;
-    expect((await ask(host, [configure('two', 'ben'), other])).refusals).toEqual(['request', 'request']);
+    expect((await ask(host, [configure('two', 'ben'), other])).refusals).toEqual([
+      'request',
+      'request',
+    ]);
     expect((await ask(host, [configure('two')], null)).refusals).toEqual(['authority']);
     expect(read(host)).toMatchObject({ text: 'one' });
   });
@@ -226,15 +304,20 @@ describe('refusals', () => {
     const host = newHost();
     expect((await ask(host, [{ act: 'contact' }], null)).refusals).toEqual(['authority']);
     expect((await ask(host, [stage(1)], stampOf({ serial: 5 }))).refusals).toEqual(['ok']);
-    for (const stamp of [stampOf({ serial: 4 }), stampOf({ serial: 5, nonce: 'n2' }), stampOf({ id: 'ledger-2', serial: 9 })]) {
-      expect((await ask(host, [{ act: 'survey' }, grant(1), { act: 'contact' }], stamp)).refusals).toEqual([
-        'ok',
-        'authority',
-        'authority',
-      ]);
+    for (const stamp of [
+      stampOf({ serial: 4 }),
+      stampOf({ serial: 5, nonce: 'n2' }),
+      stampOf({ id: 'ledger-2', serial: 9 }),
+    ]) {
+      expect(
+        (await ask(host, [{ act: 'survey' }, grant(1), { act: 'contact' }], stamp)).refusals,
+      ).toEqual(['ok', 'authority', 'authority']);
     }
     expect(readClaim(host.places, keyId).claim).toBeNull();
-    expect((await ask(host, [grant(1)], stampOf({ id: 'ledger-2', serial: 1, takeOver: true }))).refusals).toEqual(['ok']);
+    expect(
+      (await ask(host, [grant(1)], stampOf({ id: 'ledger-2', serial: 1, takeOver: true })))
+        .refusals,
+    ).toEqual(['ok']);
     expect((await ask(host, [grant(1)], stampOf({ serial: 6 }))).refusals).toEqual(['authority']);
   });
 
@@ -245,7 +328,9 @@ describe('refusals', () => {
     await ask(host, [{ act: 'contact' }], stampOf({ serial: 3 }));
     expect(existsSync(host.places.contact)).toBe(false);
     await ask(host, [{ act: 'contact' }], stampOf({ serial: 3, contact: offerOf() }));
-    expect(JSON.parse(readFileSync(host.places.contact, 'utf8'))).toMatchObject({ bootId: 'boot-1' });
+    expect(JSON.parse(readFileSync(host.places.contact, 'utf8'))).toMatchObject({
+      bootId: 'boot-1',
+    });
     rmSync(host.places.contact);
     await ask(host, [{ act: 'contact' }], stampOf({ serial: 2, contact: offerOf() }));
     expect(existsSync(host.places.contact)).toBe(false);
@@ -253,16 +338,22 @@ describe('refusals', () => {
 
   test('no act begins after the deadline', async () => {
     const host = newHost();
-    expect((await ask(host, [stage(1), { act: 'survey' }], stampOf({ deadlineMs: 0 }))).refusals).toEqual(['deadline', 'ok']);
+    expect(
+      (await ask(host, [stage(1), { act: 'survey' }], stampOf({ deadlineMs: 0 }))).refusals,
+    ).toEqual(['deadline', 'ok']);
     expect(existsSync(accountDirectory(host.places))).toBe(false);
   });
 
   test('a second act on the account waits, then says busy; the death of the holder frees it', async () => {
     const host = newHost();
     await ask(host, [stage(1)]);
-    const holder = spawn('flock', [actLockPath(host.places, keyId), 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const holder = spawn('flock', [actLockPath(host.places, keyId), 'sh', '-c', 'echo; exec cat'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     await once(holder.stdout, 'data');
-    expect((await ask(host, [grant(1)], stampOf({ deadlineMs: 2_000 }))).refusals).toEqual(['busy']);
+    expect((await ask(host, [grant(1)], stampOf({ deadlineMs: 2_000 }))).refusals).toEqual([
+      'busy',
+    ]);
     holder.stdin.end();
     await once(holder, 'exit');
     expect((await ask(host, [grant(1)])).refusals).toEqual(['ok']);
@@ -271,22 +362,34 @@ describe('refusals', () => {
   test('a higher serial waits until acts of the older run are over', async () => {
     const host = newHost();
     await ask(host, [{ act: 'contact' }]);
-    const older = spawn('flock', ['--shared', authorityLockPath(host.places), 'sh', '-c', 'echo; exec cat'], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
+    const older = spawn(
+      'flock',
+      ['--shared', authorityLockPath(host.places), 'sh', '-c', 'echo; exec cat'],
+      {
+        stdio: ['pipe', 'pipe', 'ignore'],
+      },
+    );
     await once(older.stdout, 'data');
-    expect((await ask(host, [stage(1)], stampOf({ serial: 2, nonce: 'n2', deadlineMs: 300 }))).refusals).toEqual(['busy']);
+    expect(
+      (await ask(host, [stage(1)], stampOf({ serial: 2, nonce: 'n2', deadlineMs: 300 }))).refusals,
+    ).toEqual(['busy']);
     expect((await ask(host, [stage(1)])).refusals).toEqual(['ok']);
     older.stdin.end();
     await once(older, 'exit');
-    expect((await ask(host, [stage(1)], stampOf({ serial: 2, nonce: 'n2' }))).refusals).toEqual(['ok']);
+    expect((await ask(host, [stage(1)], stampOf({ serial: 2, nonce: 'n2' }))).refusals).toEqual([
+      'ok',
+    ]);
     expect((await ask(host, [stage(1)])).refusals).toEqual(['authority']);
   });
 
   test('a contact says which serial of its ledger the host knew before: 0 for none, nothing for a ledger that it does not remember', async () => {
     const host = newHost();
     const knew = async (fields: Partial<AuthorityStamp>) => {
-      const { replies } = await ask(host, [{ act: 'contact' }], stampOf({ ...fields, contact: offerOf() }));
+      const { replies } = await ask(
+        host,
+        [{ act: 'contact' }],
+        stampOf({ ...fields, contact: offerOf() }),
+      );
       const result = replies[0]?.result;
       return result?.kind === 'contact' ? (result.knew ?? 'not told') : replies[0]?.refusal;
     };
@@ -307,7 +410,10 @@ describe('refusals', () => {
     const host = newHost();
     await ask(host, [stage(1), grant(1)]);
     writeFileSync(claimPath(host.places, keyId), 'x');
-    expect((await ask(host, [stage(2), grant(2), release(1), wipe(1), { act: 'start', keyId }])).refusals).toEqual(Array(5).fill('state'));
+    expect(
+      (await ask(host, [stage(2), grant(2), release(1), wipe(1), { act: 'start', keyId }]))
+        .refusals,
+    ).toEqual(Array(5).fill('state'));
     expect((await ask(host, [revoke(2), stage(3), grant(3)])).refusals).toEqual(['ok', 'ok', 'ok']);
   });
 
@@ -315,7 +421,11 @@ describe('refusals', () => {
     const host = newHost();
     await ask(host, [stage(1), grant(1), { act: 'stop', keyId }]);
     host.instanceId = 'machine-2';
-    expect((await ask(host, [grant(1), release(1), { act: 'start', keyId }])).refusals).toEqual(['instance', 'instance', 'instance']);
+    expect((await ask(host, [grant(1), release(1), { act: 'start', keyId }])).refusals).toEqual([
+      'instance',
+      'instance',
+      'instance',
+    ]);
     writeFileSync(host.places.bootInstanceId, 'machine-1');
     expect((await ask(host, [revoke(2), stage(3)])).refusals).toEqual(['ok', 'instance']);
   });
@@ -330,7 +440,8 @@ describe('refusals', () => {
 
 test('where systemd can, session and config lie encrypted, as soon as nothing is started from plain files any more', async () => {
   const host = newHost();
-  const read = (epoch: number): string => readFileSync(join(epochPath(host.places, keyId, epoch), 'session'), 'utf8');
+  const read = (epoch: number): string =>
+    readFileSync(join(epochPath(host.places, keyId, epoch), 'session'), 'utf8');
   const unitText = (): string => readFileSync(limitsPath(host.places, keyId), 'utf8');
   // A host of before, or an account of before on a host that was upgraded.
   await ask(host, [stage(1), grant(1)]);
@@ -340,7 +451,9 @@ test('where systemd can, session and config lie encrypted, as soon as nothing is
   expect((await ask(host, [release(1), wipe(2), wipe(1)])).refusals).toEqual(['ok', 'ok', 'ok']);
   await ask(host, [stage(3)]);
   expect(read(3)).toBe(`sealed session ${Buffer.from(secret).toString('hex')}`);
-  expect(unitText()).toContain('LoadCredentialEncrypted=session:/var/lib/fleet/accounts/%i/current/session');
+  expect(unitText()).toContain(
+    'LoadCredentialEncrypted=session:/var/lib/fleet/accounts/%i/current/session',
+  );
   await ask(host, [grant(3)]);
   // What runs is started from encrypted files: no plain one is put beside them.
   host.units.canSeal = false;
@@ -357,7 +470,9 @@ test('on systemd 247 the unit waits for the folder of its credentials, and its s
   expect(unitText()).not.toMatch(/fleet-credentials|UMask/);
   host.units.isOld = true;
   await ask(host, [stage(2)]);
-  expect(unitText()).toMatch(/^Wants=fleet-credentials@%i\.service\nAfter=fleet-credentials@%i\.service$/m);
+  expect(unitText()).toMatch(
+    /^Wants=fleet-credentials@%i\.service\nAfter=fleet-credentials@%i\.service$/m,
+  );
   expect(unitText()).toMatch(/^UMask=0022$/m);
 });
 
@@ -377,11 +492,17 @@ describe('proof of the stop', () => {
       stop(key);
     };
     host.units.stopFails = true;
-    expect((await ask(host, [release(1)])).replies[0]).toMatchObject({ refusal: 'not-stopped', claim: { state: 'releasing' } });
+    expect((await ask(host, [release(1)])).replies[0]).toMatchObject({
+      refusal: 'not-stopped',
+      claim: { state: 'releasing' },
+    });
     expect(seen).toEqual(['releasing']);
     expect((await ask(host, [grant(1), grant(2)])).refusals).toEqual(['epoch', 'state']);
     host.units.stopFails = false;
-    expect((await ask(host, [release(1)])).replies[0]).toMatchObject({ ok: true, claim: { state: 'released' } });
+    expect((await ask(host, [release(1)])).replies[0]).toMatchObject({
+      ok: true,
+      claim: { state: 'released' },
+    });
   });
 
   test('a process left in a cgroup below the unit', async () => {
@@ -399,13 +520,20 @@ describe('proof of the stop', () => {
   test.each([
     ['outside any unit', '0::/user.slice\n', 'not-stopped'],
     ['in its own unit', `0::/system.slice/fleet-account@${keyId}.service\n`, 'not-stopped'],
-    ['of another account that was given the same number', `0::/system.slice/fleet-account@${'f'.repeat(32)}.service\n`, 'ok'],
+    [
+      'of another account that was given the same number',
+      `0::/system.slice/fleet-account@${'f'.repeat(32)}.service\n`,
+      'ok',
+    ],
   ])('a process of the user %s', async (_name, cgroup, expected) => {
     const host = await granted();
     host.units.set(keyId, { uid: 64_000 });
     const left = join(host.places.root, 'proc/4711');
     mkdirSync(left, { recursive: true });
-    writeFileSync(join(left, 'status'), 'Name:\tnode\nState:\tS (sleeping)\nUid:\t64000\t64000\t64000\t64000\n');
+    writeFileSync(
+      join(left, 'status'),
+      'Name:\tnode\nState:\tS (sleeping)\nUid:\t64000\t64000\t64000\t64000\n',
+    );
     writeFileSync(join(left, 'cgroup'), cgroup);
     expect((await ask(host, [release(1)])).refusals).toEqual([expected]);
   });
@@ -413,7 +541,10 @@ describe('proof of the stop', () => {
   const processOf = (host: Host, cgroup: string, user = 64_000): string => {
     const left = join(host.places.root, 'proc/4711');
     mkdirSync(join(left, 'fd'), { recursive: true });
-    writeFileSync(join(left, 'status'), `Name:\tnode\nState:\tD (disk sleep)\nUid:\t${user}\t${user}\t${user}\t${user}\n`);
+    writeFileSync(
+      join(left, 'status'),
+      `Name:\tnode\nState:\tD (disk sleep)\nUid:\t${user}\t${user}\t${user}\t${user}\n`,
+    );
     writeFileSync(join(left, 'cgroup'), cgroup);
     return left;
   };
@@ -425,42 +556,49 @@ describe('proof of the stop', () => {
     expect((await ask(host, [release(1)])).refusals).toEqual(['not-stopped']);
   });
 
-  test.runIf(process.getuid?.() === 0)('files that belong to nobody tell no user: what the unit recorded in this boot does', async () => {
-    const host = await granted();
-    const state = join(host.places.accountState, keyId);
-    mkdirSync(state, { recursive: true });
-    chownSync(state, 65_534, 65_534);
-    expect((await ask(host, [release(1)])).replies[0]).toMatchObject({
-      refusal: 'not-stopped',
-      message: expect.stringMatching(/under which user/),
-    });
-    // A helper that stops a unit that runs remembers whose it was.
-    host.units.set(keyId, { uid: 64_000, activeState: 'active' });
-    await ask(host, [{ act: 'stop', keyId }]);
-    expect(readFileSync(usersPath(host.places, keyId), 'utf8')).toBe('64000\n');
-    writeFileSync(usersPath(host.places, keyId), '64000\n64001\n');
-    processOf(host, '0::/user.slice\n', 64_001);
-    expect((await ask(host, [release(1)])).refusals).toEqual(['not-stopped']);
-    rmSync(join(host.places.root, 'proc/4711'), { recursive: true });
-    expect((await ask(host, [release(1)])).refusals).toEqual(['ok']);
-    const held = await granted();
-    mkdirSync(join(held.places.accountState, keyId), { recursive: true });
-    chownSync(join(held.places.accountState, keyId), 65_534, 65_534);
-    mkdirSync(held.places.usersOfBoot, { recursive: true });
-    writeFileSync(usersCompletePath(held.places), '');
-    expect((await ask(held, [release(1)])).refusals).toEqual(['ok']);
-  });
+  test.runIf(process.getuid?.() === 0)(
+    'files that belong to nobody tell no user: what the unit recorded in this boot does',
+    async () => {
+      const host = await granted();
+      const state = join(host.places.accountState, keyId);
+      mkdirSync(state, { recursive: true });
+      chownSync(state, 65_534, 65_534);
+      expect((await ask(host, [release(1)])).replies[0]).toMatchObject({
+        refusal: 'not-stopped',
+        message: expect.stringMatching(/under which user/),
+      });
+      // A helper that stops a unit that runs remembers whose it was.
+      host.units.set(keyId, { uid: 64_000, activeState: 'active' });
+      await ask(host, [{ act: 'stop', keyId }]);
+      expect(readFileSync(usersPath(host.places, keyId), 'utf8')).toBe('64000\n');
+      writeFileSync(usersPath(host.places, keyId), '64000\n64001\n');
+      processOf(host, '0::/user.slice\n', 64_001);
+      expect((await ask(host, [release(1)])).refusals).toEqual(['not-stopped']);
+      rmSync(join(host.places.root, 'proc/4711'), { recursive: true });
+      expect((await ask(host, [release(1)])).refusals).toEqual(['ok']);
+      const held = await granted();
+      mkdirSync(join(held.places.accountState, keyId), { recursive: true });
+      chownSync(join(held.places.accountState, keyId), 65_534, 65_534);
+      mkdirSync(held.places.usersOfBoot, { recursive: true });
+      writeFileSync(usersCompletePath(held.places), '');
+      expect((await ask(held, [release(1)])).refusals).toEqual(['ok']);
+    },
+  );
 
   test('a survey names an account of which nothing is left but a process', async () => {
     const host = newHost();
     processOf(host, ofUnit(keyId));
     const [reply] = (await ask(host, [{ act: 'survey' }])).replies;
-    expect(reply?.result).toMatchObject({ survey: { accounts: [{ keyId, claim: null, processes: 1 }] } });
+    expect(reply?.result).toMatchObject({
+      survey: { accounts: [{ keyId, claim: null, processes: 1 }] },
+    });
     const byUser = newHost();
     mkdirSync(byUser.places.usersOfBoot, { recursive: true });
     writeFileSync(usersPath(byUser.places, keyId), '64000\n');
     processOf(byUser, '0::/user.slice\n');
-    expect((await ask(byUser, [{ act: 'survey' }])).replies[0]?.result).toMatchObject({ survey: { accounts: [{ keyId, processes: 1 }] } });
+    expect((await ask(byUser, [{ act: 'survey' }])).replies[0]?.result).toMatchObject({
+      survey: { accounts: [{ keyId, processes: 1 }] },
+    });
   });
 
   test.each([
@@ -469,7 +607,9 @@ describe('proof of the stop', () => {
   ])('a run lock that is held in %s', async (_name, cgroup, expected) => {
     const host = await granted();
     const lock = runLockPath(host.places, keyId);
-    const holder = spawn('flock', [lock, 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const holder = spawn('flock', [lock, 'sh', '-c', 'echo; exec cat'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     await once(holder.stdout, 'data');
     symlinkSync(lock, join(processOf(host, cgroup, 64_500), 'fd/3'));
     expect((await ask(host, [release(1)])).refusals).toEqual([expected]);
@@ -479,7 +619,9 @@ describe('proof of the stop', () => {
 
   test('a held run lock, and a unit whose stop spares processes', async () => {
     const host = await granted();
-    const holder = spawn('flock', [runLockPath(host.places, keyId), 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const holder = spawn('flock', [runLockPath(host.places, keyId), 'sh', '-c', 'echo; exec cat'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     await once(holder.stdout, 'data');
     expect((await ask(host, [release(1)])).replies[0]).toMatchObject({
       refusal: 'not-stopped',
@@ -489,12 +631,18 @@ describe('proof of the stop', () => {
     await once(holder, 'exit');
     const careless = await granted();
     careless.units.set(keyId, { killMode: 'process' });
-    expect((await ask(careless, [release(1)])).replies[0]).toMatchObject({ refusal: 'not-stopped', claim: { state: 'active' } });
+    expect((await ask(careless, [release(1)])).replies[0]).toMatchObject({
+      refusal: 'not-stopped',
+      claim: { state: 'active' },
+    });
   });
 
   test('a revoke stops what an unheard grant has started', async () => {
     const host = await granted();
-    expect((await ask(host, [revoke(1)])).replies[0]).toMatchObject({ ok: true, claim: { state: 'revoked', epoch: 1 } });
+    expect((await ask(host, [revoke(1)])).replies[0]).toMatchObject({
+      ok: true,
+      claim: { state: 'revoked', epoch: 1 },
+    });
     expect(host.units.show(keyId).activeState).toBe('inactive');
     expect((await ask(host, [grant(1)])).refusals).toEqual(['epoch']);
   });
@@ -515,7 +663,9 @@ test('a helper that was killed while staging leaves nothing that counts, and the
   writeFileSync(join(left, 'session'), secret);
   const surveyed = await ask(host, [{ act: 'survey' }], null);
   expect(surveyed.replies[0]?.result).toMatchObject({
-    survey: { accounts: [{ keyId, claim: null, claimFault: null, stagedEpochs: [], processes: 0 }] },
+    survey: {
+      accounts: [{ keyId, claim: null, claimFault: null, stagedEpochs: [], processes: 0 }],
+    },
   });
   await ask(host, [stage(2)]);
   expect(existsSync(left)).toBe(false);
@@ -529,13 +679,24 @@ test('await follows status files and unit ends until everything is settled', asy
     mkdirSync(join(host.places.accountRuntime, key));
     host.units.set(key, { activeState: 'active' });
   }
-  host.units.set(other, { activeState: 'failed', exitStatus: 77, statusText: 'gate: held since the boot' });
+  host.units.set(other, {
+    activeState: 'failed',
+    exitStatus: 77,
+    statusText: 'gate: held since the boot',
+  });
   const write = (key: string, state: string) =>
-    writeFileSync(join(host.places.accountRuntime, key, 'status.json'), JSON.stringify({ state, reason: '' }));
+    writeFileSync(
+      join(host.places.accountRuntime, key, 'status.json'),
+      JSON.stringify({ state, reason: '' }),
+    );
   write(keyId, 'starting');
   write(late, 'offline');
   setTimeout(() => write(keyId, 'online'), 250);
-  const { replies, progress, code } = await ask(host, [{ act: 'await', keyIds: [keyId, other, late], timeoutMs: 900 }], null);
+  const { replies, progress, code } = await ask(
+    host,
+    [{ act: 'await', keyIds: [keyId, other, late], timeoutMs: 900 }],
+    null,
+  );
   expect(code).toBe(0);
   expect(replies[0]?.result).toEqual({
     kind: 'awaited',
@@ -545,7 +706,11 @@ test('await follows status files and unit ends until everything is settled', asy
       { keyId: late, settled: false, state: 'offline', reason: '' },
     ],
   });
-  expect(progress.filter(({ progress: { keyId: key } }) => key === keyId).map(({ progress: { state } }) => state)).toEqual(['online']);
+  expect(
+    progress
+      .filter(({ progress: { keyId: key } }) => key === keyId)
+      .map(({ progress: { state } }) => state),
+  ).toEqual(['online']);
 });
 
 describe('requests', () => {
@@ -556,15 +721,24 @@ describe('requests', () => {
     [{ format: 1, acts: [{ act: 'explode' }] }, /act 0: field "act"/],
     [{ format: 1, acts: [{ ...stage(1), keyId: '../../etc' }] }, /act 0: stage: field "keyId"/],
     [{ format: 1, acts: [{ ...stage(1), account: 'a\nExecStart=/bin/sh' }] }, /"account"/],
-    [{ format: 1, acts: [{ ...stage(1), limits: { ...limits, tasksMax: '1' } }] }, /limits: field "tasksMax"/],
-    [{ format: 1, acts: [{ ...stage(1), limits: { ...limits, diskMaxBytes: -1 } }] }, /limits: field "diskMaxBytes"/],
+    [
+      { format: 1, acts: [{ ...stage(1), limits: { ...limits, tasksMax: '1' } }] },
+      /limits: field "tasksMax"/,
+    ],
+    [
+      { format: 1, acts: [{ ...stage(1), limits: { ...limits, diskMaxBytes: -1 } }] },
+      /limits: field "diskMaxBytes"/,
+    ],
     [{ format: 1, acts: [{ ...stage(1), command: 'bin/x' }] }, /"command"/],
     [{ format: 1, acts: [{ ...stage(1), command: '/bin/x  y' }] }, /"command"/],
     [{ format: 1, acts: [{ ...stage(1), command: '/bin/x *' }] }, /"command"/],
     [{ format: 1, acts: [{ ...stage(1), command: '/bin/x "y"' }] }, /"command"/],
     [{ format: 1, acts: [{ ...stage(1), command: '/bin/x %h' }] }, /"command"/],
     [{ format: 1, acts: [{ ...stage(1), command: '/bin/x\nUser=root' }] }, /"command"/],
-    [{ format: 1, acts: [{ act: 'configure', keyId, account: 'anna', behaviour: '[]' }] }, /configure: field "behaviour"/],
+    [
+      { format: 1, acts: [{ act: 'configure', keyId, account: 'anna', behaviour: '[]' }] },
+      /configure: field "behaviour"/,
+    ],
     [{ format: 1, acts: [{ ...grant(1), epoch: 1.5 }] }, /"epoch"/],
     [{ format: 1, acts: [{ act: 'await', keyIds: ['x'], timeoutMs: 1 }] }, /"keyIds"/],
     [{ format: 1, acts: [], authority: { ...stampOf(), serial: 0 } }, /authority: field "serial"/],
@@ -575,11 +749,18 @@ describe('requests', () => {
   });
 
   test('a custom worker may have arguments', () => {
-    expect(parseRequest({ format: 1, acts: [{ ...stage(1), command: '/bin/x --log=y @a' }] })).toHaveProperty('request');
-    const limited = formatLimits({ ...stage(1), limits: { ...limits, diskMaxBytes: 5e8, filesMax: 900, logMax: 70 } });
+    expect(
+      parseRequest({ format: 1, acts: [{ ...stage(1), command: '/bin/x --log=y @a' }] }),
+    ).toHaveProperty('request');
+    const limited = formatLimits({
+      ...stage(1),
+      limits: { ...limits, diskMaxBytes: 5e8, filesMax: 900, logMax: 70 },
+    });
     expect(limited).toContain('\nLogRateLimitBurst=70\n');
     expect(limited).toMatch(/\n\[X-Fleet\]\nDiskMax=500000000\nFilesMax=900\n$/);
-    expect(formatLimits({ ...stage(1), command: '/bin/x --log=y @a' })).toContain('\nEnvironment="FLEET_COMMAND=/bin/x --log=y @a"\n');
+    expect(formatLimits({ ...stage(1), command: '/bin/x --log=y @a' })).toContain(
+      '\nEnvironment="FLEET_COMMAND=/bin/x --log=y @a"\n',
+    );
   });
 
   test('the helper as a program: exit code 2 and no echo of what it could not read, 3 for a refusal', () => {
@@ -596,7 +777,9 @@ describe('requests', () => {
       status: 3,
       stdout: expect.stringMatching(/^{"index":0,"ok":false/),
     });
-    expect(run(JSON.stringify({ format: 1, authority: stampOf(), acts: [{ act: 'contact' }] }))).toMatchObject({
+    expect(
+      run(JSON.stringify({ format: 1, authority: stampOf(), acts: [{ act: 'contact' }] })),
+    ).toMatchObject({
       status: 0,
       stdout: '{"index":0,"ok":true,"result":{"kind":"contact","closed":[],"knew":0}}\n',
     });

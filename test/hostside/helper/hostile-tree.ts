@@ -9,7 +9,10 @@ export const account = { uid: 54_321, gid: 54_321 };
 export const canary = 'SESSION-OF-SOMEBODY-ELSE';
 
 export interface HostileHost {
-  /** The state directory of the fallen account, as systemd leaves it: the directories above it are root's alone. */
+  /**
+   * The state directory of the fallen account, as systemd leaves it: the directories above it are
+   * root's alone.
+   */
   readonly state: string;
   /** A directory of another account, `deep/session` in it. */
   readonly other: string;
@@ -21,14 +24,27 @@ export const hostileHost = (): HostileHost => {
   mkdirSync(state, { mode: 0o700 });
   chownSync(state, account.uid, account.gid);
   mkdirSync(join(other, 'deep'), { recursive: true });
-  for (const path of ['session', 'deep/session']) writeFileSync(join(other, path), canary, { mode: 0o600 });
-  for (const path of ['.', 'session', 'deep', 'deep/session']) chownSync(join(other, path), account.uid + 1, account.gid + 1);
+  for (const path of ['session', 'deep/session'])
+    writeFileSync(join(other, path), canary, { mode: 0o600 });
+  for (const path of ['.', 'session', 'deep', 'deep/session'])
+    chownSync(join(other, path), account.uid + 1, account.gid + 1);
   return { state, other };
 };
 
-/** What the worker does: Python with the account's rights, its working directory the state. Ends with `stop`, or by itself. */
-export const asAccount = ({ state, other }: HostileHost, program: string): { ended: Promise<unknown>; stop: () => Promise<unknown> } => {
-  const child = spawn('python3', ['-c', program, other], { cwd: state, ...account, env: {}, stdio: ['ignore', 'inherit', 'inherit'] });
+/**
+ * What the worker does: Python with the account's rights, its working directory the state. Ends
+ * with `stop`, or by itself.
+ */
+export const asAccount = (
+  { state, other }: HostileHost,
+  program: string,
+): { ended: Promise<unknown>; stop: () => Promise<unknown> } => {
+  const child = spawn('python3', ['-c', program, other], {
+    cwd: state,
+    ...account,
+    env: {},
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   const ended = once(child, 'exit');
   const stop = (): Promise<unknown> => {
     child.kill('SIGKILL');
@@ -37,7 +53,10 @@ export const asAccount = ({ state, other }: HostileHost, program: string): { end
   return { ended, stop };
 };
 
-/** Directories and files change places with links to another account's, and with FIFOs, as fast as one core can. */
+/**
+ * Directories and files change places with links to another account's, and with FIFOs, as fast as
+ * one core can.
+ */
 export const swapping = `
 import os, sys
 other = sys.argv[1]

@@ -1,13 +1,17 @@
 import { type UnitFacts, type Units, unknownUnit } from '../../../hostside/helper/units.ts';
 
-/** systemd as the helper sees it: a start makes a unit active at once, a stop inactive, unless a test says otherwise. */
+/**
+ * systemd as the helper sees it: a start makes a unit active at once, a stop inactive, unless a
+ * test says otherwise.
+ */
 export class ModelUnits implements Units {
   readonly calls: string[] = [];
   readonly units = new Map<string, UnitFacts>();
   installed = true;
   stopFails = false;
 
-  show = (keyId: string): UnitFacts => this.units.get(keyId) ?? { ...unknownUnit, isLoaded: this.installed };
+  show = (keyId: string): UnitFacts =>
+    this.units.get(keyId) ?? { ...unknownUnit, isLoaded: this.installed };
   showAll = (): ReadonlyMap<string, UnitFacts> => this.units;
 
   start = (keyId: string): void => {
@@ -26,7 +30,8 @@ export class ModelUnits implements Units {
 
   /** As systemd 250 and later do it, once a test says so. */
   canSeal = false;
-  seal = (name: string, text: string): string | null => (this.canSeal ? `sealed ${name} ${Buffer.from(text).toString('hex')}` : null);
+  seal = (name: string, text: string): string | null =>
+    this.canSeal ? `sealed ${name} ${Buffer.from(text).toString('hex')}` : null;
 
   isOld = false;
   is247 = (): boolean => this.isOld;

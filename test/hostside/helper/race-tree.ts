@@ -5,8 +5,13 @@ import { readTree } from '../../../hostside/helper/read-tree.ts';
 import { emptyTree } from '../../../hostside/helper/replace-tree.ts';
 import { asAccount, canary, hostileHost, swapping } from './hostile-tree.ts';
 
-/** Reads a state for `forMs` while its worker swaps what lies there; `leaks`: reads in which something of another account was found. */
-export async function raceReads(forMs: number): Promise<{ reads: number; leaks: number; links: number }> {
+/**
+ * Reads a state for `forMs` while its worker swaps what lies there; `leaks`: reads in which
+ * something of another account was found.
+ */
+export async function raceReads(
+  forMs: number,
+): Promise<{ reads: number; leaks: number; links: number }> {
   const host = hostileHost();
   const worker = asAccount(host, swapping);
   const seen = { reads: 0, leaks: 0, links: 0 };
@@ -14,7 +19,12 @@ export async function raceReads(forMs: number): Promise<{ reads: number; leaks: 
     for (let round = 0; round < 100; round += 1) {
       const { entries } = readTree(host.state, []);
       seen.reads += 1;
-      if (entries.some(({ kind, content }) => kind === 'file' && Buffer.from(content).includes(canary))) seen.leaks += 1;
+      if (
+        entries.some(
+          ({ kind, content }) => kind === 'file' && Buffer.from(content).includes(canary),
+        )
+      )
+        seen.leaks += 1;
       if (entries.some(({ kind }) => kind === 'link')) seen.links += 1;
     }
     await sleep(0);
@@ -23,7 +33,10 @@ export async function raceReads(forMs: number): Promise<{ reads: number; leaks: 
   return seen;
 }
 
-/** Empties the state over and over meanwhile; `lost`: files of the other account that are gone or changed. */
+/**
+ * Empties the state over and over meanwhile; `lost`: files of the other account that are gone or
+ * changed.
+ */
 export async function raceRemovals(forMs: number): Promise<{ removals: number; lost: number }> {
   const host = hostileHost();
   const worker = asAccount(host, swapping);

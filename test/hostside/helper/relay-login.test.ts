@@ -24,7 +24,10 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 const socketPath = () => join(root, 'run/fleet-login', `${id}.sock`);
 
-/** A unit whose first connection says nothing and ends, as ExecStartPre's does, and whose second is the program. */
+/**
+ * A unit whose first connection says nothing and ends, as ExecStartPre's does, and whose second is
+ * the program.
+ */
 const unit = (program: (socket: Socket) => void): LoginUnits => {
   return async (act) => {
     acts.push(act);
@@ -32,7 +35,10 @@ const unit = (program: (socket: Socket) => void): LoginUnits => {
     const before = connect(socketPath()).on('error', () => undefined);
     await sleep(20);
     before.destroy();
-    const socket = connect({ path: socketPath(), allowHalfOpen: true }).on('error', () => undefined);
+    const socket = connect({ path: socketPath(), allowHalfOpen: true }).on(
+      'error',
+      () => undefined,
+    );
     program(socket);
     return { code: 0, words: '' };
   };
@@ -40,7 +46,9 @@ const unit = (program: (socket: Socket) => void): LoginUnits => {
 
 const run = (units: LoginUnits, input: PassThrough) => {
   const output = new PassThrough();
-  const code = relayLogin(id, { places: placesBelow(root), units, input, output }).finally(() => output.end());
+  const code = relayLogin(id, { places: placesBelow(root), units, input, output }).finally(() =>
+    output.end(),
+  );
   return { code, said: text(output) };
 };
 
@@ -93,8 +101,14 @@ test('a second talk about the same account is refused, and leaves the first alon
 });
 
 test('a program that does not start is said, with the words of systemd', async () => {
-  const broken: LoginUnits = async (act) => ({ code: act === 'start' ? 1 : 0, words: 'Job failed.\n' });
+  const broken: LoginUnits = async (act) => ({
+    code: act === 'start' ? 1 : 0,
+    words: 'Job failed.\n',
+  });
   const { code, said } = run(broken, new PassThrough());
   expect(await code).toBe(1);
-  expect(JSON.parse(await said)).toMatchObject({ end: 'failed', message: 'the login program did not start: Job failed.' });
+  expect(JSON.parse(await said)).toMatchObject({
+    end: 'failed',
+    message: 'the login program did not start: Job failed.',
+  });
 });

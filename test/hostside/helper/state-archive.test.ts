@@ -3,13 +3,30 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hashTree } from '../../../hostside/helper/read-tree.ts';
-import { hashEntries, packState, type StateEntry, unpackState } from '../../../hostside/protocol/state-archive.ts';
+import {
+  hashEntries,
+  packState,
+  type StateEntry,
+  unpackState,
+} from '../../../hostside/protocol/state-archive.ts';
 import { scratchPlaces } from '../claims/claim-fixtures.ts';
 
-const file = (path: string, content = 'x', mode = 0o600): StateEntry => ({ path, kind: 'file', mode, content: Buffer.from(content) });
-const link = (path: string, target: string): StateEntry => ({ path, kind: 'link', mode: 0, content: Buffer.from(target) });
+const file = (path: string, content = 'x', mode = 0o600): StateEntry => ({
+  path,
+  kind: 'file',
+  mode,
+  content: Buffer.from(content),
+});
+const link = (path: string, target: string): StateEntry => ({
+  path,
+  kind: 'link',
+  mode: 0,
+  content: Buffer.from(target),
+});
 
-const name = fc.stringMatching(/^[a-zA-Z0-9 _.é-]{1,8}$/).filter((text) => text !== '.' && text !== '..');
+const name = fc
+  .stringMatching(/^[a-zA-Z0-9 _.é-]{1,8}$/)
+  .filter((text) => text !== '.' && text !== '..');
 
 describe('the archive of a state', () => {
   test('gives back what went in, for any names and contents', () => {
@@ -24,8 +41,13 @@ describe('the archive of a state', () => {
     );
     fc.assert(
       fc.property(entries, (list) => {
-        const back = unpackState(packState(list)).map((entry) => ({ ...entry, content: Uint8Array.from(entry.content) }));
-        expect(back).toEqual(list.map((entry) => ({ ...entry, content: Uint8Array.from(entry.content) })));
+        const back = unpackState(packState(list)).map((entry) => ({
+          ...entry,
+          content: Uint8Array.from(entry.content),
+        }));
+        expect(back).toEqual(
+          list.map((entry) => ({ ...entry, content: Uint8Array.from(entry.content) })),
+        );
       }),
     );
   });

@@ -4,7 +4,15 @@ import { type ContactName, mayBeat } from '../../../hostside/hold/heartbeat.ts';
 import { type InstanceParts, instanceIdFrom } from '../../../hostside/machine/instance-id.ts';
 import { claimOf, contactOf, keyId, verdictOf } from '../claims/claim-fixtures.ts';
 
-const config = { format: 1, fleet: 'f', host: 'h', holdAfterMs: 600_000, requireClockSync: true, settleMs: 1, settleUncleanMs: 1 } as const;
+const config = {
+  format: 1,
+  fleet: 'f',
+  host: 'h',
+  holdAfterMs: 600_000,
+  requireClockSync: true,
+  settleMs: 1,
+  settleUncleanMs: 1,
+} as const;
 const base: BootFacts = {
   bootId: 'boot-2',
   instanceId: 'machine-1',
@@ -32,24 +40,72 @@ test.each<[string, Partial<BootFacts>, 'run' | RegExp]>([
   ['the clock far behind the heartbeat', { bootedAtMs: 1_494_999 }, /behind the last heartbeat/],
   ['no heartbeat', { heartbeat: null }, /not told yet/],
   ['a heartbeat that knew this very contact', { heartbeat: beatAfter({}) }, 'run'],
-  ['a contact that no heartbeat has seen yet', { heartbeat: beatAfter({ serial: 6, revision: 9 }) }, 'run'],
-  ['a heartbeat that knew a later run', { heartbeat: beatAfter({ serial: 10 }) }, /older than the one that its last heartbeat knew/],
-  ['a heartbeat that knew a later roster', { heartbeat: beatAfter({ revision: 6 }) }, /older than the one that its last heartbeat knew/],
-  ['a heartbeat that knew another authority', { heartbeat: beatAfter({ authorityId: 'l2' }) }, /older than the one that its/],
+  [
+    'a contact that no heartbeat has seen yet',
+    { heartbeat: beatAfter({ serial: 6, revision: 9 }) },
+    'run',
+  ],
+  [
+    'a heartbeat that knew a later run',
+    { heartbeat: beatAfter({ serial: 10 }) },
+    /older than the one that its last heartbeat knew/,
+  ],
+  [
+    'a heartbeat that knew a later roster',
+    { heartbeat: beatAfter({ revision: 6 }) },
+    /older than the one that its last heartbeat knew/,
+  ],
+  [
+    'a heartbeat that knew another authority',
+    { heartbeat: beatAfter({ authorityId: 'l2' }) },
+    /older than the one that its/,
+  ],
   ['never in contact', { contact: null }, /never/],
-  ['a shorter hold of the authority', { contact: contactOf({ holdAfterMs: 599_999 }) }, /limit is 600 s/],
-  ['a longer one of the configuration', { config: { ...config, holdAfterMs: 9e9 }, wallMs: 1_600_001 }, /limit/],
+  [
+    'a shorter hold of the authority',
+    { contact: contactOf({ holdAfterMs: 599_999 }) },
+    /limit is 600 s/,
+  ],
+  [
+    'a longer one of the configuration',
+    { config: { ...config, holdAfterMs: 9e9 }, wallMs: 1_600_001 },
+    /limit/,
+  ],
   ['a contact that does not list it', { contact: contactOf({ claims: [] }) }, /did not count/],
-  ['a contact that lists another epoch', { contact: contactOf({ claims: [{ keyId, epoch: 2, moveId: 'move-3' }] }) }, /did not count/],
-  ['a contact that lists another grant', { contact: contactOf({ claims: [{ keyId, epoch: 3, moveId: 'move-4' }] }) }, /did not count/],
-  ['held by an earlier boot', { claims: [claimOf({ format: 2, heldSince: 'boot-0' })] }, /earlier boot/],
+  [
+    'a contact that lists another epoch',
+    { contact: contactOf({ claims: [{ keyId, epoch: 2, moveId: 'move-3' }] }) },
+    /did not count/,
+  ],
+  [
+    'a contact that lists another grant',
+    { contact: contactOf({ claims: [{ keyId, epoch: 3, moveId: 'move-4' }] }) },
+    /did not count/,
+  ],
+  [
+    'held by an earlier boot',
+    { claims: [claimOf({ format: 2, heldSince: 'boot-0' })] },
+    /earlier boot/,
+  ],
   ['another machine', { instanceId: 'machine-2' }, /another machine/],
   ['clock not synchronised', { clockSynchronized: false }, /synchronised/],
   ['nothing tells about the clock', { clockSynchronized: null }, /synchronised/],
-  ['clock not asked for', { clockSynchronized: false, config: { ...config, requireClockSync: false } }, 'run'],
+  [
+    'clock not asked for',
+    { clockSynchronized: false, config: { ...config, requireClockSync: false } },
+    'run',
+  ],
   ['no configuration', { config: null }, /configuration/],
-  ['verdict lost, contact of this boot', { contact: contactOf({ bootId: 'boot-2', wallMs: 1_599_000 }) }, /decided only after/],
-  ['no claims at all', { claims: [], contact: null, config: null, clockSynchronized: false }, 'run'],
+  [
+    'verdict lost, contact of this boot',
+    { contact: contactOf({ bootId: 'boot-2', wallMs: 1_599_000 }) },
+    /decided only after/,
+  ],
+  [
+    'no claims at all',
+    { claims: [], contact: null, config: null, clockSynchronized: false },
+    'run',
+  ],
 ])('%s', (_name, fields, expected) => {
   const { verdict, reasons } = decideBoot({ ...base, ...fields });
   if (expected === 'run') expect({ verdict, reasons }).toEqual({ verdict: 'run', reasons: [] });
@@ -74,10 +130,25 @@ test('each claim is judged by itself, and the boot says hold when one is held', 
 test.each([
   ['a boot without a verdict', null, contactOf({ bootId: 'boot-2' }), false],
   ['a verdict to run', verdictOf('run', 'boot-2'), null, true],
-  ['a verdict of an earlier release', { ...verdictOf('run', 'boot-2'), claims: undefined } as never, null, false],
+  [
+    'a verdict of an earlier release',
+    { ...verdictOf('run', 'boot-2'), claims: undefined } as never,
+    null,
+    false,
+  ],
   ['a hold', verdictOf('hold', 'boot-2'), contactOf({ bootId: 'boot-1' }), false],
-  ['a hold, and a contact that judged every claim', verdictOf('hold', 'boot-2'), contactOf({ bootId: 'boot-2' }), true],
-  ['a hold, and a contact that did not', verdictOf('hold', 'boot-2'), contactOf({ bootId: 'boot-2', isWhole: false }), false],
+  [
+    'a hold, and a contact that judged every claim',
+    verdictOf('hold', 'boot-2'),
+    contactOf({ bootId: 'boot-2' }),
+    true,
+  ],
+  [
+    'a hold, and a contact that did not',
+    verdictOf('hold', 'boot-2'),
+    contactOf({ bootId: 'boot-2', isWhole: false }),
+    false,
+  ],
 ])('heartbeats: %s', (_, verdict, contact, expected) => {
   expect(mayBeat(verdict, contact)).toBe(expected);
 });
@@ -87,7 +158,9 @@ test('a boot waits for the clock only when that can help', () => {
   expect(isClockDecisive(base)).toBe(false);
   expect(isClockDecisive({ ...base, clockSynchronized: false, contact: null })).toBe(false);
   expect(isClockDecisive({ ...base, clockSynchronized: false, claims: [] })).toBe(false);
-  expect(isClockDecisive({ ...base, clockSynchronized: false, instanceId: 'machine-2' })).toBe(false);
+  expect(isClockDecisive({ ...base, clockSynchronized: false, instanceId: 'machine-2' })).toBe(
+    false,
+  );
 });
 
 const parts: InstanceParts = {
@@ -102,12 +175,18 @@ test('an instance id differs on a clone and stays when a card or the notation ch
   expect(id).toMatch(/^[0-9a-f]{32}$/);
   expect(instanceIdFrom({ ...parts, macs: ['52:54:00:00:00:01', '52:54:00:00:00:02'] })).toBe(id);
   expect(instanceIdFrom({ ...parts, dmiUuid: parts.dmiUuid.toLowerCase() })).toBe(id);
-  expect(instanceIdFrom({ ...parts, dmiUuid: '4c4c4544-0051-3610-8052-b4c04f4e3433' })).not.toBe(id);
+  expect(instanceIdFrom({ ...parts, dmiUuid: '4c4c4544-0051-3610-8052-b4c04f4e3433' })).not.toBe(
+    id,
+  );
   expect(instanceIdFrom({ ...parts, cloudId: 'i-0abd' })).not.toBe(id);
 });
 
 test('hardware addresses count where the DMI uuid says nothing, in any order', () => {
-  for (const shared of [{ isContainer: true }, { dmiUuid: '' }, { dmiUuid: '00000000-0000-0000-0000-000000000000' }]) {
+  for (const shared of [
+    { isContainer: true },
+    { dmiUuid: '' },
+    { dmiUuid: '00000000-0000-0000-0000-000000000000' },
+  ]) {
     const one = instanceIdFrom({ ...parts, ...shared, macs: ['a', 'b'] });
     expect(instanceIdFrom({ ...parts, ...shared, macs: ['b', 'a'] })).toBe(one);
     expect(instanceIdFrom({ ...parts, ...shared, macs: ['a', 'c'] })).not.toBe(one);

@@ -8,7 +8,10 @@ import { scratchPlaces } from '../claims/claim-fixtures.ts';
 
 const initStarts = (places: Places, ticks: number): void => {
   mkdirSync(join(places.root, 'proc/1'), { recursive: true });
-  writeFileSync(join(places.root, 'proc/1/stat'), `1 (a (b) c) S ${'0 '.repeat(18)}${ticks} 1 2 3\n`);
+  writeFileSync(
+    join(places.root, 'proc/1/stat'),
+    `1 (a (b) c) S ${'0 '.repeat(18)}${ticks} 1 2 3\n`,
+  );
 };
 
 test('stays within a boot; differs after another start of process 1, and with a new /run', () => {

@@ -1,4 +1,12 @@
-import { linkSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -40,17 +48,20 @@ describe('a record that is written on a full disk too', () => {
         renameSync(`${path}.spare`, path);
       },
     ],
-  ])('a writer that died after %s: a sound version stands, and the next write loses no block', (_, die) => {
-    write(1);
-    write(2);
-    const blocks = [inode('record'), inode('record.spare')].sort();
-    die();
-    expect([1, 2]).toContain((read() as { version: number }).version);
-    write(3);
-    expect(read()).toEqual({ version: 3 });
-    expect([inode('record'), inode('record.spare')].sort()).toEqual(blocks);
-    expect(readdirSync(directory).sort()).toEqual(['record', 'record.spare']);
-  });
+  ])(
+    'a writer that died after %s: a sound version stands, and the next write loses no block',
+    (_, die) => {
+      write(1);
+      write(2);
+      const blocks = [inode('record'), inode('record.spare')].sort();
+      die();
+      expect([1, 2]).toContain((read() as { version: number }).version);
+      write(3);
+      expect(read()).toEqual({ version: 3 });
+      expect([inode('record'), inode('record.spare')].sort()).toEqual(blocks);
+      expect(readdirSync(directory).sort()).toEqual(['record', 'record.spare']);
+    },
+  );
 
   test('a text that needs more blocks takes them, and keeps them for later', () => {
     write(1);
@@ -58,6 +69,10 @@ describe('a record that is written on a full disk too', () => {
     writeReserved(path, long, 0o600);
     expect(read()).toEqual(JSON.parse(long));
     write(2);
-    expect([read(), statSync(path).size, statSync(`${path}.spare`).size]).toEqual([{ version: 2 }, 8192, 8192]);
+    expect([read(), statSync(path).size, statSync(`${path}.spare`).size]).toEqual([
+      { version: 2 },
+      8192,
+      8192,
+    ]);
   });
 });

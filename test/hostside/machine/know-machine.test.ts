@@ -1,12 +1,26 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { instanceIdFrom, type MachineParts, readMachineParts } from '../../../hostside/machine/instance-id.ts';
-import { judgeMachine, keepMachine, lookAtMachine, type MachineRecord } from '../../../hostside/machine/know-machine.ts';
+import {
+  instanceIdFrom,
+  type MachineParts,
+  readMachineParts,
+} from '../../../hostside/machine/instance-id.ts';
+import {
+  judgeMachine,
+  keepMachine,
+  lookAtMachine,
+  type MachineRecord,
+} from '../../../hostside/machine/know-machine.ts';
 import { scratchPlaces } from '../claims/claim-fixtures.ts';
 
 const parts: MachineParts = {
-  ...{ cloudId: 'i-0abc', dmiUuid: '4C4C4544-0051-3610-8052-B4C04F4E3432', isContainer: false, machineId: 'm1' },
+  ...{
+    cloudId: 'i-0abc',
+    dmiUuid: '4C4C4544-0051-3610-8052-B4C04F4E3432',
+    isContainer: false,
+    machineId: 'm1',
+  },
   macs: ['52:54:00:00:00:01', '52:54:00:00:00:02'],
 };
 const first = judgeMachine(null, parts);
@@ -24,7 +38,10 @@ describe('the same machine keeps its id', () => {
   test.each<[string, Partial<MachineParts>]>([
     ['nothing changed', {}],
     ['a card more', { macs: [...parts.macs, '52:54:00:00:00:03'] }],
-    ['one of two cards another one, in other letters', { macs: ['52:54:00:00:00:0F', '52:54:00:00:00:02'] }],
+    [
+      'one of two cards another one, in other letters',
+      { macs: ['52:54:00:00:00:0F', '52:54:00:00:00:02'] },
+    ],
     ['no card yet', { macs: [] }],
     ['cloud-init removed', { cloudId: '' }],
     ['a firmware that says nothing any more', { dmiUuid: '00000000-0000-0000-0000-000000000000' }],
@@ -41,11 +58,16 @@ describe('the same machine keeps its id', () => {
     expect(second.cloudId).toBe('i-0abc');
     expect(later({ macs: ['52:54:00:00:00:03'] }, second).instanceId).toBe(first.instanceId);
     // One by one they come up at boots: neither boot sees the other's card.
-    expect(later({ macs: ['52:54:00:00:00:01'] }, later({ macs: ['52:54:00:00:00:02'] })).instanceId).toBe(first.instanceId);
+    expect(
+      later({ macs: ['52:54:00:00:00:01'] }, later({ macs: ['52:54:00:00:00:02'] })).instanceId,
+    ).toBe(first.instanceId);
   });
 
   test('of any number of cards no more than 64 are kept, those of now first', () => {
-    const many = Array.from({ length: 200 }, (_, index) => `52:54:00:00:01:${index.toString(16).padStart(2, '0')}`);
+    const many = Array.from(
+      { length: 200 },
+      (_, index) => `52:54:00:00:01:${index.toString(16).padStart(2, '0')}`,
+    );
     const record = later({ macs: [...many, '52:54:00:00:00:01'] });
     expect([record.instanceId, record.macs.length]).toEqual([first.instanceId, 64]);
     expect(later({ macs: many }, record).instanceId).toBe(first.instanceId);
@@ -55,13 +77,21 @@ describe('the same machine keeps its id', () => {
 describe('another machine gets another id, and keeps it', () => {
   test.each<[string, Partial<MachineParts>, RegExp]>([
     ['another cloud id', { cloudId: 'i-0abd' }, /^the cloud's id i-0abc is now i-0abd$/],
-    ['another DMI uuid', { dmiUuid: '4c4c4544-0051-3610-8052-b4c04f4e3433' }, /^the DMI uuid .* is now .*3433$/],
+    [
+      'another DMI uuid',
+      { dmiUuid: '4c4c4544-0051-3610-8052-b4c04f4e3433' },
+      /^the DMI uuid .* is now .*3433$/,
+    ],
     [
       'other cards only',
       { macs: ['52:54:00:00:00:09'] },
       /^the hardware address 52:54:00:00:00:01 52:54:00:00:00:02 is now 52:54:00:00:00:09$/,
     ],
-    ['everything', { cloudId: 'x', dmiUuid: '', macs: ['52:54:00:00:00:09'] }, /cloud's id.*, the hardware address/],
+    [
+      'everything',
+      { cloudId: 'x', dmiUuid: '', macs: ['52:54:00:00:00:09'] },
+      /cloud's id.*, the hardware address/,
+    ],
     ['nothing by which it is known', nothing, /nothing by which it is known is left/],
   ])('%s', (_, change, words) => {
     const other = later(change);
@@ -74,7 +104,9 @@ describe('another machine gets another id, and keeps it', () => {
   });
 
   test('two copies of one machine are two machines', () => {
-    const ids = ['52:54:00:00:00:08', '52:54:00:00:00:09'].map((mac) => later({ macs: [mac] }).instanceId);
+    const ids = ['52:54:00:00:00:08', '52:54:00:00:00:09'].map(
+      (mac) => later({ macs: [mac] }).instanceId,
+    );
     expect(new Set([first.instanceId, ...ids]).size).toBe(3);
   });
 });
@@ -85,7 +117,9 @@ describe('a machine without any hardware part', () => {
   test('is known by its machine id, where it has one', () => {
     expect(later(nothing, bare).instanceId).toBe(bare.instanceId);
     expect(later({ ...nothing, machineId: '' }, bare).instanceId).toBe(bare.instanceId);
-    expect(later({ ...nothing, machineId: 'm2' }, bare)).toMatchObject({ changed: 'the machine id m1 is now m2' });
+    expect(later({ ...nothing, machineId: 'm2' }, bare)).toMatchObject({
+      changed: 'the machine id m1 is now m2',
+    });
   });
 
   test('that shows one later cannot be told from a copy', () => {
@@ -112,7 +146,13 @@ describe('on a host', () => {
   test('the parts are read with limits, and without what changes by itself', () => {
     const { places, show } = hostOf('52:54:00:00:00:01');
     expect(readMachineParts(places.root)).toEqual({
-      ...{ cloudId: 'i-0abc', dmiUuid: '', macs: ['52:54:00:00:00:01'], isContainer: false, machineId: 'm1' },
+      ...{
+        cloudId: 'i-0abc',
+        dmiUuid: '',
+        macs: ['52:54:00:00:00:01'],
+        isContainer: false,
+        machineId: 'm1',
+      },
     });
     show('etc/machine-id', 'x'.repeat(10_000));
     expect(readMachineParts(places.root).machineId).toBe('');

@@ -10,13 +10,27 @@ import { parseShow } from '../../../hostside/helper/units.ts';
 import type { Places } from '../../../hostside/machine/places.ts';
 import { plainText } from '../../../hostside/machine/plain-text.ts';
 import { parseUnits, readStatus } from '../../../hostside/sampler/account-looks.ts';
-import { parseCpu, parseLoad, parseMemory, parseOsName, parsePressure, parseTimesyncOffset } from '../../../hostside/sampler/proc.ts';
+import {
+  parseCpu,
+  parseLoad,
+  parseMemory,
+  parseOsName,
+  parsePressure,
+  parseTimesyncOffset,
+} from '../../../hostside/sampler/proc.ts';
 import { Sampler } from '../../../hostside/sampler/sampler.ts';
 import { WindowedCounter } from '../../../hostside/sampler/windows.ts';
 import { claimOf, keyId, scratchPlaces } from '../claims/claim-fixtures.ts';
 
 const sound = {
-  ...{ format: 1, state: 'online', since: '2026-01-01T00:00:00Z', reason: '', updatedAt: '2026-01-01T00:00:00Z', userId: '42' },
+  ...{
+    format: 1,
+    state: 'online',
+    since: '2026-01-01T00:00:00Z',
+    reason: '',
+    updatedAt: '2026-01-01T00:00:00Z',
+    userId: '42',
+  },
   ...{ until: null, latencyMs: 31.5, counters: { reconnects: 2 } },
 };
 
@@ -31,7 +45,10 @@ describe('whatever a worker writes as its status', () => {
   };
 
   test('a sound one is read, unknown fields are dropped', () => {
-    expect(read((path) => writeFileSync(path, JSON.stringify({ ...sound, more: 1 })))).toEqual({ status: sound, statusFault: null });
+    expect(read((path) => writeFileSync(path, JSON.stringify({ ...sound, more: 1 })))).toEqual({
+      status: sound,
+      statusFault: null,
+    });
     expect(read(() => undefined)).toEqual({ status: null, statusFault: null });
   });
 
@@ -40,10 +57,26 @@ describe('whatever a worker writes as its status', () => {
     ['cut off', (path) => writeFileSync(path, JSON.stringify(sound).slice(0, 40)), /not an object/],
     ['a list', (path) => writeFileSync(path, '[]'), /not an object/],
     ['bytes', (path) => writeFileSync(path, Buffer.alloc(1000, 0xff)), /not an object/],
-    ['another format', (path) => writeFileSync(path, JSON.stringify({ ...sound, format: 2 })), /format/],
-    ['an unknown state', (path) => writeFileSync(path, JSON.stringify({ ...sound, state: 'happy' })), /state/],
-    ['counters of text', (path) => writeFileSync(path, JSON.stringify({ ...sound, counters: { a: 'b' } })), /counters/],
-    ['a latency of infinity', (path) => writeFileSync(path, JSON.stringify(sound).replace('31.5', '1e999')), /latencyMs/],
+    [
+      'another format',
+      (path) => writeFileSync(path, JSON.stringify({ ...sound, format: 2 })),
+      /format/,
+    ],
+    [
+      'an unknown state',
+      (path) => writeFileSync(path, JSON.stringify({ ...sound, state: 'happy' })),
+      /state/,
+    ],
+    [
+      'counters of text',
+      (path) => writeFileSync(path, JSON.stringify({ ...sound, counters: { a: 'b' } })),
+      /counters/,
+    ],
+    [
+      'a latency of infinity',
+      (path) => writeFileSync(path, JSON.stringify(sound).replace('31.5', '1e999')),
+      /latencyMs/,
+    ],
     ['64 KiB and one byte', (path) => writeFileSync(path, ' '.repeat(65_537)), /larger/],
     ['a link to an endless device', (path) => symlinkSync('/dev/zero', path), /symbolic link/],
     ['a FIFO', (path) => void spawnSync('mkfifo', [path]), /not a regular file/],
@@ -55,7 +88,11 @@ describe('whatever a worker writes as its status', () => {
 
 describe('kernel texts', () => {
   test('cpu, memory, pressure, load, os, clock', () => {
-    expect(parseCpu('cpu  10 0 20 60 10 0 0 0 5 0\ncpu0 5 0 10 30 5 0 0 0\ncpu1 5 0 10 30 5 0 0 0\nintr 1\n')).toEqual({
+    expect(
+      parseCpu(
+        'cpu  10 0 20 60 10 0 0 0 5 0\ncpu0 5 0 10 30 5 0 0 0\ncpu1 5 0 10 30 5 0 0 0\nintr 1\n',
+      ),
+    ).toEqual({
       busy: 30,
       total: 100,
       cores: 2,
@@ -63,9 +100,15 @@ describe('kernel texts', () => {
     expect(parseMemory('MemTotal:  1000 kB\nMemAvailable:   400 kB\nSwapTotal: 0 kB\n')).toEqual({
       ...{ totalBytes: 1_024_000, availableBytes: 409_600, swapTotalBytes: 0, swapFreeBytes: 0 },
     });
-    expect([parsePressure('some avg10=12.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=1.00'), parsePressure('')]).toEqual([0.125, null]);
+    expect([
+      parsePressure('some avg10=12.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=1.00'),
+      parsePressure(''),
+    ]).toEqual([0.125, null]);
     expect(parseLoad('0.52 0.58 0.59 1/389 12345\n')).toEqual([0.52, 0.58, 0.59]);
-    expect([parseOsName('NAME=x\nPRETTY_NAME="Debian GNU/Linux 12"\n'), parseOsName('')]).toEqual(['Debian GNU/Linux 12', 'unknown']);
+    expect([parseOsName('NAME=x\nPRETTY_NAME="Debian GNU/Linux 12"\n'), parseOsName('')]).toEqual([
+      'Debian GNU/Linux 12',
+      'unknown',
+    ]);
     // As systemd 252 and 257 write them.
     const offsets: readonly (readonly [string, number | null])[] = [
       ['   Offset: -1.5ms\n', -1.5],
@@ -79,7 +122,11 @@ describe('kernel texts', () => {
       ['Offset: 5 parsecs', null],
       ['none', null],
     ];
-    for (const [text, ms] of offsets) expect([text, parseTimesyncOffset(text)]).toEqual([text, ms === null ? null : expect.closeTo(ms, 3)]);
+    for (const [text, ms] of offsets)
+      expect([text, parseTimesyncOffset(text)]).toEqual([
+        text,
+        ms === null ? null : expect.closeTo(ms, 3),
+      ]);
   });
 });
 
@@ -104,16 +151,19 @@ describe('windows', () => {
 
   test('begin anew when the counter falls', () => {
     const counter = new WindowedCounter();
-    for (let atS = 0; atS <= 120; atS += 15) counter.add({ atMs: atS * 1000, used: atS, available: atS });
+    for (let atS = 0; atS <= 120; atS += 15)
+      counter.add({ atMs: atS * 1000, used: atS, available: atS });
     counter.add({ atMs: 135_000, used: 1, available: 135 });
     expect(counter.windows().m1).toBeNull();
   });
 });
 
 const showOutput = [
-  `Id=fleet-account@${keyId}.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\nKillMode=control-group\nSendSIGKILL=yes`,
+  `Id=fleet-account@${keyId}` +
+    '.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\nKillMode=control-group\nSendSIGKILL=yes',
   'ControlGroup=\nUID=4294967295\nFreezerState=running\nNRestarts=4\nExecMainStatus=77\nExecMainExitTimestampMonotonic=5',
-  'CPUUsageNSec=[not set]\nMemoryCurrent=18446744073709551615\nStatusText=gate: a=b\n\nId=ssh.service\nActiveState=active\n',
+  'CPUUsageNSec=[not set]\nMemoryCurrent=18446744073709551615\nStatusText=gate: ' +
+    'a=b\n\nId=ssh.service\nActiveState=active\n',
 ].join('\n');
 
 test('words of a worker are bounded, and nothing in them moves a cursor or turns them round', () => {
@@ -131,7 +181,13 @@ test('output of systemctl show', () => {
         cpuNs: null,
         controlGroup: '',
         memoryBytes: null,
-        unit: { activeState: 'failed', subState: 'failed', restarts: 4, exitStatus: 77, statusText: 'gate: a=b' },
+        unit: {
+          activeState: 'failed',
+          subState: 'failed',
+          restarts: 4,
+          exitStatus: 77,
+          statusText: 'gate: a=b',
+        },
       },
     ],
   ]);
@@ -149,17 +205,33 @@ test('a sample names accounts of claims and of units, sorted, and is about this 
   const places = scratchPlaces();
   const other = 'f'.repeat(32);
   writeClaim(places, readClaim(places, keyId), claimOf());
-  const unit = { activeState: 'active', subState: 'running', restarts: 1, exitStatus: null, statusText: '' };
+  const unit = {
+    activeState: 'active',
+    subState: 'running',
+    restarts: 1,
+    exitStatus: null,
+    statusText: '',
+  };
   const units = new Map([[other, { unit, cpuNs: 5e9, memoryBytes: 7, controlGroup: '' }]]);
-  const sampler = new Sampler({ places, readUnits: async () => units, readClock: async () => ({ synchronized: true, offsetMs: 1 }) });
+  const sampler = new Sampler({
+    places,
+    readUnits: async () => units,
+    readClock: async () => ({ synchronized: true, offsetMs: 1 }),
+  });
   await sampler.look();
   const sample = await sampler.sample();
-  expect(sample).toMatchObject({ protocol: 2, clock: { synchronized: true, offsetMs: 1 }, bootVerdict: null });
+  expect(sample).toMatchObject({
+    protocol: 2,
+    clock: { synchronized: true, offsetMs: 1 },
+    bootVerdict: null,
+  });
   expect(sample.accounts).toMatchObject([
     { keyId, account: 'anna', claim: { state: 'active', epoch: 3 }, status: null },
     { keyId: other, account: '', claim: null, memoryBytes: 7, unit },
   ]);
-  expect(sample.memory.totalBytes).toBe(parseMemory(readFileSync('/proc/meminfo', 'utf8')).totalBytes);
+  expect(sample.memory.totalBytes).toBe(
+    parseMemory(readFileSync('/proc/meminfo', 'utf8')).totalBytes,
+  );
   expect(sample.disk.totalBytes).toBeGreaterThan(0);
 });
 
@@ -193,15 +265,23 @@ test('the agent as a program: answers on its socket, ends on SIGTERM', async () 
       break;
     await sleep(100);
   }
-  expect(await get(places.agentSocket, '/health')).toEqual({ status: 200, body: { ok: true, protocol: 2 } });
-  expect(await get(places.agentSocket, '/sample')).toMatchObject({ status: 200, body: { protocol: 2, accounts: [] } });
+  expect(await get(places.agentSocket, '/health')).toEqual({
+    status: 200,
+    body: { ok: true, protocol: 2 },
+  });
+  expect(await get(places.agentSocket, '/sample')).toMatchObject({
+    status: 200,
+    body: { protocol: 2, accounts: [] },
+  });
   expect(await get(places.agentSocket, '/metrics')).toMatchObject({
     status: 200,
     body: expect.stringContaining('# TYPE fleet_host_info gauge'),
   });
   expect(await get(places.agentSocket, '/etc/passwd')).toMatchObject({ status: 404 });
   // Connections that ask nothing: whoever comes next puts the oldest of them out.
-  const idle = Array.from({ length: 200 }, () => connect(places.agentSocket).on('error', () => undefined));
+  const idle = Array.from({ length: 200 }, () =>
+    connect(places.agentSocket).on('error', () => undefined),
+  );
   await Promise.all(idle.map((socket) => new Promise((done) => socket.once('connect', done))));
   expect(await get(places.agentSocket, '/sample')).toMatchObject({ status: 200 });
   for (const socket of idle) socket.destroy();
@@ -215,7 +295,9 @@ test('the agent as a program: answers on its socket, ends on SIGTERM', async () 
   await Promise.all(deaf.map((socket) => new Promise((done) => socket.once('connect', done))));
   for (const socket of deaf) socket.write(question);
   await sleep(2_000);
-  expect(await Promise.race([get(places.agentSocket, '/health'), sleep(20_000).then(() => 'no answer')])).toMatchObject({ status: 200 });
+  expect(
+    await Promise.race([get(places.agentSocket, '/health'), sleep(20_000).then(() => 'no answer')]),
+  ).toMatchObject({ status: 200 });
   for (const socket of deaf) socket.destroy();
   agent.kill('SIGTERM');
   expect(await ended).toBe(0);

@@ -10,21 +10,55 @@ import { formatMetrics } from '../../../hostside/sampler/metrics.ts';
 import { mergeMetrics } from '../../../src/workflows/checkup/read-metrics.ts';
 
 const status = (counters: Record<string, number>): WorkerStatus => ({
-  ...{ format: 1, state: 'online', since: '', reason: '', updatedAt: '', userId: '1', until: null, latencyMs: 40, counters },
+  ...{
+    format: 1,
+    state: 'online',
+    since: '',
+    reason: '',
+    updatedAt: '',
+    userId: '1',
+    until: null,
+    latencyMs: 40,
+    counters,
+  },
 });
 const account = (name: string, fields: Partial<AccountSample> = {}): AccountSample => ({
-  ...{ keyId: 'a'.repeat(32), account: name, claim: { state: 'active', epoch: 1 }, memoryBytes: 40e6, statusFault: null },
+  ...{
+    keyId: 'a'.repeat(32),
+    account: name,
+    claim: { state: 'active', epoch: 1 },
+    memoryBytes: 40e6,
+    statusFault: null,
+  },
   unit: { activeState: 'active', subState: 'running', restarts: 0, exitStatus: null },
   cpuCores: { m1: 0.02, m5: null, m15: null },
   status: status({}),
   ...fields,
 });
 const sample = (accounts: readonly AccountSample[]): HostSample => ({
-  ...{ protocol: 2, takenAtMs: 1_700_000_000_000, agent: { version: '1', release: 'r1', startedAtMs: 0 }, bootVerdict: null, accounts },
-  host: { name: 'x', instanceId: 'i', bootId: 'b', uptimeSeconds: 1, os: 'Debian "12"\\', kernel: '6', arch: 'x64' },
+  ...{
+    protocol: 2,
+    takenAtMs: 1_700_000_000_000,
+    agent: { version: '1', release: 'r1', startedAtMs: 0 },
+    bootVerdict: null,
+    accounts,
+  },
+  host: {
+    name: 'x',
+    instanceId: 'i',
+    bootId: 'b',
+    uptimeSeconds: 1,
+    os: 'Debian "12"\\',
+    kernel: '6',
+    arch: 'x64',
+  },
   cpu: { cores: 2, busyRatio: { now: 0.5, m1: 0.25, m5: null, m15: null } },
   memory: { totalBytes: 4e9, availableBytes: 3e9, swapTotalBytes: 0, swapFreeBytes: 0 },
-  ...{ disk: { totalBytes: 1e10, freeBytes: 5e9 }, loadAverage: [0.1, 0.2, 0.3], pressure: { cpu: 0.1, memory: 0, io: 0 } },
+  ...{
+    disk: { totalBytes: 1e10, freeBytes: 5e9 },
+    loadAverage: [0.1, 0.2, 0.3],
+    pressure: { cpu: 0.1, memory: 0, io: 0 },
+  },
   clock: { synchronized: true, offsetMs: 1.5 },
 });
 const busy = status({
@@ -41,11 +75,21 @@ const busy = status({
     flood_waits: 2,
     lost_connections: 3,
   },
-  ...{ model_calls: 5, model_failures: 1, model_tokens: 900, model_money: 0.0125, reply_ms_100: 3, reply_ms_2000: 3, reply_ms_more: 1 },
+  ...{
+    model_calls: 5,
+    model_failures: 1,
+    model_tokens: 900,
+    model_money: 0.0125,
+    reply_ms_100: 3,
+    reply_ms_2000: 3,
+    reply_ms_more: 1,
+  },
   ...{ reply_ms_sum: 75_250, reply_own_ms_100: 7, reply_own_ms_sum: 210 },
 });
-const full = (): string => formatMetrics('h1', sample([account('anna', { status: busy }), account('ben')]));
-const promtool = (args: readonly string[], input = '') => spawnSync('promtool', args, { input, encoding: 'utf8' });
+const full = (): string =>
+  formatMetrics('h1', sample([account('anna', { status: busy }), account('ben')]));
+const promtool = (args: readonly string[], input = '') =>
+  spawnSync('promtool', args, { input, encoding: 'utf8' });
 const isPromtoolHere = promtool(['--version']).status === 0;
 
 test('states, counters, reasons and times of each account that the host owns', () => {
@@ -76,10 +120,16 @@ test('states, counters, reasons and times of each account that the host owns', (
 });
 
 test('an account that ended is not online; one that the host does not own is nowhere', () => {
-  const ended = account('carl', { unit: { activeState: 'failed', subState: 'failed', restarts: 0, exitStatus: 65 } });
+  const ended = account('carl', {
+    unit: { activeState: 'failed', subState: 'failed', restarts: 0, exitStatus: 65 },
+  });
   const text = formatMetrics(
     'h1',
-    sample([ended, account('dora', { claim: { state: 'released', epoch: 2 } }), account('emil', { status: null })]),
+    sample([
+      ended,
+      account('dora', { claim: { state: 'released', epoch: 2 } }),
+      account('emil', { status: null }),
+    ]),
   );
   expect(text).toContain('fleet_account_online{host="h1",account="carl"} 0\n');
   expect(text).toContain('fleet_account_state{host="h1",account="carl",state="failed"} 1\n');
@@ -91,7 +141,9 @@ test('hosts are merged family by family, and the text is what Prometheus reads',
   const merged = mergeMetrics([full(), formatMetrics('h2', sample([account('carl')]))]);
   const families = merged.split('\n').filter((line) => line.startsWith('# TYPE'));
   expect(new Set(families).size).toBe(families.length);
-  const online = merged.split('\n').findIndex((line) => line.startsWith('# HELP fleet_account_online '));
+  const online = merged
+    .split('\n')
+    .findIndex((line) => line.startsWith('# HELP fleet_account_online '));
   expect(
     merged
       .split('\n')
@@ -99,7 +151,9 @@ test('hosts are merged family by family, and the text is what Prometheus reads',
       .map((line) => line.replace(/^.*account="(\w+)".*$/, '$1')),
   ).toEqual(['anna', 'ben', 'carl']);
   for (const line of merged.trimEnd().split('\n'))
-    expect(line).toMatch(/^(?:# (?:HELP|TYPE) [a-z0-9_]+ .+|[a-z0-9_]+\{(?:[a-z]+="(?:[^"\\]|\\.)*",?)+\} -?[0-9.e+-]+)$/);
+    expect(line).toMatch(
+      /^(?:# (?:HELP|TYPE) [a-z0-9_]+ .+|[a-z0-9_]+\{(?:[a-z]+="(?:[^"\\]|\\.)*",?)+\} -?[0-9.e+-]+)$/,
+    );
   if (isPromtoolHere) expect(promtool(['check', 'metrics'], merged).stderr).not.toMatch(/error/);
 });
 
@@ -115,7 +169,12 @@ test('alert rules: of metrics that there are, each with a severity and what to d
   const text = readFileSync('templates/prometheus/alerts.yaml', 'utf8');
   const { groups } = parse(text) as {
     groups: {
-      rules: { alert: string; expr: string; labels: { severity: string }; annotations: { summary: string; description: string } }[];
+      rules: {
+        alert: string;
+        expr: string;
+        labels: { severity: string };
+        annotations: { summary: string; description: string };
+      }[];
     }[];
   };
   const rules = groups.flatMap((group) => group.rules);
@@ -124,7 +183,10 @@ test('alert rules: of metrics that there are, each with a severity and what to d
     expect(alert).toMatch(/^Fleet[A-Z]/);
     expect(['warning', 'critical']).toContain(labels.severity);
     expect(annotations.description.length).toBeGreaterThan(10);
-    expect({ alert, unknown: namesIn(expr).filter((name) => !known.has(name)) }).toEqual({ alert, unknown: [] });
+    expect({ alert, unknown: namesIn(expr).filter((name) => !known.has(name)) }).toEqual({
+      alert,
+      unknown: [],
+    });
   }
   if (!isPromtoolHere) return;
   const directory = mkdtempSync(join(tmpdir(), 'fleet-rules-'));
@@ -134,14 +196,23 @@ test('alert rules: of metrics that there are, each with a severity and what to d
 });
 
 test('the dashboard: of metrics that there are, one grid without overlaps', () => {
-  const { panels, uid } = JSON.parse(readFileSync('templates/prometheus/dashboard.json', 'utf8')) as {
+  const { panels, uid } = JSON.parse(
+    readFileSync('templates/prometheus/dashboard.json', 'utf8'),
+  ) as {
     uid: string;
-    panels: { title: string; gridPos: { x: number; y: number; w: number; h: number }; targets: { expr: string }[] }[];
+    panels: {
+      title: string;
+      gridPos: { x: number; y: number; w: number; h: number };
+      targets: { expr: string }[];
+    }[];
   };
   expect([uid, panels.length > 10]).toEqual(['fleet', true]);
   const taken = new Set<string>();
   for (const { title, gridPos, targets } of panels) {
-    expect({ title, unknown: targets.flatMap(({ expr }) => namesIn(expr)).filter((name) => !known.has(name)) }).toEqual({
+    expect({
+      title,
+      unknown: targets.flatMap(({ expr }) => namesIn(expr)).filter((name) => !known.has(name)),
+    }).toEqual({
       title,
       unknown: [],
     });

@@ -1,6 +1,8 @@
 /**
- * Whom bin/fleet-quota ends when systemd is kept busy, in a folder that stands in for a host: real processes that are really stopped, a systemd whose time is written
- * down by the test. Whoever floods it is ended, however it behaves while somebody looks; others' work, in whatever rhythm, ends nobody. Minutes, of waiting.
+ * Whom bin/fleet-quota ends when systemd is kept busy, in a folder that stands in for a host: real
+ * processes that are really stopped, a systemd whose time is written
+ * down by the test. Whoever floods it is ended, however it behaves while somebody looks; others'
+ * work, in whatever rhythm, ends nobody. Minutes, of waiting.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -22,7 +24,10 @@ interface Scene {
 
 const keyOf = (index: number): string => String(index).padStart(32, 'a');
 
-/** Runs the watch in a scene until all that flood are ended, or for so long. Gives whom it has ended. */
+/**
+ * Runs the watch in a scene until all that flood are ended, or for so long. Gives whom it has
+ * ended.
+ */
 async function watch(scene: Scene, limitMs: number): Promise<string[]> {
   const root = await mkdtemp(join(tmpdir(), 'fleet-watch-'));
   const children: ChildProcess[] = [];
@@ -41,12 +46,17 @@ async function play(
   children: ChildProcess[],
 ): Promise<string[]> {
   await mkdir(join(root, 'proc/1'), { recursive: true });
-  for (const place of ['run/fleet-boot', 'var/lib/fleet/init', 'tmp', 'var/tmp']) await mkdir(join(root, place), { recursive: true });
+  for (const place of ['run/fleet-boot', 'var/lib/fleet/init', 'tmp', 'var/tmp'])
+    await mkdir(join(root, place), { recursive: true });
   for (let index = 0; index < accounts; index += 1) {
     const child = spawn('sleep', ['10000'], { stdio: 'ignore' });
     children.push(child);
     await mkdir(join(root, 'var/lib/private/fleet-accounts', keyOf(index)), { recursive: true });
-    const group = join(root, 'sys/fs/cgroup/system.slice/system-fleet\\x2daccount.slice', `fleet-account@${keyOf(index)}.service`);
+    const group = join(
+      root,
+      'sys/fs/cgroup/system.slice/system-fleet\\x2daccount.slice',
+      `fleet-account@${keyOf(index)}.service`,
+    );
     await mkdir(group, { recursive: true });
     await writeFile(join(group, 'cgroup.procs'), `${child.pid}\n`);
   }
@@ -66,7 +76,10 @@ async function play(
   const quietUntil = new Map<number, number>();
   const startedMs = performance.now();
   let [ticks, lastMs] = [0, startedMs];
-  while (performance.now() - startedMs < limitMs && (floods === 0 || (await ended()).length < floods)) {
+  while (
+    performance.now() - startedMs < limitMs &&
+    (floods === 0 || (await ended()).length < floods)
+  ) {
     await sleep(15);
     const nowMs = performance.now();
     const states = await Promise.all(
@@ -80,7 +93,9 @@ async function play(
     states.forEach((state, index) => {
       if (state === 'T') quietUntil.set(index, nowMs + quietMs);
     });
-    const isFlooded = states.some((state, index) => state === 'S' && nowMs >= (quietUntil.get(index) ?? 0));
+    const isFlooded = states.some(
+      (state, index) => state === 'S' && nowMs >= (quietUntil.get(index) ?? 0),
+    );
     const isAtWork = others !== null && (nowMs - startedMs) % (others[0] + others[1]) < others[0];
     if (isFlooded || isAtWork) ticks += (nowMs - lastMs) / 10;
     lastMs = nowMs;
@@ -88,7 +103,8 @@ async function play(
   }
   const found = await ended();
   console.log(
-    `${JSON.stringify({ accounts, floods, quietMs, others })}: ${found.length} ended after ${Math.round((performance.now() - startedMs) / 1000)} s`,
+    `${JSON.stringify({ accounts, floods, quietMs, others })}: ${found.length} ended after ` +
+      `${Math.round((performance.now() - startedMs) / 1000)} s`,
   );
   watcher.kill('SIGTERM');
   await new Promise((resolve) => watcher.once('exit', resolve));
@@ -104,7 +120,8 @@ async function play(
   return found.sort();
 }
 
-const floods = (count: number): string[] => Array.from({ length: count }, (_, index) => keyOf(index));
+const floods = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => keyOf(index));
 
 describe.concurrent('systemd is kept busy', () => {
   it.each<Scene>([
@@ -124,7 +141,13 @@ describe.concurrent('systemd is kept busy', () => {
     [1_000, 1_100],
     [1_500, 800],
     [60_000, 1],
-  ])('by others, for %i ms and then not for %i ms: nobody is ended', { timeout: 400_000 }, async (workMs, restMs) => {
-    expect(await watch({ accounts: 3, floods: 0, quietMs: 0, others: [workMs, restMs] }, 150_000)).toEqual([]);
-  });
+  ])(
+    'by others, for %i ms and then not for %i ms: nobody is ended',
+    { timeout: 400_000 },
+    async (workMs, restMs) => {
+      expect(
+        await watch({ accounts: 3, floods: 0, quietMs: 0, others: [workMs, restMs] }, 150_000),
+      ).toEqual([]);
+    },
+  );
 });

@@ -1,4 +1,5 @@
-// What runs in a worker that has fallen, once it is through the gate. /opt/fallen.mode says what it does.
+// What runs in a worker that has fallen, once it is through the gate. /opt/fallen.mode says what it
+// does.
 const { execFile, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
@@ -17,15 +18,22 @@ const attempt = (act) => {
 
 /** Ignores SIGTERM and asks for another minute, every second, for ever. */
 const stubborn = () => {
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.removeAllListeners(signal).on(signal, () => undefined);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'])
+    process.removeAllListeners(signal).on(signal, () => undefined);
   setInterval(() => say('EXTEND_TIMEOUT_USEC=60000000'), 1_000);
 };
 
-/** Directories and files of its state change places with links to another account's, all the time. */
+/**
+ * Directories and files of its state change places with links to another account's, all the time.
+ */
 const swap = () => {
-  const targets = [`/var/lib/fleet/accounts/${other}/epochs/1`, `/var/lib/private/fleet-accounts/${other}`];
+  const targets = [
+    `/var/lib/fleet/accounts/${other}/epochs/1`,
+    `/var/lib/private/fleet-accounts/${other}`,
+  ];
   fs.mkdirSync(join(state, 'd'), { recursive: true });
-  for (const name of ['session', 'seen.txt', 'd/session', 'd/seen.txt']) fs.writeFileSync(join(state, name), 'own');
+  for (const name of ['session', 'seen.txt', 'd/session', 'd/seen.txt'])
+    fs.writeFileSync(join(state, name), 'own');
   const round = () => {
     for (let turn = 0; turn < 200; turn += 1) {
       const target = targets[turn % 2];
@@ -83,57 +91,83 @@ const look = async () => {
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .join(' ');
   report.mounts = text('/proc/self/mountinfo').includes(other) ? 'named in mountinfo' : 'not named';
-  report.ownLock = attempt(() => fs.openSync(`/var/lib/fleet/locks/${process.env.FLEET_KEY_ID}.lock`, 'r'));
+  report.ownLock = attempt(() =>
+    fs.openSync(`/var/lib/fleet/locks/${process.env.FLEET_KEY_ID}.lock`, 'r'),
+  );
   report.otherLock = attempt(() => fs.openSync(`/var/lib/fleet/locks/${other}.lock`, 'r'));
   report.agent = await connects('/run/fleet/agent.sock');
   report.bus = await connects('/run/dbus/system_bus_socket');
-  report.large = attempt(() => fs.ftruncateSync(fs.openSync(join(state, 'holes'), 'w'), 2 ** 50) ?? 'made');
-  report.users = spawnSync('getent', ['passwd']).stdout?.toString().includes(other.slice(0, 24)) ? 'named' : 'not named';
+  report.large = attempt(
+    () => fs.ftruncateSync(fs.openSync(join(state, 'holes'), 'w'), 2 ** 50) ?? 'made',
+  );
+  report.users = spawnSync('getent', ['passwd']).stdout?.toString().includes(other.slice(0, 24))
+    ? 'named'
+    : 'not named';
   fs.writeFileSync(join(state, 'report.json'), JSON.stringify(report));
 };
 
-/** Where it can connect to, and what the kernel says where it cannot. `other`: addresses, separated by commas. */
+/**
+ * Where it can connect to, and what the kernel says where it cannot. `other`: addresses, separated
+ * by commas.
+ */
 const reach = async () => {
   const dial = (address) =>
     new Promise((resolve) => {
-      const socket = net.connect({ host: address, port: 80, timeout: 2_000 }, () => resolve('connected'));
+      const socket = net.connect({ host: address, port: 80, timeout: 2_000 }, () =>
+        resolve('connected'),
+      );
       socket.on('error', (error) => resolve(error.code));
       socket.on('timeout', () => resolve('silence'));
     });
-  const found = await Promise.all(other.split(',').map(async (address) => [address, await dial(address)]));
+  const found = await Promise.all(
+    other.split(',').map(async (address) => [address, await dial(address)]),
+  );
   fs.writeFileSync(join(state, 'reach.json'), JSON.stringify(Object.fromEntries(found)));
 };
 
-/** Fills the disk: with many files, with one after another that it removes and holds open, or where everybody's status files lie. */
+/**
+ * Fills the disk: with many files, with one after another that it removes and holds open, or where
+ * everybody's status files lie.
+ */
 const fill = async () => {
   const [kind, size] = other.split(',');
   const block = Buffer.alloc(1 << 20, 'x');
-  const folder = kind === 'run' ? process.env.FLEET_RUNTIME_DIR : kind === 'tmp' ? '/var/tmp' : state;
+  const folder =
+    kind === 'run' ? process.env.FLEET_RUNTIME_DIR : kind === 'tmp' ? '/var/tmp' : state;
   for (let number = 0; number < Number(size); number += 1) {
     const path = join(folder, `filler-${number}`);
     const file = attempt(() => fs.openSync(path, 'w'));
     if (kind === 'hidden') fs.unlinkSync(path);
     if (kind !== 'files') attempt(() => fs.writeSync(file, block));
     if (kind !== 'hidden') fs.closeSync(file);
-    if (kind !== 'files' || number % 1000 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    if (kind !== 'files' || number % 1000 === 0)
+      await new Promise((resolve) => setTimeout(resolve, 2));
   }
 };
 
 /** As many and as long lines as it can, of all priorities, and messages to journald itself. */
 const shout = () => {
   const { randomBytes } = require('node:crypto');
-  for (let line = 0; line < 600; line += 1) process.stdout.write(`<${line % 8}>${randomBytes(30_000).toString('base64')}\n`);
+  for (let line = 0; line < 600; line += 1)
+    process.stdout.write(`<${line % 8}>${randomBytes(30_000).toString('base64')}\n`);
   const message = `MESSAGE=${'y'.repeat(8 << 20)}\n`;
-  const sent = spawnSync('logger', ['--journald'], { input: message, stdio: ['pipe', 'ignore', 'ignore'] });
+  const sent = spawnSync('logger', ['--journald'], {
+    input: message,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   const syslog = spawnSync('logger', ['syslog of the fallen'], { stdio: 'ignore' });
-  fs.writeFileSync(join(state, 'shout.json'), JSON.stringify({ native: String(sent.status), syslog: String(syslog.status) }));
+  fs.writeFileSync(
+    join(state, 'shout.json'),
+    JSON.stringify({ native: String(sent.status), syslog: String(syslog.status) }),
+  );
 };
 
 /** Messages to systemd itself, from many processes, as fast as they go. */
 const notify = () => {
   const program = `use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0); my $to = sockaddr_un($ENV{NOTIFY_SOCKET});
     my $n = 0; while (1) { $n++; send($s, "STATUS=$n", 0, $to) }`;
-  for (let child = 0; child < 8; child += 1) require('node:child_process').spawn('perl', ['-e', program], { stdio: 'ignore' });
+  for (let child = 0; child < 8; child += 1)
+    require('node:child_process').spawn('perl', ['-e', program], { stdio: 'ignore' });
 };
 
 /** The same, but it keeps quiet for 25 s whenever it has noticed that it stood still. */
@@ -147,7 +181,8 @@ const sly = () => {
 const babble = () => {
   const { randomBytes } = require('node:crypto');
   setInterval(() => {
-    for (let line = 0; line < 16; line += 1) process.stdout.write(`<${line % 8}>babble ${randomBytes(6_000).toString('base64')}\n`);
+    for (let line = 0; line < 16; line += 1)
+      process.stdout.write(`<${line % 8}>babble ${randomBytes(6_000).toString('base64')}\n`);
   }, 60);
 };
 
@@ -166,7 +201,8 @@ const flows = () => {
   const socket = require('node:dgram').createSocket('udp4');
   let left = 8_000;
   const next = () => {
-    for (let turn = 0; turn < 200 && left > 0; turn += 1) socket.send('x', 1_000 + left--, other, () => undefined);
+    for (let turn = 0; turn < 200 && left > 0; turn += 1)
+      socket.send('x', 1_000 + left--, other, () => undefined);
     if (left > 0) return setTimeout(next, 5);
     fs.writeFileSync(join(state, 'flows.json'), '{"sent":"all"}');
   };
@@ -194,7 +230,12 @@ const most = async () => {
   for (const file of held) fs.closeSync(file);
   fs.writeFileSync(
     join(state, 'most.json'),
-    JSON.stringify({ processes: String(processes), refusal, opened, descriptors: String(descriptors) }),
+    JSON.stringify({
+      processes: String(processes),
+      refusal,
+      opened,
+      descriptors: String(descriptors),
+    }),
   );
   for (;;) {
     held.push(Buffer.alloc(16 << 20, 1));
@@ -202,5 +243,20 @@ const most = async () => {
   }
 };
 
-const acts = { fill, most, flows, notify, sly, babble, gaps, shout, reach, stubborn, swap, flood, look, quiet: () => undefined };
+const acts = {
+  fill,
+  most,
+  flows,
+  notify,
+  sly,
+  babble,
+  gaps,
+  shout,
+  reach,
+  stubborn,
+  swap,
+  flood,
+  look,
+  quiet: () => undefined,
+};
 acts[mode]();

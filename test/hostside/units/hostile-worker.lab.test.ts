@@ -1,17 +1,34 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { ActReply, HostAct, HostSurvey, StateCopy } from '../../../hostside/protocol/host-acts.ts';
+import type {
+  ActReply,
+  HostAct,
+  HostSurvey,
+  StateCopy,
+} from '../../../hostside/protocol/host-acts.ts';
 import { hostPaths } from '../../../hostside/protocol/paths.ts';
 import { unpackState } from '../../../hostside/protocol/state-archive.ts';
 import { type Lab, startLab } from '../../lab/lab.ts';
 import { askHelper, installHost } from '../helper/lab-host.ts';
 
-/** Two accounts on a real host: one whose worker has fallen (hostile-worker.cjs), and one that is good and must not notice. */
+/**
+ * Two accounts on a real host: one whose worker has fallen (hostile-worker.cjs), and one that is
+ * good and must not notice.
+ */
 const good = 'b'.repeat(32);
 const canary = 'CANARY-of-the-good-one';
-/** The lab's disks lie in memory, which counts as the account's: enough for what is written there. */
-const limits = { memoryMaxBytes: 700_000_000, memoryHighBytes: 700_000_000, cpuMaxCores: 0.5, tasksMax: 64, filesMax: 3_000, logMax: 20 };
+/**
+ * The lab's disks lie in memory, which counts as the account's: enough for what is written there.
+ */
+const limits = {
+  memoryMaxBytes: 700_000_000,
+  memoryHighBytes: 700_000_000,
+  cpuMaxCores: 0.5,
+  tasksMax: 64,
+  filesMax: 3_000,
+  logMax: 20,
+};
 /** Of the fallen one. */
 let memoryMaxBytes = limits.memoryMaxBytes;
 let diskMaxBytes = 64 * 1024 ** 2;
@@ -23,7 +40,8 @@ let fallen = '';
 let unit = '';
 let falls = 0;
 
-const run = async (command: string): Promise<string> => (await lab.ssh(1, command, { timeoutMs: 120_000 })).stdout.trim();
+const run = async (command: string): Promise<string> =>
+  (await lab.ssh(1, command, { timeoutMs: 120_000 })).stdout.trim();
 const ask = async (...acts: HostAct[]): Promise<readonly ActReply[]> => {
   serial += 1;
   const authority = { id: 'ledger-1', serial, nonce: `n${serial}`, deadlineMs: 110_000 };
@@ -42,12 +60,32 @@ const stage = (keyId: string): HostAct => ({
   session: keyId === good ? canary : 'own session',
 });
 const grant = (keyId: string): HostAct => ({
-  ...{ act: 'grant', keyId, account: keyId === good ? 'good' : 'fallen', epoch: 1, moveId: 'm1', vaultHash: 'a'.repeat(64) },
+  ...{
+    act: 'grant',
+    keyId,
+    account: keyId === good ? 'good' : 'fallen',
+    epoch: 1,
+    moveId: 'm1',
+    vaultHash: 'a'.repeat(64),
+  },
 });
-const release = (keyId: string): HostAct => ({ act: 'release', keyId, epoch: 1, moveId: 'r1', successor: 'b' });
-const online = (keyId: string) => ({ ok: true, result: { accounts: [{ keyId, state: 'online', settled: true }] } });
+const release = (keyId: string): HostAct => ({
+  act: 'release',
+  keyId,
+  epoch: 1,
+  moveId: 'r1',
+  successor: 'b',
+});
+const online = (keyId: string) => ({
+  ok: true,
+  result: { accounts: [{ keyId, state: 'online', settled: true }] },
+});
 const start = async (keyId: string): Promise<void> => {
-  const replies = await ask(stage(keyId), grant(keyId), { act: 'await', keyIds: [keyId], timeoutMs: 60_000 });
+  const replies = await ask(stage(keyId), grant(keyId), {
+    act: 'await',
+    keyIds: [keyId],
+    timeoutMs: 60_000,
+  });
   expect(replies).toMatchObject([{ ok: true }, { ok: true }, online(keyId)]);
 };
 const fall = async (mode: string, about = good): Promise<void> => {
@@ -74,31 +112,46 @@ beforeAll(async () => {
   lab = await startLab({ hosts: 1 });
   await installHost(lab, 1);
   const input = readFileSync(new URL('hostile-worker.cjs', import.meta.url));
-  expect((await lab.ssh(1, 'cat >/opt/fallen.cjs && chmod 644 /opt/fallen.cjs', { input })).code).toBe(0);
+  expect(
+    (await lab.ssh(1, 'cat >/opt/fallen.cjs && chmod 644 /opt/fallen.cjs', { input })).code,
+  ).toBe(0);
   await start(good);
 });
 afterAll(() => lab.down());
 afterEach(async () => {
   await ask(release(fallen));
-  expect(await run(`systemctl is-active fleet-account@${good}.service; systemctl show -P NRestarts fleet-account@${good}.service`)).toBe(
-    'active\n0',
-  );
+  expect(
+    await run(
+      `systemctl is-active fleet-account@${good}.service; systemctl show -P NRestarts ` +
+        `fleet-account@${good}.service`,
+    ),
+  ).toBe('active\n0');
 });
 
 test('security of every unit, and the properties that limit an account', async () => {
   await fall('quiet');
-  // At most; fleet-credentials is for systemd 247, makes one folder before an account starts, and ends.
+  // At most; fleet-credentials is for systemd 247, makes one folder before an account starts, and
+  // ends.
   const bounds: Readonly<Record<string, number>> = {
-    ...{ 'fleet-account@.service': 1.3, 'fleet-agent.service': 0.2, 'fleet-hold.service': 2, 'fleet-quota.service': 2 },
+    ...{
+      'fleet-account@.service': 1.3,
+      'fleet-agent.service': 0.2,
+      'fleet-hold.service': 2,
+      'fleet-quota.service': 2,
+    },
     ...{ 'fleet-login@.service': 1.5, 'fleet-credentials@.service': 10 },
   };
   for (const file of readdirSync('templates/units')) {
     const name = file === 'fleet-account@.service' ? unit : file.replace('@', `@${'0'.repeat(16)}`);
-    const rated = Number(/: ([\d.]+)/.exec(await run(`systemd-analyze security ${name} | grep Overall`))?.[1]);
+    const rated = Number(
+      /: ([\d.]+)/.exec(await run(`systemd-analyze security ${name} | grep Overall`))?.[1],
+    );
     console.log(`systemd-analyze security ${file}: ${rated}`);
     expect([file, rated <= (bounds[file] ?? 0)]).toEqual([file, true]);
   }
-  const shown = 'MemorySwapMax LimitFSIZE LimitCORE LimitMSGQUEUE LogRateLimitBurst TasksMax'.split(' ');
+  const shown = 'MemorySwapMax LimitFSIZE LimitCORE LimitMSGQUEUE LogRateLimitBurst TasksMax'.split(
+    ' ',
+  );
   const values = await run(shown.map((name) => `systemctl show -P ${name} ${unit}`).join('; '));
   expect(values.split('\n')).toEqual(['0', String(256 * 1024 ** 2), '0', '0', '20', '64']);
 });
@@ -107,8 +160,14 @@ test('sees nothing of the other account: no lock, socket, process, name or size 
   await fall('look');
   const seen = await reportOf('report.json');
   console.log(JSON.stringify(seen));
-  for (const [place, what] of Object.entries(seen)) expect(`${place}: ${what}`).not.toContain(good.slice(0, 24));
-  expect(seen).toMatchObject({ ownLock: 'EACCES', otherLock: 'EACCES', large: 'EFBIG', users: 'not named' });
+  for (const [place, what] of Object.entries(seen))
+    expect(`${place}: ${what}`).not.toContain(good.slice(0, 24));
+  expect(seen).toMatchObject({
+    ownLock: 'EACCES',
+    otherLock: 'EACCES',
+    large: 'EFBIG',
+    users: 'not named',
+  });
   for (const socket of [seen.agent, seen.bus]) expect(socket).not.toBe('connected');
 });
 
@@ -125,16 +184,26 @@ test('swaps files for links under the helper: nothing of the other account is re
   const { replies } = await askHelper(lab, 1, {
     format: 1,
     authority: { id: 'ledger-1', serial: ++serial, nonce: `n${serial}`, deadlineMs: 110_000 },
-    acts: Array.from({ length: 60 }, (_, index): HostAct => (index % 2 === 0 ? copy : { act: 'weigh-state', keyId: fallen })),
+    acts: Array.from(
+      { length: 60 },
+      (_, index): HostAct => (index % 2 === 0 ? copy : { act: 'weigh-state', keyId: fallen }),
+    ),
   });
-  const copies = replies.map(({ result }) => (result as StateCopy | undefined)?.data ?? '').filter(Boolean);
+  const copies = replies
+    .map(({ result }) => (result as StateCopy | undefined)?.data ?? '')
+    .filter(Boolean);
   console.log(`${replies.length} acts, ${copies.length} whole copies`);
   expect(replies.every(({ ok }) => ok)).toBe(true);
   const sealed = await run(`head -c 60 /var/lib/fleet/accounts/${good}/epochs/1/session`);
   const texts = copies.map((data) =>
-    JSON.stringify(unpackState(Buffer.from(data, 'base64')).map(({ content }) => Buffer.from(content).toString())),
+    JSON.stringify(
+      unpackState(Buffer.from(data, 'base64')).map(({ content }) =>
+        Buffer.from(content).toString(),
+      ),
+    ),
   );
-  for (const text of texts) for (const secret of [canary, sealed]) expect(text).not.toContain(secret);
+  for (const text of texts)
+    for (const secret of [canary, sealed]) expect(text).not.toContain(secret);
   const read: HostAct = { act: 'read-state', keyId: fallen, epoch: 1, moveId: 'r1', part: 0 };
   expect(await ask(release(fallen), read, { act: 'wipe', keyId: fallen, epoch: 1 })).toMatchObject([
     { ok: true },
@@ -148,7 +217,11 @@ test('swaps files for links under the helper: nothing of the other account is re
 test('says 20,000 lines at once: what others have said stays', async () => {
   await run(`logger -t neighbour 'still here'; journalctl --sync`);
   await fall('flood');
-  await expect.poll(() => run(`journalctl --sync; journalctl -u ${unit} -o cat | grep -c '^flood'`), { timeout: 60_000 }).not.toBe('0');
+  await expect
+    .poll(() => run(`journalctl --sync; journalctl -u ${unit} -o cat | grep -c '^flood'`), {
+      timeout: 60_000,
+    })
+    .not.toBe('0');
   const lines = Number(await run(`journalctl -u ${unit} -o cat | grep -c '^flood'`));
   console.log(`${lines} lines of the flood are in the journal`);
   // journald allows a multiple of the limit where the disk has much room.
@@ -158,30 +231,58 @@ test('says 20,000 lines at once: what others have said stays', async () => {
 
 test('lines of 40 KB, of every priority, and messages of 8 MB to journald itself: what others have said stays', async () => {
   // journald hands lines on to it before it limits them.
-  await run('apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install rsyslog');
+  await run(
+    'apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy ' +
+      '--no-install-recommends install rsyslog',
+  );
   const rule = readFileSync(new URL('../../../templates/rsyslog.conf', import.meta.url));
-  await lab.ssh(1, 'cat >/etc/rsyslog.d/10-fleet.conf; systemctl restart rsyslog; mkdir -p /etc/systemd/journald.conf.d', { input: rule });
+  await lab.ssh(
+    1,
+    'cat >/etc/rsyslog.d/10-fleet.conf; systemctl restart rsyslog; mkdir -p ' +
+      '/etc/systemd/journald.conf.d',
+    { input: rule },
+  );
   const input = readFileSync(new URL('../../../templates/journald.conf', import.meta.url));
-  await lab.ssh(1, 'cat >/etc/systemd/journald.conf.d/50-fleet.conf; systemctl restart systemd-journald', { input });
+  await lab.ssh(
+    1,
+    'cat >/etc/systemd/journald.conf.d/50-fleet.conf; systemctl restart systemd-journald',
+    { input },
+  );
   const used = async (): Promise<number> =>
-    Number(await run(`journalctl --sync; du -sk /var/log/journal /run/log/journal 2>/dev/null | awk '{s+=$1} END {print s}'`));
+    Number(
+      await run(
+        'journalctl --sync; du -sk /var/log/journal /run/log/journal 2>/dev/null | awk ' +
+          `'{s+=$1} END {print s}'`,
+      ),
+    );
   await run(`logger -t neighbour 'still here'`);
   await fall('shout');
   const said = await reportOf('shout.json');
   const bytes = Number(await run(`journalctl --sync; journalctl -u ${unit} -o cat | wc -c`));
-  console.log(`${JSON.stringify(said)}, ${bytes} bytes of it are kept, the journal has ${await used()} KB`);
+  console.log(
+    `${JSON.stringify(said)}, ${bytes} bytes of it are kept, the journal has ${await used()} KB`,
+  );
   expect(said).toEqual({ native: '1', syslog: '1' });
   expect(bytes).toBeLessThan(5 * 4 * 20 * 2_100);
   expect(await run('journalctl -t neighbour -o cat | tail -1')).toContain('still here');
-  expect(await run('grep -c neighbour /var/log/syslog; grep -c fleet-run /var/log/syslog')).toBe('1\n0');
+  expect(await run('grep -c neighbour /var/log/syslog; grep -c fleet-run /var/log/syslog')).toBe(
+    '1\n0',
+  );
 });
 
 const whyEnded = async (): Promise<string> => {
   let why = '';
-  for (const startedMs = performance.now(); why === '' && performance.now() - startedMs < 120_000; await sleep(500))
+  for (
+    const startedMs = performance.now();
+    why === '' && performance.now() - startedMs < 120_000;
+    await sleep(500)
+  )
     why = await run(`cat /run/fleet-boot/full/${fallen} || true`);
   // A watch that does not end an account has to say what it saw.
-  if (why === '') throw new Error(`not ended: ${await run('df -k /var/lib /tmp /run; systemctl status -n 20 fleet-quota')}`);
+  if (why === '')
+    throw new Error(
+      `not ended: ${await run('df -k /var/lib /tmp /run; systemctl status -n 20 fleet-quota')}`,
+    );
   return why;
 };
 
@@ -194,11 +295,16 @@ test.each([
 ])('fills the disk (%s): ended, and not started again', async (what, words) => {
   await fall('fill', what);
   expect(await whyEnded()).toMatch(words);
-  await expect.poll(() => run(`systemctl show -P ActiveState ${unit}`), { timeout: 40_000 }).toBe('failed');
+  await expect
+    .poll(() => run(`systemctl show -P ActiveState ${unit}`), { timeout: 40_000 })
+    .toBe('failed');
   expect(await run(`systemctl show -P ExecMainStatus,StatusText ${unit}`)).toMatch(words);
 });
 
-/** Takes 100 MiB of the disk, and waits until the watch, which looks every 2 s where something was taken, has begun a look since. */
+/**
+ * Takes 100 MiB of the disk, and waits until the watch, which looks every 2 s where something was
+ * taken, has begun a look since.
+ */
 const untilWatched = async (): Promise<void> => {
   await run('touch /root/before; head -c 100M /dev/zero >/root/others');
   const look = '[ /var/lib/fleet/init/quota/.looked -nt /root/before ] && echo seen || true';
@@ -206,8 +312,10 @@ const untilWatched = async (): Promise<void> => {
 };
 
 test('has no limit that the disk could bear, and fills it: ended, the others have room, and its start is the operator’s', async () => {
-  const free = async (): Promise<number> => Number(await run('df --output=avail -k /var/lib | tail -1'));
-  const reserve = () => expect.poll(() => run('ls /var/lib/fleet/init/reserve || true'), { timeout: 60_000 });
+  const free = async (): Promise<number> =>
+    Number(await run('df --output=avail -k /var/lib | tail -1'));
+  const reserve = () =>
+    expect.poll(() => run('ls /var/lib/fleet/init/reserve || true'), { timeout: 60_000 });
   await reserve().not.toBe('');
   diskMaxBytes = 10 * 1024 ** 3;
   try {
@@ -215,58 +323,101 @@ test('has no limit that the disk could bear, and fills it: ended, the others hav
     // From now on the watch knows how little is free, before the account writes.
     await untilWatched();
     await fall('fill', 'named,400');
-    expect(await whyEnded()).toMatch(/the disk of this host is full, and it has just written \d+ MiB/);
+    expect(await whyEnded()).toMatch(
+      /the disk of this host is full, and it has just written \d+ MiB/,
+    );
     await expect.poll(free, { timeout: 60_000 }).toBeGreaterThan(8 * 1024);
   } finally {
     diskMaxBytes = 64 * 1024 ** 2;
     await lab.unfill(1);
     await run('rm -f /root/before /root/others');
   }
-  await expect.poll(() => run(`systemctl show -P ActiveState ${unit}`), { timeout: 60_000 }).toBe('failed');
+  await expect
+    .poll(() => run(`systemctl show -P ActiveState ${unit}`), { timeout: 60_000 })
+    .toBe('failed');
   await run('echo quiet >/opt/fallen.mode');
-  expect(await ask({ act: 'start', keyId: fallen }, { act: 'await', keyIds: [fallen], timeoutMs: 60_000 })).toMatchObject([
-    { ok: true },
-    online(fallen),
-  ]);
+  expect(
+    await ask(
+      { act: 'start', keyId: fallen },
+      { act: 'await', keyIds: [fallen], timeoutMs: 60_000 },
+    ),
+  ).toMatchObject([{ ok: true }, online(fallen)]);
   await reserve().not.toBe('');
 });
 
 test('keeps systemd busy without end: ended, and the host can be reached and told again', async () => {
   await fall('notify');
   await expect
-    .poll(() => run(`cat /run/fleet-boot/full/${fallen} || true`).catch(() => ''), { timeout: 300_000, interval: 1_000 })
+    .poll(() => run(`cat /run/fleet-boot/full/${fallen} || true`).catch(() => ''), {
+      timeout: 300_000,
+      interval: 1_000,
+    })
     .toMatch(/kept systemd busy/);
   expect(await run(`timeout 20 systemctl is-active fleet-account@${good}.service`)).toBe('active');
 });
 
 test('neither the agent’s user nor a login user writes what the helper or a boot believes: claims, contact, announcement, verdict', async () => {
   const { claims, locks, authority, contact, announcement, hostConfig, bootVerdict } = hostPaths;
-  const believed = [authority, contact, announcement, hostConfig, bootVerdict, '/run/fleet-boot/full/x', '/var/lib/fleet/init/quota/x'];
-  const places = [...believed, `${claims}/${good}.claim`, `${claims}/x`, `${locks}/x`, `/run/fleet-users/${good}`];
+  const believed = [
+    authority,
+    contact,
+    announcement,
+    hostConfig,
+    bootVerdict,
+    '/run/fleet-boot/full/x',
+    '/var/lib/fleet/init/quota/x',
+  ];
+  const places = [
+    ...believed,
+    `${claims}/${good}.claim`,
+    `${claims}/x`,
+    `${locks}/x`,
+    `/run/fleet-users/${good}`,
+  ];
   for (const user of ['_fleet', 'ubuntu']) {
-    const script = `for each in /tmp/own-${user} ${places.join(' ')}; do echo forged >>$each && echo wrote $each; mv -f $each $each.old && echo moved $each; done 2>/dev/null; true`;
-    expect([user, await run(`runuser -u ${user} -- sh -c '${script}'`)]).toEqual([user, `wrote /tmp/own-${user}\nmoved /tmp/own-${user}`]);
+    const script =
+      `for each in /tmp/own-${user} ${places.join(' ')}; do echo forged >>$each && echo ` +
+      'wrote $each; mv -f $each $each.old && echo moved $each; done 2>/dev/null; true';
+    expect([user, await run(`runuser -u ${user} -- sh -c '${script}'`)]).toEqual([
+      user,
+      `wrote /tmp/own-${user}\nmoved /tmp/own-${user}`,
+    ]);
   }
 });
 
 test('64 idle connections of a user: the agent answers all the same', async () => {
   const look = `const n=require('node:net'),h=require('node:http');for(let i=0;i<64;i++)n.connect('/run/fleet/agent.sock').on('error',()=>{});
     setTimeout(()=>h.get({socketPath:'/run/fleet/agent.sock',path:'/health'},(r)=>{console.log(r.statusCode);process.exit()}).on('error',(e)=>{console.log(e.code);process.exit()}),500)`;
-  const { stdout } = await lab.ssh(1, `/opt/fleet/current/runtime/bin/node -e "${look.replaceAll('\n', '')}"`, {
-    user: 'ubuntu',
-    timeoutMs: 30_000,
-  });
+  const { stdout } = await lab.ssh(
+    1,
+    `/opt/fleet/current/runtime/bin/node -e "${look.replaceAll('\n', '')}"`,
+    {
+      user: 'ubuntu',
+      timeoutMs: 30_000,
+    },
+  );
   expect(stdout.trim()).toBe('200');
 });
 
 test('link-local addresses and metadata services are denied, and with a list everything else; what is refused is counted', async () => {
-  await run('apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install nftables');
-  // The machine has them all, so whatever is not denied answers.
-  const denied = ['169.254.169.254', '168.63.129.16', '100.100.100.200', 'fd00:ec2::254', 'fd20:ce::254'];
-  const others = ['203.0.113.7', '198.51.100.9'];
-  for (const address of [...denied, ...others]) await run(`ip address add ${address}/${address.includes(':') ? '128 nodad' : '32'} dev lo`);
   await run(
-    `systemd-run --unit web /opt/fleet/current/runtime/bin/node -e 'require("node:net").createServer((s)=>s.end()).listen(80,"::")'`,
+    'apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy ' +
+      '--no-install-recommends install nftables',
+  );
+  // The machine has them all, so whatever is not denied answers.
+  const denied = [
+    '169.254.169.254',
+    '168.63.129.16',
+    '100.100.100.200',
+    'fd00:ec2::254',
+    'fd20:ce::254',
+  ];
+  const others = ['203.0.113.7', '198.51.100.9'];
+  for (const address of [...denied, ...others])
+    await run(`ip address add ${address}/${address.includes(':') ? '128 nodad' : '32'} dev lo`);
+  await run(
+    'systemd-run --unit web /opt/fleet/current/runtime/bin/node -e ' +
+      `'require("node:net").createServer((s)=>s.end()).listen(80,"::")'`,
   );
   const reach = async (): Promise<Record<string, string>> => {
     await fall('reach', [...denied, ...others].join(','));
@@ -278,14 +429,18 @@ test('link-local addresses and metadata services are denied, and with a list eve
   const listed = await reach();
   await run('rm /etc/fleet/egress; systemctl stop web');
   console.log(
-    `without a list ${JSON.stringify(reached)}; with one ${JSON.stringify(listed)}; ${await run('nft list counter inet fleet refused')}`,
+    `without a list ${JSON.stringify(reached)}; with one ${JSON.stringify(listed)}; ` +
+      `${await run('nft list counter inet fleet refused')}`,
   );
-  for (const address of denied) expect([address, reached[address], listed[address]]).not.toContain('connected');
+  for (const address of denied)
+    expect([address, reached[address], listed[address]]).not.toContain('connected');
   expect(others.map((address) => [reached[address], listed[address]])).toEqual([
     ['connected', 'connected'],
     ['connected', 'ECONNREFUSED'],
   ]);
-  expect(Number(/packets (\d+)/.exec(await run('nft list counter inet fleet refused'))?.[1])).toBeGreaterThanOrEqual(11);
+  expect(
+    Number(/packets (\d+)/.exec(await run('nft list counter inet fleet refused'))?.[1]),
+  ).toBeGreaterThanOrEqual(11);
 });
 
 test('takes processes, descriptors and memory until it is stopped: at its limits', async () => {
@@ -293,8 +448,12 @@ test('takes processes, descriptors and memory until it is stopped: at its limits
   await fall('most');
   const got = await reportOf('most.json');
   const descriptorLimit = Number(await run(`systemctl show -P LimitNOFILESoft ${unit}`));
-  await expect.poll(async () => Number(await run(`systemctl show -P NRestarts ${unit}`)), { timeout: 60_000 }).toBeGreaterThan(0);
-  const ended = await run(`journalctl -u ${unit} -o cat | grep -E 'oom-kill|status=9/KILL' | head -1`);
+  await expect
+    .poll(async () => Number(await run(`systemctl show -P NRestarts ${unit}`)), { timeout: 60_000 })
+    .toBeGreaterThan(0);
+  const ended = await run(
+    `journalctl -u ${unit} -o cat | grep -E 'oom-kill|status=9/KILL' | head -1`,
+  );
   memoryMaxBytes = limits.memoryMaxBytes;
   console.log(`${JSON.stringify(got)}; then: ${ended}`);
   expect(got).toMatchObject({ refusal: 'EAGAIN', opened: 'EMFILE' });
@@ -304,10 +463,12 @@ test('takes processes, descriptors and memory until it is stopped: at its limits
 });
 
 test('begins thousands of connections: the table that all of the host share does not fill', async () => {
-  const entries = async (): Promise<number> => Number(await run('cat /proc/sys/net/netfilter/nf_conntrack_count'));
+  const entries = async (): Promise<number> =>
+    Number(await run('cat /proc/sys/net/netfilter/nf_conntrack_count'));
   // A firewall that looks at connections makes the table.
   await run(
-    "nft add table inet wall; nft add chain inet wall in '{ type filter hook input priority 0; }'; nft add rule inet wall in ct state established accept",
+    "nft add table inet wall; nft add chain inet wall in '{ type filter hook input " +
+      "priority 0; }'; nft add rule inet wall in ct state established accept",
   );
   const before = await entries();
   await fall('flows', '203.0.113.7');
@@ -321,7 +482,9 @@ test('a leftover of its user counts, also when the state directory belongs to no
   await fall('quiet');
   const user = await run(`systemctl show -P UID ${unit}`);
   expect(await run(`cat /run/fleet-users/${fallen} | tail -1`)).toBe(user);
-  const leftover = await run(`setpriv --reuid ${user} --clear-groups sleep 300 </dev/null >/dev/null 2>&1 & echo $!`);
+  const leftover = await run(
+    `setpriv --reuid ${user} --clear-groups sleep 300 </dev/null >/dev/null 2>&1 & echo $!`,
+  );
   await run(`systemctl stop ${unit}; chown -R 65534 /var/lib/private/fleet-accounts/${fallen}`);
   expect(await ask(release(fallen))).toMatchObject([
     { refusal: 'not-stopped', message: expect.stringMatching(/1 processes of the account's user/) },
@@ -335,6 +498,9 @@ test('all files of fleet removed under a living worker: the survey still knows t
   await run(`mkdir -p /root/kept && cp -a /var/lib/fleet /etc/systemd/system /root/kept/ && rm -rf /var/lib/fleet/claims/* /var/lib/fleet/accounts/* /var/lib/fleet/locks/*
     rm -rf /etc/systemd/system/fleet-account@* && systemctl daemon-reload`);
   const seen = (await survey()).accounts.find(({ keyId }) => keyId === fallen);
-  await run('cp -a /root/kept/fleet /var/lib/ && cp -a /root/kept/system /etc/systemd/ && systemctl daemon-reload');
+  await run(
+    'cp -a /root/kept/fleet /var/lib/ && cp -a /root/kept/system /etc/systemd/ && ' +
+      'systemctl daemon-reload',
+  );
   expect(seen).toMatchObject({ claim: null, processes: 1 });
 });

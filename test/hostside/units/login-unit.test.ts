@@ -2,14 +2,13 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
 /** What of a unit's file says how its program is shut in, in any order. */
+const isOfSandbox =
+  /^(?:NoNew|Capab|Ambient|UMask|Protect|Private|RemoveIPC|Inacc|Restrict|LockP|SystemCall|IPAddressDeny|DynamicUser|MemorySwap|LimitCORE)\w*=/;
+
 const sandboxOf = (name: string): readonly string[] =>
   readFileSync(`templates/units/${name}`, 'utf8')
     .split('\n')
-    .filter((line) =>
-      /^(?:NoNew|Capab|Ambient|UMask|Protect|Private|RemoveIPC|Inacc|Restrict|LockP|SystemCall|IPAddressDeny|DynamicUser|MemorySwap|LimitCORE)\w*=/.test(
-        line,
-      ),
-    )
+    .filter((line) => isOfSandbox.test(line))
     .filter((line) => !line.startsWith('RestartPrevent'))
     .sort();
 
@@ -20,5 +19,7 @@ it('a login is shut in exactly as an account is', () => {
 
 it('it has no state, no runtime directory and no credential: nothing of a login is on a disk', () => {
   const unit = readFileSync('templates/units/fleet-login@.service', 'utf8');
-  expect(unit).not.toMatch(/^(?:StateDirectory|RuntimeDirectory|CacheDirectory|LogsDirectory|LoadCredential|ReadWritePaths|BindPaths)/m);
+  expect(unit).not.toMatch(
+    /^(?:StateDirectory|RuntimeDirectory|CacheDirectory|LogsDirectory|LoadCredential|ReadWritePaths|BindPaths)/m,
+  );
 });

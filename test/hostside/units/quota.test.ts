@@ -1,6 +1,18 @@
-/** Whom bin/fleet-quota ends for what it has on the disk, in a folder that stands in for a host, with real processes. */
+/**
+ * Whom bin/fleet-quota ends for what it has on the disk, in a folder that stands in for a host,
+ * with real processes.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,13 +27,15 @@ class Host {
 
   /** `diskMb`: on a disk of its own, in memory. */
   constructor(diskMb?: number) {
-    if (diskMb !== undefined) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskMb}m`, 'fleet-quota', this.root]);
+    if (diskMb !== undefined)
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskMb}m`, 'fleet-quota', this.root]);
     onTestFinished(() => {
       for (const child of this.#children) child.kill('SIGKILL');
       if (diskMb !== undefined) execFileSync('umount', ['--lazy', this.root]);
       rmSync(this.root, { recursive: true, force: true });
     });
-    for (const place of ['run/fleet-boot', 'var/lib/fleet/init', 'tmp', 'var/tmp', 'proc/1']) this.#folder(place);
+    for (const place of ['run/fleet-boot', 'var/lib/fleet/init', 'tmp', 'var/tmp', 'proc/1'])
+      this.#folder(place);
     writeFileSync(join(this.root, 'proc/1/stat'), `1 (systemd) S ${'0 '.repeat(20)}\n`);
   }
 
@@ -36,17 +50,24 @@ class Host {
     const keyId = Host.keyOf(name);
     const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
     this.#children.push(child);
-    const group = this.#folder('sys/fs/cgroup/system.slice/system-fleet\\x2daccount.slice', `fleet-account@${keyId}.service`);
+    const group = this.#folder(
+      'sys/fs/cgroup/system.slice/system-fleet\\x2daccount.slice',
+      `fleet-account@${keyId}.service`,
+    );
     writeFileSync(join(group, 'cgroup.procs'), `${child.pid}\n`);
     const state = this.#folder('var/lib/private/fleet-accounts', keyId);
     for (let index = 0; index < files; index += 1) writeFileSync(join(state, `f${index}`), '');
   }
 
   limit(name: string, files: number | null): void {
-    const folder = this.#folder('etc/systemd/system', `fleet-account@${Host.keyOf(name)}.service.d`);
+    const folder = this.#folder(
+      'etc/systemd/system',
+      `fleet-account@${Host.keyOf(name)}.service.d`,
+    );
     writeFileSync(
       join(folder, 'limits.conf'),
-      `[Service]\nEnvironment=FLEET_ACCOUNT=${name}\n${files === null ? '' : `[X-Fleet]\nDiskMax=1000000000\nFilesMax=${files}\n`}`,
+      `[Service]\nEnvironment=FLEET_ACCOUNT=${name}` +
+        `\n${files === null ? '' : `[X-Fleet]\nDiskMax=1000000000\nFilesMax=${files}\n`}`,
     );
   }
 
@@ -71,7 +92,9 @@ class Host {
   }
 
   hasReserve = (is: boolean): Promise<void> =>
-    expect.poll(() => existsSync(join(this.root, 'var/lib/fleet/init/reserve')), { timeout: 60_000 }).toBe(is);
+    expect
+      .poll(() => existsSync(join(this.root, 'var/lib/fleet/init/reserve')), { timeout: 60_000 })
+      .toBe(is);
 
   freeKb(): number {
     const { bavail, bsize } = statfsSync(this.root);
@@ -80,7 +103,10 @@ class Host {
 
   /** More of a file in its state; `others`: of something else on this host. */
   write(name: string, kb: number): void {
-    const folder = name === 'others' ? this.#folder('var/log') : this.#folder('var/lib/private/fleet-accounts', Host.keyOf(name));
+    const folder =
+      name === 'others'
+        ? this.#folder('var/log')
+        : this.#folder('var/lib/private/fleet-accounts', Host.keyOf(name));
     appendFileSync(join(folder, 'grows'), Buffer.alloc(kb * 1024));
   }
 
@@ -98,7 +124,8 @@ class Host {
     return existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
   }
 
-  static readonly keyOf = (name: string): string => Buffer.from(name).toString('hex').padStart(32, '0');
+  static readonly keyOf = (name: string): string =>
+    Buffer.from(name).toString('hex').padStart(32, '0');
 }
 
 it('what an account had before its limit came it keeps, and a sixteenth more; a new one has the limit at once', async () => {
@@ -112,13 +139,18 @@ it('what an account had before its limit came it keeps, and a sixteenth more; a 
   host.run('ben', 1_500);
   host.limit('ben', 1_000);
   await host.look();
-  expect(host.over('anna')).toMatch(/^anna has had 150\d files where it may have 1000 \(limits.files_max\) since before that limit came/);
+  expect(host.over('anna')).toMatch(
+    /^anna has had 150\d files where it may have 1000 \(limits.files_max\) since before that limit came/,
+  );
   expect(host.ended('anna')).toBe('');
   expect(host.ended('ben')).toBe('it has more than 1000 files (limits.files_max)');
   // A boot: what lies in /run is gone.
   rmSync(join(host.root, 'run/fleet-boot/over'), { recursive: true });
   await host.look();
-  expect([host.ended('anna'), host.over('anna')]).toEqual(['', expect.stringContaining('anna has had')]);
+  expect([host.ended('anna'), host.over('anna')]).toEqual([
+    '',
+    expect.stringContaining('anna has had'),
+  ]);
   host.run('anna', 1_800);
   await host.look();
   expect(host.ended('anna')).toBe('it has more than 1000 files (limits.files_max)');
@@ -134,8 +166,13 @@ it('whoever has come back within its limit has no more than that', async () => {
   host.run('anna', 1_500);
   host.limit('anna', 1_000);
   await host.look();
-  expect([host.ended('anna'), host.over('anna')]).toEqual(['', expect.stringContaining('anna has had')]);
-  rmSync(join(host.root, 'var/lib/private/fleet-accounts', Host.keyOf('anna')), { recursive: true });
+  expect([host.ended('anna'), host.over('anna')]).toEqual([
+    '',
+    expect.stringContaining('anna has had'),
+  ]);
+  rmSync(join(host.root, 'var/lib/private/fleet-accounts', Host.keyOf('anna')), {
+    recursive: true,
+  });
   host.run('anna', 10);
   await host.look();
   expect([host.ended('anna'), host.over('anna')]).toEqual(['', '']);

@@ -7,7 +7,10 @@ import { workerExit } from '../../../hostside/protocol/worker.ts';
 
 const fallenProgram = `/opt/${process.env.FLEET_ACCOUNT}.cjs`;
 
-/** A worker of the contract without Telegram: passes the gate in its own process, is online at once, ends on SIGTERM. */
+/**
+ * A worker of the contract without Telegram: passes the gate in its own process, is online at once,
+ * ends on SIGTERM.
+ */
 const main = async (): Promise<void> => {
   const world = gateWorld(process.env);
   const result = await passGate(world);
@@ -27,7 +30,10 @@ const main = async (): Promise<void> => {
   writeFileSync(`${path}.new`, JSON.stringify(status), { mode: 0o644 });
   spawnSync('chmod', ['644', `${path}.new`]);
   renameSync(`${path}.new`, path);
-  writeFileSync(join(world.stateDirectory, 'seen.txt'), `${result.pass.epoch} ${result.pass.recheck() ?? 'may connect'}\n`);
+  writeFileSync(
+    join(world.stateDirectory, 'seen.txt'),
+    `${result.pass.epoch} ${result.pass.recheck() ?? 'may connect'}\n`,
+  );
   spawnSync('systemd-notify', ['--ready', '--status=online']);
   process.on('SIGTERM', () => process.exit(workerExit.clean));
   setInterval(() => spawnSync('systemd-notify', ['WATCHDOG=1']), 30_000);

@@ -9,7 +9,9 @@ const bytes = (constraints: { readonly minLength: number; readonly maxLength: nu
   fc.uint8Array(constraints).map((array) => Buffer.from(array));
 const exactly = (length: number) => bytes({ minLength: length, maxLength: length });
 const blocks = bytes({ minLength: 1, maxLength: 64 }).map((seed) =>
-  Buffer.concat(Array.from({ length: 16 }, (_, index) => Buffer.from(seed.map((byte) => byte ^ (index * 37))))),
+  Buffer.concat(
+    Array.from({ length: 16 }, (_, index) => Buffer.from(seed.map((byte) => byte ^ (index * 37)))),
+  ),
 );
 
 /** As the package reads what it gets. */
@@ -33,7 +35,10 @@ test('both directions are those of the package, call after call', () => {
 });
 
 test('one block with an empty vector is AES-256 of FIPS 197, appendix C.3', () => {
-  const key = Buffer.from('000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f', 'hex');
+  const key = Buffer.from(
+    '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f',
+    'hex',
+  );
   const plain = Buffer.from('00112233445566778899aabbccddeeff', 'hex');
   const encrypted = bytesOf(new IGE(key, Buffer.alloc(32)).encrypt(plain));
   expect(encrypted.toString('hex')).toBe('8ea2b7ca516745bfeafc49904b496089');

@@ -19,7 +19,8 @@ import { initOnHost, labHost } from '../../workflows/init/init-on-host.ts';
 import { askHelper, installHost } from '../helper/lab-host.ts';
 
 /**
- * The worker contract (docs/custom-workers.md), kept by fleet's own worker and by the example in Python side by side: in the real unit on a real host,
+ * The worker contract (docs/custom-workers.md), kept by fleet's own worker and by the example in
+ * Python side by side: in the real unit on a real host,
  * whose way to Telegram's addresses ends at the test data centre.
  */
 class Worker {
@@ -45,12 +46,24 @@ class Worker {
 
   get session(): string {
     const { dcId = 0, authKey = Buffer.alloc(0) } = this.login ?? {};
-    return formatSession({ dataCentre: dcId, authKey, userId: null, isBot: false, testMode: false, keyId: keyIdOf(authKey) }, this.#format);
+    return formatSession(
+      {
+        dataCentre: dcId,
+        authKey,
+        userId: null,
+        isBot: false,
+        testMode: false,
+        keyId: keyIdOf(authKey),
+      },
+      this.#format,
+    );
   }
 
   show = (property: string): Promise<string> => run(`systemctl show -P ${property} ${this.unit}`);
   status = async (): Promise<WorkerStatus> =>
-    JSON.parse(await run(`cat /run/fleet-accounts/${this.keyId}/status.json || echo '{"counters":{}}'`)) as WorkerStatus;
+    JSON.parse(
+      await run(`cat /run/fleet-accounts/${this.keyId}/status.json || echo '{"counters":{}}'`),
+    ) as WorkerStatus;
 
   async account() {
     const found = (await dc.report()).accounts.find(({ userId }) => userId === this.userId);
@@ -62,7 +75,12 @@ class Worker {
 const bundled = new Worker('bundled', 'a', 'gramjs-string', null);
 const python = new Worker('python', 'b', 'telethon-string', '/opt/fleet/python/worker/current/run');
 const workers = [bundled, python];
-const limits = { memoryMaxBytes: 200_000_000, memoryHighBytes: 150_000_000, cpuMaxCores: 0.5, tasksMax: 64 };
+const limits = {
+  memoryMaxBytes: 200_000_000,
+  memoryHighBytes: 150_000_000,
+  cpuMaxCores: 0.5,
+  tasksMax: 64,
+};
 const layer = resolve('test/dc/tl/layer-144.tl');
 
 let lab: Lab;
@@ -96,13 +114,22 @@ afterAll(async () => {
   await lab.wipe(1);
 });
 afterEach(async () => {
-  await ask(...workers.map(({ keyId }) => ({ act: 'release', keyId, epoch: serial, moveId: `r${serial}`, successor: 'b' }) as const));
+  await ask(
+    ...workers.map(
+      ({ keyId }) =>
+        ({ act: 'release', keyId, epoch: serial, moveId: `r${serial}`, successor: 'b' }) as const,
+    ),
+  );
   const report = await dc.report();
   expect(report.kills).toEqual([]);
-  expect(report.violations.filter(({ detail }) => detail !== 'message refused with code 16')).toEqual([]);
-  // A connection that lost its network in silence is still open for Telegram; what counts is that it never speaks again.
+  expect(
+    report.violations.filter(({ detail }) => detail !== 'message refused with code 16'),
+  ).toEqual([]);
+  // A connection that lost its network in silence is still open for Telegram; what counts is that
+  // it never speaks again.
   await each(async (worker) => {
-    for (const overlap of (await worker.account()).overlaps) expect(overlap.olderSpokeAfter).toBe(false);
+    for (const overlap of (await worker.account()).overlaps)
+      expect(overlap.olderSpokeAfter).toBe(false);
   });
 });
 
@@ -115,20 +142,37 @@ const installWorker = async (): Promise<void> => {
   expect(put.code).toBe(0);
 };
 
-/** The example as it ships, by `fleet init`; only the packages of an account host, which it does not need, are left out. `more`: a further file. */
+/**
+ * The example as it ships, by `fleet init`; only the packages of an account host, which it does not
+ * need, are left out. `more`: a further file.
+ */
 const installPython = async (more?: string): Promise<HostInitOutcome> => {
   const operator = mkdtempSync(join(tmpdir(), 'fleet-operator-'));
   const example = resolve('templates/examples/python-worker');
-  const profile = parse(readFileSync(join(example, 'profiles/telethon-worker.yaml'), 'utf8')) as { packages: string[] };
-  const base = parse(readFileSync(resolve('templates/profiles/python-worker.yaml'), 'utf8')) as { packages: string[] };
+  const profile = parse(readFileSync(join(example, 'profiles/telethon-worker.yaml'), 'utf8')) as {
+    packages: string[];
+  };
+  const base = parse(readFileSync(resolve('templates/profiles/python-worker.yaml'), 'utf8')) as {
+    packages: string[];
+  };
   mkdirSync(join(operator, 'profiles'));
   const packages = [...base.packages, ...profile.packages];
-  writeFileSync(join(operator, 'profiles/telethon-worker.yaml'), stringify({ ...profile, extends: 'minimal', packages }));
+  writeFileSync(
+    join(operator, 'profiles/telethon-worker.yaml'),
+    stringify({ ...profile, extends: 'minimal', packages }),
+  );
   cpSync(join(example, 'worker'), join(operator, 'worker'), { recursive: true });
   if (more !== undefined) writeFileSync(join(operator, 'worker', more), '');
-  const own = { root: resolve('.'), ownDirectory: operator, profiles: ['telethon-worker'], runtimeMirror: null };
+  const own = {
+    root: resolve('.'),
+    ownDirectory: operator,
+    profiles: ['telethon-worker'],
+    runtimeMirror: null,
+  };
   const host = labHost(lab, 1, 'telethon-worker');
-  const outcome = await initOnHost(lab, host, await loadInitMaterials(own), { only: ['packages', 'python-worker'] });
+  const outcome = await initOnHost(lab, host, await loadInitMaterials(own), {
+    only: ['packages', 'python-worker'],
+  });
   rmSync(operator, { recursive: true });
   expect(outcome.error).toBeNull();
   return outcome;
@@ -139,32 +183,61 @@ const ask = async (...acts: HostAct[]): Promise<readonly ActReply[]> => {
   const authority = { id: 'ledger-1', serial, nonce: `n${serial}`, deadlineMs: 60_000 };
   return (await askHelper(lab, 1, { format: 1, authority, acts })).replies;
 };
-const run = async (command: string): Promise<string> => (await lab.ssh(1, command, { timeoutMs: 60_000 })).stdout.trim();
+const run = async (command: string): Promise<string> =>
+  (await lab.ssh(1, command, { timeoutMs: 60_000 })).stdout.trim();
 
-/** New logins of new accounts, granted to the host. The reply is what the operator sees of their coming online. */
+/**
+ * New logins of new accounts, granted to the host. The reply is what the operator sees of their
+ * coming online.
+ */
 const grant = async (): Promise<ActReply | undefined> => {
   for (const worker of workers) {
     users += 1;
     worker.login = await dc.addAccount({ userId: 900 + users });
   }
   const config = JSON.stringify({
-    ...{ format: 1, apiId: 4711, apiHash: 'api-hash-canary', deviceModel: 'PC', systemVersion: '12', appVersion: '1', langCode: 'en' },
+    ...{
+      format: 1,
+      apiId: 4711,
+      apiHash: 'api-hash-canary',
+      deviceModel: 'PC',
+      systemVersion: '12',
+      appVersion: '1',
+      langCode: 'en',
+    },
     ...{ logLevel: 'info', healthIntervalMs: 500 },
   });
   const epoch = serial + 1;
-  const about = ({ keyId, name: account }: Worker) => ({ keyId, account, epoch, moveId: `m${epoch}` });
+  const about = ({ keyId, name: account }: Worker) => ({
+    keyId,
+    account,
+    epoch,
+    moveId: `m${epoch}`,
+  });
   const replies = await ask(
     ...workers.map((worker): HostAct => {
-      // What its client asks Telegram for in truth would be waited for after each end that is not clean.
+      // What its client asks Telegram for in truth would be waited for after each end that is not
+      // clean.
       const command = worker.command === null ? {} : { command: worker.command, lingerMs: 5_000 };
-      return { act: 'stage', ...about(worker), session: worker.session, config, limits, ...command };
+      return {
+        act: 'stage',
+        ...about(worker),
+        session: worker.session,
+        config,
+        limits,
+        ...command,
+      };
     }),
-    ...workers.map((worker): HostAct => ({ act: 'grant', ...about(worker), vaultHash: 'a'.repeat(64) })),
+    ...workers.map(
+      (worker): HostAct => ({ act: 'grant', ...about(worker), vaultHash: 'a'.repeat(64) }),
+    ),
     { act: 'await', keyIds: workers.map(({ keyId }) => keyId), timeoutMs: 45_000 },
   );
   return replies.at(-1);
 };
-const bothOnline = { result: { accounts: workers.map(({ keyId }) => ({ keyId, state: 'online', settled: true })) } };
+const bothOnline = {
+  result: { accounts: workers.map(({ keyId }) => ({ keyId, state: 'online', settled: true })) },
+};
 
 test('online inside the sandbox; systemd has been told and its watchdog is fed', async () => {
   expect(await grant()).toMatchObject(bothOnline);
@@ -177,7 +250,8 @@ test('online inside the sandbox; systemd has been told and its watchdog is fed',
     expect(connection?.peer.ip).toBe(lab.hosts[0]?.address);
     expect(connection?.init).toMatchObject({ apiId: 4711, deviceModel: 'PC', appVersion: '1' });
   });
-  const commandLine = async (worker: Worker): Promise<string> => run(`tr '\\0' ' ' < /proc/${await worker.show('MainPID')}/cmdline`);
+  const commandLine = async (worker: Worker): Promise<string> =>
+    run(`tr '\\0' ' ' < /proc/${await worker.show('MainPID')}/cmdline`);
   expect(await commandLine(bundled)).toMatch(
     /node --max-old-space-size=64 --optimize-for-size --v8-pool-size=1 --no-maglev --no-sparkplug --no-short-builtin-calls --expose-gc \S+worker\.cjs$/,
   );
@@ -186,19 +260,24 @@ test('online inside the sandbox; systemd has been told and its watchdog is fed',
   );
   // Without the runtime's own pages, which a single account on the host shares with nobody yet.
   const pid = await bundled.show('MainPID');
-  expect(Number(await run(`awk '/^Anonymous/ {print $2}' /proc/${pid}/smaps_rollup`))).toBeLessThan(36 * 1024);
+  expect(Number(await run(`awk '/^Anonymous/ {print $2}' /proc/${pid}/smaps_rollup`))).toBeLessThan(
+    36 * 1024,
+  );
 
   // The unit's watchdog would be fed once a minute; a shorter one shows it sooner.
   const dropIns = workers.map(({ unit }) => `/run/systemd/system/${unit}.d`).join(' ');
   await run(
-    `for d in ${dropIns}; do mkdir -p $d; printf '[Service]\\nWatchdogSec=6\\n' >$d/50-watchdog.conf; done; systemctl daemon-reload`,
+    `for d in ${dropIns}; do mkdir -p $d; printf '[Service]\\nWatchdogSec=6\\n' ` +
+      '>$d/50-watchdog.conf; done; systemctl daemon-reload',
   );
   await run(`systemctl restart ${workers.map(({ unit }) => unit).join(' ')}`);
   await sleep(13_000);
   await each(async (worker) => {
     expect(await worker.show('ActiveState')).toBe('active');
     expect(await worker.show('NRestarts')).toBe('0');
-    await expect.poll(async () => (await worker.status()).state, { timeout: 30_000 }).toBe('online');
+    await expect
+      .poll(async () => (await worker.status()).state, { timeout: 30_000 })
+      .toBe('online');
     const journal = await run(`journalctl -u ${worker.unit} -o cat`);
     expect(journal).toContain(`online, user ${worker.userId}`);
     expect(journal).not.toContain(worker.session.slice(20, 50));
@@ -211,7 +290,9 @@ test('files that changed: init names the account that still runs the former ones
   await grant();
   const pid = await python.show('MainPID');
   const former = (await run('readlink /opt/fleet/python/worker/current')).replace('releases/', '');
-  expect((await installPython('more.py')).stale).toEqual([{ keyId: python.keyId, release: former }]);
+  expect((await installPython('more.py')).stale).toEqual([
+    { keyId: python.keyId, release: former },
+  ]);
   expect([await python.show('MainPID'), (await python.status()).state]).toEqual([pid, 'online']);
   await run(`systemctl restart ${python.unit}`);
   expect((await installPython('more.py')).stale).toEqual([]);
@@ -221,7 +302,9 @@ test('stop: away from Telegram within 10 s, and the end counts as clean', async 
   await grant();
   await each(async (worker) => {
     // Only what is online can be seen to go.
-    await expect.poll(async () => (await worker.status()).state, { timeout: 60_000 }).toBe('online');
+    await expect
+      .poll(async () => (await worker.status()).state, { timeout: 60_000 })
+      .toBe('online');
     const askedAt = Date.now();
     await run(`systemctl stop ${worker.unit}`);
     expect(Date.now() - askedAt).toBeLessThan(10_000);
@@ -229,7 +312,9 @@ test('stop: away from Telegram within 10 s, and the end counts as clean', async 
     const away = { liveNow: 0, maxLive: 1, connections: [{ closedBy: 'peer' }] };
     await expect.poll(() => worker.account(), { timeout: 60_000 }).toMatchObject(away);
     expect(await worker.show('Result')).toBe('success');
-    expect(JSON.parse(await run(`cat /var/lib/private/fleet-accounts/${worker.keyId}/stopped.json`))).toMatchObject({ clean: true });
+    expect(
+      JSON.parse(await run(`cat /var/lib/private/fleet-accounts/${worker.keyId}/stopped.json`)),
+    ).toMatchObject({ clean: true });
   });
 });
 
@@ -265,7 +350,9 @@ test('Telegram is away at the start: up and supervised, not restarted, then onli
   const granting = grant();
   await each(async (worker) => {
     // A custom worker waits in the gate, which asks Telegram for its time.
-    await expect.poll(async () => (await worker.status()).reason, { timeout: 30_000 }).toMatch(/ECONNREFUSED|Telegram does not answer/);
+    await expect
+      .poll(async () => (await worker.status()).reason, { timeout: 30_000 })
+      .toMatch(/ECONNREFUSED|Telegram does not answer/);
     expect(await worker.show('ActiveState')).toBe(worker === bundled ? 'active' : 'activating');
   });
   await dc.resume();
@@ -280,13 +367,21 @@ test('the network is cut without a word: noticed, the old connection never speak
   await sleep(22_000);
   await lab.heal(1);
   await each(async (worker) => {
-    await expect.poll(async () => (await worker.status()).state, { timeout: 60_000 }).toBe('online');
-    await expect.poll(async () => (await worker.account()).connections.length, { timeout: 30_000 }).toBeGreaterThan(1);
-    await expect.poll(async () => (await worker.status()).state, { timeout: 60_000 }).toBe('online');
+    await expect
+      .poll(async () => (await worker.status()).state, { timeout: 60_000 })
+      .toBe('online');
+    await expect
+      .poll(async () => (await worker.account()).connections.length, { timeout: 30_000 })
+      .toBeGreaterThan(1);
+    await expect
+      .poll(async () => (await worker.status()).state, { timeout: 60_000 })
+      .toBe('online');
     await sleep(3000);
     expect(await worker.show('NRestarts')).toBe('0');
   });
-  const { failed_health_checks: unanswered = 0, lost_connections: lost = 0 } = (await bundled.status()).counters;
+  const { failed_health_checks: unanswered = 0, lost_connections: lost = 0 } = (
+    await bundled.status()
+  ).counters;
   expect(unanswered + lost).toBe(1);
   expect((await python.status()).counters.lost_connections).toBe(1);
 });
@@ -294,24 +389,32 @@ test('the network is cut without a word: noticed, the old connection never speak
 test('a machine that was paused while its accounts went on elsewhere: held at the first word of Telegram, until the operator starts them', async () => {
   await grant();
   const units = workers.map(({ unit }) => unit).join(' ');
-  // The freezer stops no clock: instead Telegram's goes ahead meanwhile, which looks the same from inside.
+  // The freezer stops no clock: instead Telegram's goes ahead meanwhile, which looks the same from
+  // inside.
   await run(`for u in ${units}; do systemctl freeze $u; done`);
   await dc.setClockSkew(3_600_000);
   await run(`for u in ${units}; do systemctl thaw $u; done`);
-  // Fleet's own worker hears it on its connection; another one learns it from the gate, before its next.
+  // Fleet's own worker hears it on its connection; another one learns it from the gate, before its
+  // next.
   await dc.disconnectAll(python.userId);
   await each(async (worker) => {
     await expect.poll(() => worker.show('ActiveState'), { timeout: 60_000 }).toBe('failed');
     expect(await worker.show('ExecMainStatus')).toBe('77');
-    expect(await worker.show('StatusText')).toMatch(/gate: this machine stood still for 3[56]\d\d s/);
+    expect(await worker.show('StatusText')).toMatch(
+      /gate: this machine stood still for 3[56]\d\d s/,
+    );
     const { length } = (await worker.account()).connections;
     await run(`systemctl reset-failed ${worker.unit}; systemctl start ${worker.unit} || true`);
     await expect.poll(() => worker.show('ExecMainStatus'), { timeout: 60_000 }).toBe('77');
     expect((await worker.account()).connections).toHaveLength(length);
   });
   await ask(...workers.map(({ keyId }) => ({ act: 'start', keyId }) as const));
-  await each((worker) => expect.poll(async () => (await worker.status()).state, { timeout: 60_000 }).toBe('online'));
+  await each((worker) =>
+    expect.poll(async () => (await worker.status()).state, { timeout: 60_000 }).toBe('online'),
+  );
   await each(async (worker) => expect((await worker.account()).maxLive).toBe(1));
-  const refusedAsOld = (await dc.report()).violations.filter(({ detail }) => detail === 'message refused with code 16');
+  const refusedAsOld = (await dc.report()).violations.filter(
+    ({ detail }) => detail === 'message refused with code 16',
+  );
   expect((await dc.report()).violations).toEqual(refusedAsOld);
 });

@@ -8,7 +8,12 @@ import { forgetStandstill } from '../../../hostside/helper/standstill.ts';
 import { currentLayer } from '../../../src/release/telegram-layer.ts';
 import { gramSession } from '../../dc/clients/gram-session.ts';
 import { startDeadPath } from '../../dc/dead-path.ts';
-import { type DataCentre, type ListenAddress, type LoginCredentials, startDataCentre } from '../../dc/server.ts';
+import {
+  type DataCentre,
+  type ListenAddress,
+  type LoginCredentials,
+  startDataCentre,
+} from '../../dc/server.ts';
 import { claimOf } from '../claims/claim-fixtures.ts';
 import { apiHash, buildRelease, keyId, WorkerProcess, type WorkerSetup } from './worker-process.ts';
 
@@ -55,13 +60,28 @@ const expectNoSecret = (): void => {
 test('online: status for everybody to read, systemd told, and what was fixed for the account is what Telegram sees', async () => {
   run();
   await worker.reaches('online');
-  expect(worker.status).toMatchObject({ format: 1, reason: '', userId: '7770001234567', until: null, counters: { connects: 1 } });
-  expect(statSync(join(worker.places.accountRuntime, keyId, 'status.json')).mode & 0o777).toBe(0o644);
+  expect(worker.status).toMatchObject({
+    format: 1,
+    reason: '',
+    userId: '7770001234567',
+    until: null,
+    counters: { connects: 1 },
+  });
+  expect(statSync(join(worker.places.accountRuntime, keyId, 'status.json')).mode & 0o777).toBe(
+    0o644,
+  );
   await expect.poll(() => worker.notices).toContain('--status=online, user 7770001234567');
   expect(worker.notices.startsWith('--ready\n')).toBe(true);
   const { layer } = currentLayer();
-  expect(account()?.connections[0]?.init).toMatchObject({ apiId: 4711, layer, deviceModel: 'Pinned Device', appVersion: '9.8.7' });
-  await expect.poll(() => worker.status?.counters.health_checks, { timeout: 3000 }).toBeGreaterThan(1);
+  expect(account()?.connections[0]?.init).toMatchObject({
+    apiId: 4711,
+    layer,
+    deviceModel: 'Pinned Device',
+    appVersion: '9.8.7',
+  });
+  await expect
+    .poll(() => worker.status?.counters.health_checks, { timeout: 3000 })
+    .toBeGreaterThan(1);
   for (const line of worker.output.trim().split('\n')) expect(line).toMatch(/^<[3467]>./);
 });
 
@@ -114,7 +134,8 @@ describe('a machine that was paused from outside: Telegram is later than its clo
     expect(worker.notices).toMatch(/--status=gate: this machine stood still for 3\d\d\d s/);
     const { places } = worker;
     // What it sent before it heard was too old for Telegram.
-    for (const { detail } of dc.world.violations.splice(0)) expect(detail).toBe('message refused with code 16');
+    for (const { detail } of dc.world.violations.splice(0))
+      expect(detail).toBe('message refused with code 16');
     const packets = account()?.connections.length;
     expect(await run({ places }).exited).toBe(77);
     // The second one has learnt Telegram's time without showing the key.
@@ -170,7 +191,8 @@ describe('every class of error leads to its state and exit code at once, without
     expect(await worker.exited).toBe(66);
     expect(performance.now() - askedAt).toBeLessThan(20_000);
     expect(worker.status?.state).toBe('duplicated');
-    // Telegram hangs up on the second one before it can say why; that one learns it at its second try.
+    // Telegram hangs up on the second one before it can say why; that one learns it at its second
+    // try.
     expect(await thief.exited).toBe(66);
     expect(dc.report().kills).toHaveLength(1);
   });
@@ -184,9 +206,15 @@ describe('every class of error leads to its state and exit code at once, without
   });
 
   test('refused api id', async () => {
-    dc.fault({ method: 'help.getConfig', effect: { kind: 'error', code: 400, message: 'API_ID_INVALID' } });
+    dc.fault({
+      method: 'help.getConfig',
+      effect: { kind: 'error', code: 400, message: 'API_ID_INVALID' },
+    });
     expect(await run().exited).toBe(68);
-    expect(worker.status).toMatchObject({ state: 'misconfigured', reason: expect.stringContaining('API_ID_INVALID') });
+    expect(worker.status).toMatchObject({
+      state: 'misconfigured',
+      reason: expect.stringContaining('API_ID_INVALID'),
+    });
   });
 
   test.each<[string, Partial<WorkerSetup>]>([
@@ -194,14 +222,20 @@ describe('every class of error leads to its state and exit code at once, without
     ['config', { config: { apiId: 'x' } }],
   ])('an unusable %s credential', async (word, setup) => {
     expect(await run(setup).exited).toBe(68);
-    expect(worker.status).toMatchObject({ state: 'misconfigured', reason: expect.stringContaining(word) });
+    expect(worker.status).toMatchObject({
+      state: 'misconfigured',
+      reason: expect.stringContaining(word),
+    });
     expect(dc.report().connectionsOpened).toBe(0);
   });
 
   test('flood wait: held in place with its end', async () => {
     run();
     await worker.reaches('online');
-    dc.fault({ method: 'users.getUsers', effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_300' } });
+    dc.fault({
+      method: 'users.getUsers',
+      effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_300' },
+    });
     await worker.reaches('flood-wait', 5000);
     expect(Date.parse(worker.status?.until ?? '') - Date.now()).toBeGreaterThan(290_000);
     expect(account()).toMatchObject({ liveNow: 1, maxLive: 1 });
@@ -221,7 +255,9 @@ test('no Telegram at the start: waits with a reason, then comes online; READY do
 test('a forced disconnect: back by itself', async () => {
   run();
   await worker.reaches('online');
-  await expect.poll(() => worker.status?.counters.health_checks, { timeout: 3000 }).toBeGreaterThan(0);
+  await expect
+    .poll(() => worker.status?.counters.health_checks, { timeout: 3000 })
+    .toBeGreaterThan(0);
   dc.disconnectAll();
   // The counter stays; the state in between may be over before a busy machine looks.
   await expect.poll(() => worker.status?.counters.lost_connections, { timeout: 15_000 }).toBe(1);
@@ -232,7 +268,11 @@ test('a forced disconnect: back by itself', async () => {
 test('the heartbeat: as often as the watchdog needs it', async () => {
   run({ env: { WATCHDOG_USEC: '900000' } });
   await worker.reaches('online');
-  await expect.poll(() => worker.notices.split('\n').filter((line) => line === 'WATCHDOG=1').length, { timeout: 5000 }).toBeGreaterThan(2);
+  await expect
+    .poll(() => worker.notices.split('\n').filter((line) => line === 'WATCHDOG=1').length, {
+      timeout: 5000,
+    })
+    .toBeGreaterThan(2);
 });
 
 test('a claim that closes while it runs: no new connection', async () => {

@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,10 +27,14 @@ import { claimOf, keyId, scratchPlaces } from '../claims/claim-fixtures.ts';
 
 export { keyId };
 
-/** The release that a host would get, with the real wrapper, the real bundles and this Node. Takes a second or two. */
+/**
+ * The release that a host would get, with the real wrapper, the real bundles and this Node. Takes a
+ * second or two.
+ */
 export const buildRelease = async (): Promise<string> => {
   const release = mkdtempSync(join(tmpdir(), 'fleet-release-'));
-  for (const path of ['bin', 'lib', 'runtime/bin']) mkdirSync(join(release, path), { recursive: true });
+  for (const path of ['bin', 'lib', 'runtime/bin'])
+    mkdirSync(join(release, path), { recursive: true });
   cpSync(resolve('templates/bin'), join(release, 'bin'), { recursive: true });
   symlinkSync(process.execPath, join(release, 'runtime/bin/node'));
   await buildHostFiles(resolve('.'), join(release, 'lib'));
@@ -46,39 +59,77 @@ export interface WorkerSetup {
 export const apiHash = 'a9b1c2d3e4f5canary0000';
 
 const bundledConfig = {
-  ...{ format: 1, apiId: 4711, apiHash, deviceModel: 'Pinned Device', systemVersion: 'Pinned System', appVersion: '9.8.7' },
+  ...{
+    format: 1,
+    apiId: 4711,
+    apiHash,
+    deviceModel: 'Pinned Device',
+    systemVersion: 'Pinned System',
+    appVersion: '9.8.7',
+  },
   ...{ langCode: 'de', logLevel: 'debug', healthIntervalMs: 400 },
 };
 
-/** A host's tree with a valid claim and the credentials of one account, as the helper and systemd would make it. */
+/**
+ * A host's tree with a valid claim and the credentials of one account, as the helper and systemd
+ * would make it.
+ */
 const prepareTree = ({ login, config, session }: WorkerSetup): Places => {
   const places = scratchPlaces();
   const bootId = readBootId() ?? '';
-  const host = { format: 1, fleet: 'f', host: 'h', holdAfterMs: 600_000, requireClockSync: false, settleMs: 0, settleUncleanMs: 0 };
+  const host = {
+    format: 1,
+    fleet: 'f',
+    host: 'h',
+    holdAfterMs: 600_000,
+    requireClockSync: false,
+    settleMs: 0,
+    settleUncleanMs: 0,
+  };
   writeFileSync(places.hostConfig, JSON.stringify(host));
-  writeFileSync(places.bootVerdict, JSON.stringify({ format: 1, bootId, verdict: 'run', reasons: [], decidedAt: '' }));
+  writeFileSync(
+    places.bootVerdict,
+    JSON.stringify({ format: 1, bootId, verdict: 'run', reasons: [], decidedAt: '' }),
+  );
   writeFileSync(places.bootInstanceId, 'machine-1\n');
   writeFileSync(runLockPath(places, keyId), '');
   writeClaim(places, readClaim(places, keyId), claimOf({ bootId }));
-  for (const path of [join(places.accountRuntime, keyId), join(places.accountState, keyId), join(places.root, 'credentials')])
+  for (const path of [
+    join(places.accountRuntime, keyId),
+    join(places.accountState, keyId),
+    join(places.root, 'credentials'),
+  ])
     mkdirSync(path, { recursive: true });
-  writeFileSync(join(places.root, 'credentials/session'), `${session ?? gramSession(login)}\n`, { mode: 0o600 });
-  writeFileSync(join(places.root, 'credentials/config'), JSON.stringify({ ...bundledConfig, ...config }), { mode: 0o600 });
+  writeFileSync(join(places.root, 'credentials/session'), `${session ?? gramSession(login)}\n`, {
+    mode: 0o600,
+  });
+  writeFileSync(
+    join(places.root, 'credentials/config'),
+    JSON.stringify({ ...bundledConfig, ...config }),
+    { mode: 0o600 },
+  );
   return places;
 };
 
-/** As if the run before had ended long ago: the floor after an end that Telegram did not confirm is tested elsewhere. */
+/**
+ * As if the run before had ended long ago: the floor after an end that Telegram did not confirm is
+ * tested elsewhere.
+ */
 const passSettleFloor = (places: Places): void => {
   const directory = join(places.accountState, keyId);
   const start = readStartMark(directory);
-  if (start !== null && start !== 'unreadable') writeStopMark(directory, { ...start, bootMs: 0, clean: true });
+  if (start !== null && start !== 'unreadable')
+    writeStopMark(directory, { ...start, bootMs: 0, clean: true });
 };
 
 /** In place of systemd's program: notes what it is told. The real one is used in the lab. */
 const fakeNotify = (places: Places): string => {
   const directory = join(places.root, 'fake-bin');
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, 'systemd-notify'), `#!/bin/sh\necho "$*" >> '${join(places.root, 'notices')}'\n`);
+  writeFileSync(
+    join(directory, 'systemd-notify'),
+    `#!/bin/sh\necho "$*" >> '${join(places.root, 'notices')}'\n`,
+  );
   chmodSync(join(directory, 'systemd-notify'), 0o755);
   return directory;
 };
@@ -144,14 +195,18 @@ export class WorkerProcess {
 
   /** Everything that anybody but the worker can see of it. */
   get seen(): string {
-    return `${this.output}${JSON.stringify(this.status)}${this.notices}${this.#read(`/proc/${this.pid}/cmdline`)}`;
+    return (
+      `${this.output}${JSON.stringify(this.status)}` +
+      `${this.notices}${this.#read(`/proc/${this.pid}/cmdline`)}`
+    );
   }
 
   /** Resolves with ms since the start. Throws when the state is not reached in time. */
   async reaches(state: WorkerStatus['state'], limitMs = 8_000): Promise<number> {
     const endMs = performance.now() + limitMs;
     while (this.status?.state !== state) {
-      if (performance.now() > endMs) throw new Error(`not ${state} but ${JSON.stringify(this.status)}: ${this.output}`);
+      if (performance.now() > endMs)
+        throw new Error(`not ${state} but ${JSON.stringify(this.status)}: ${this.output}`);
       await sleep(5);
     }
     return performance.now() - this.startedAt;

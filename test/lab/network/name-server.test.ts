@@ -6,7 +6,9 @@ const header = (flags: string) => Buffer.from(`abcd${flags}0001000000000001`, 'h
 
 test('every query is answered with its own question and "no such name"', () => {
   const query = Buffer.concat([header('0100'), question, Buffer.from('an additional record')]);
-  expect(nameErrorFor(query)?.toString('hex')).toBe(`abcd8183${'0001000000000000'}${question.toString('hex')}`);
+  expect(nameErrorFor(query)?.toString('hex')).toBe(
+    `abcd8183${'0001000000000000'}${question.toString('hex')}`,
+  );
 });
 
 test.each([

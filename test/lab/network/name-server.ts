@@ -2,7 +2,10 @@ import { createSocket } from 'node:dgram';
 
 const headerBytes = 12;
 
-/** The answer to a DNS query: no such name (RFC 1035, 4.1.1: QR, RD copied, RA, RCODE 3) with the question repeated. Undefined for what is no query. */
+/**
+ * The answer to a DNS query: no such name (RFC 1035, 4.1.1: QR, RD copied, RA, RCODE 3) with the
+ * question repeated. Undefined for what is no query.
+ */
 export function nameErrorFor(query: Buffer): Buffer | undefined {
   if (query.length < headerBytes || query.readUInt8(2) >= 0x80) return undefined;
   let end = headerBytes;
@@ -17,7 +20,10 @@ export function nameErrorFor(query: Buffer): Buffer | undefined {
   return answer;
 }
 
-/** A name server that knows no name: without one, each look-up of a host would cost 5 s until the resolver gives up. */
+/**
+ * A name server that knows no name: without one, each look-up of a host would cost 5 s until the
+ * resolver gives up.
+ */
 export function serveNoNames(address: string): Promise<void> {
   const socket = createSocket('udp4');
   socket.on('message', (query, from) => {

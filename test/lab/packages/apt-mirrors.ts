@@ -8,7 +8,10 @@ export interface AptSource {
   readonly components: readonly string[];
 }
 
-/** Reads the one-line format (`deb [options] URI SUITE COMPONENT...`). Sources of source packages are left out. */
+/**
+ * Reads the one-line format (`deb [options] URI SUITE COMPONENT...`). Sources of source packages
+ * are left out.
+ */
 export function parseSourcesList(text: string): AptSource[] {
   return text.split('\n').flatMap((line) => {
     const words = line
@@ -17,17 +20,25 @@ export function parseSourcesList(text: string): AptSource[] {
       .trim()
       .split(/\s+/);
     const [kind, uri, suite, ...components] = words;
-    return kind === 'deb' && uri !== undefined && suite !== undefined ? [{ uri, suite, components }] : [];
+    return kind === 'deb' && uri !== undefined && suite !== undefined
+      ? [{ uri, suite, components }]
+      : [];
   });
 }
 
-/** Reads the deb822 format (stanzas of `Key: value`). Disabled stanzas and source packages are left out. */
+/**
+ * Reads the deb822 format (stanzas of `Key: value`). Disabled stanzas and source packages are left
+ * out.
+ */
 export function parseSourcesStanzas(text: string): AptSource[] {
   return text.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = stanzaFields(stanza);
-    const words = (key: string) => (fields.get(key) ?? '').split(/\s+/).filter((word) => word !== '');
+    const words = (key: string) =>
+      (fields.get(key) ?? '').split(/\s+/).filter((word) => word !== '');
     if (!words('types').includes('deb') || fields.get('enabled')?.toLowerCase() === 'no') return [];
-    return words('uris').flatMap((uri) => words('suites').map((suite) => ({ uri, suite, components: words('components') })));
+    return words('uris').flatMap((uri) =>
+      words('suites').map((suite) => ({ uri, suite, components: words('components') })),
+    );
   });
 }
 
@@ -45,17 +56,26 @@ function stanzaFields(stanza: string): Map<string, string> {
 }
 
 /**
- * The sources from which a tree of the release can be built: those whose suite is the release or one of its pockets (`release-updates`,
- * `release-security`), fetched over http or https, release first. Empty when the machine has none of that release.
+ * The sources from which a tree of the release can be built: those whose suite is the release or
+ * one of its pockets (`release-updates`,
+ * `release-security`), fetched over http or https, release first. Empty when the machine has none
+ * of that release.
  */
 export function sourcesOfRelease(sources: readonly AptSource[], release: string): AptSource[] {
   const usable = sources.filter(
-    (source) => /^https?:/.test(source.uri) && (source.suite === release || source.suite.startsWith(`${release}-`)),
+    (source) =>
+      /^https?:/.test(source.uri) &&
+      (source.suite === release || source.suite.startsWith(`${release}-`)),
   );
-  return usable.some((source) => source.suite === release) ? usable.toSorted((a, b) => a.suite.length - b.suite.length) : [];
+  return usable.some((source) => source.suite === release)
+    ? usable.toSorted((a, b) => a.suite.length - b.suite.length)
+    : [];
 }
 
-/** All package sources of this machine. A machine without any (not Debian, not Ubuntu) has an empty list. */
+/**
+ * All package sources of this machine. A machine without any (not Debian, not Ubuntu) has an empty
+ * list.
+ */
 export async function readMachineSources(directory = '/etc/apt'): Promise<AptSource[]> {
   const parts = await readdir(join(directory, 'sources.list.d')).catch(() => []);
   const files = ['sources.list', ...parts.toSorted().map((name) => join('sources.list.d', name))];

@@ -21,7 +21,12 @@ test.each<[string, string | undefined]>([
   ['http://other.example/debian/x', undefined],
   ['/debian/x', undefined],
 ])('%s is asked of the mirror as %s', (requested, expected) => {
-  expect(upstreamOf(requested, [source('http://plain.example/debian'), source('https://secure.example/debian/')])).toBe(expected);
+  expect(
+    upstreamOf(requested, [
+      source('http://plain.example/debian'),
+      source('https://secure.example/debian/'),
+    ]),
+  ).toBe(expected);
 });
 
 let folder: string;
@@ -35,7 +40,9 @@ beforeEach(async () => {
   asked = [];
   mirror = createServer((incoming, response) => {
     asked.push(incoming.url ?? '');
-    response.writeHead(incoming.url?.endsWith('absent') ? 404 : 200).end(`content of ${incoming.url}`);
+    response
+      .writeHead(incoming.url?.endsWith('absent') ? 404 : 200)
+      .end(`content of ${incoming.url}`);
   });
   await new Promise<void>((resolve) => mirror.listen(0, '127.0.0.1', () => resolve()));
   mirrorUri = `http://127.0.0.1:${(mirror.address() as AddressInfo).port}/debian`;
@@ -50,11 +57,14 @@ afterEach(async () => {
 
 function get(url: string): Promise<{ status: number | undefined; text: string }> {
   return new Promise((resolve, reject) => {
-    const asking = request({ socketPath: join(folder, 'sock'), path: url, headers: { connection: 'close' } }, async (answer) => {
-      let text = '';
-      for await (const chunk of answer) text += String(chunk);
-      resolve({ status: answer.statusCode, text });
-    });
+    const asking = request(
+      { socketPath: join(folder, 'sock'), path: url, headers: { connection: 'close' } },
+      async (answer) => {
+        let text = '';
+        for await (const chunk of answer) text += String(chunk);
+        resolve({ status: answer.statusCode, text });
+      },
+    );
     asking.on('error', reject).end();
   });
 }
@@ -62,14 +72,17 @@ function get(url: string): Promise<{ status: number | undefined; text: string }>
 test('a package is fetched once, also when several hosts ask at once', async () => {
   const answers = await Promise.all([1, 2, 3].map(() => get(`${mirrorUri}/pool/a.deb`)));
   answers.push(await get(`${mirrorUri}/pool/a.deb`));
-  expect(new Set(answers.map(({ text }) => text))).toEqual(new Set(['content of /debian/pool/a.deb']));
+  expect(new Set(answers.map(({ text }) => text))).toEqual(
+    new Set(['content of /debian/pool/a.deb']),
+  );
   expect(asked).toEqual(['/debian/pool/a.deb']);
 });
 
 test('an index is asked for again when it is old, and served as it is when the mirror is gone', async () => {
   const url = `${mirrorUri}/dists/bookworm/InRelease`;
   const age = async () => {
-    for (const name of readdirSync(join(folder, 'cache'))) await utimes(join(folder, 'cache', name), 0, 0);
+    for (const name of readdirSync(join(folder, 'cache')))
+      await utimes(join(folder, 'cache', name), 0, 0);
   };
   await get(url);
   await get(url);
@@ -80,7 +93,10 @@ test('an index is asked for again when it is old, and served as it is when the m
   await age();
   mirror.closeAllConnections();
   mirror.close();
-  expect(await get(url)).toEqual({ status: 200, text: 'content of /debian/dists/bookworm/InRelease' });
+  expect(await get(url)).toEqual({
+    status: 200,
+    text: 'content of /debian/dists/bookworm/InRelease',
+  });
 });
 
 test('what the mirror does not have is 404 and not kept; what is no mirror is 403; a mirror that is gone is 502', async () => {

@@ -1,27 +1,62 @@
 import { expect, it } from 'vitest';
-import { adviseScaling, type FleetUse, type HostUse } from '../../../src/planning/advice/scaling-advice.ts';
+import {
+  adviseScaling,
+  type FleetUse,
+  type HostUse,
+} from '../../../src/planning/advice/scaling-advice.ts';
 
 const gigabyte = 1024 ** 3;
 const host = (name: string, over: Partial<HostUse> = {}): HostUse => ({
-  ...{ host: name, cores: 2, busyRatio: 0.3, memoryBytes: 4 * gigabyte, memoryUsedRatio: 0.4, accounts: 2, maxAccounts: 5 },
+  ...{
+    host: name,
+    cores: 2,
+    busyRatio: 0.3,
+    memoryBytes: 4 * gigabyte,
+    memoryUsedRatio: 0.4,
+    accounts: 2,
+    maxAccounts: 5,
+  },
   ...over,
 });
 const now = 20_000 * 86_400_000;
 /** Figures of the last days, one a day, today's last. */
 const days = (measure: keyof Omit<FleetUse, 'atMs'>, values: readonly number[]): FleetUse[] =>
   values.map((value, index) => ({
-    ...{ atMs: now - (values.length - 1 - index) * 86_400_000, busyRatio: 0.3, memoryUsedRatio: 0.3, slotsRatio: 0.3 },
+    ...{
+      atMs: now - (values.length - 1 - index) * 86_400_000,
+      busyRatio: 0.3,
+      memoryUsedRatio: 0.3,
+      slotsRatio: 0.3,
+    },
     [measure]: value,
   }));
 
 it.each<[string, HostUse[], number, string[], number]>([
   ['no host at all', [], 3, [], 0],
   ['enough of everything', [host('a'), host('b')], 0, [], 0],
-  ['exactly at the limit', [host('a', { busyRatio: 0.8, memoryUsedRatio: 0.8 }), host('b')], 0, [], 0],
+  [
+    'exactly at the limit',
+    [host('a', { busyRatio: 0.8, memoryUsedRatio: 0.8 }), host('b')],
+    0,
+    [],
+    0,
+  ],
   ['one busy host', [host('a', { busyRatio: 0.95 }), host('b')], 0, ['a: CPU 95 %'], 0],
-  ['one host without memory', [host('a', { memoryUsedRatio: 0.9 }), host('b')], 0, ['a: memory 90 %'], 0],
+  [
+    'one host without memory',
+    [host('a', { memoryUsedRatio: 0.9 }), host('b')],
+    0,
+    ['a: memory 90 %'],
+    0,
+  ],
   ['one host that is full', [host('a', { accounts: 5 }), host('b')], 0, ['a: 5 of 5 accounts'], 0],
-  ['all full', [host('a', { accounts: 5 }), host('b', { accounts: 6 })], 0, ['a: 5 of 5 accounts', 'b: 6 of 5 accounts'], 1],
+  [
+    'all full',
+    [host('a', { accounts: 5 }), host('b', { accounts: 6 })],
+    0,
+    ['a: 5 of 5 accounts', 'b: 6 of 5 accounts'],
+    1,
+  ],
   [
     'all full, and more to come',
     [host('a', { accounts: 5 }), host('b', { accounts: 5 })],
@@ -31,12 +66,26 @@ it.each<[string, HostUse[], number, string[], number]>([
   ],
   ['few slots for many that wait', [host('a'), host('b')], 12, [], 2],
   // 3.8 of 4 cores are busy: at 80 % that takes 4.75, which is one host of two cores more.
-  ['all busy', [host('a', { busyRatio: 0.95 }), host('b', { busyRatio: 0.95 })], 0, ['a: CPU 95 %', 'b: CPU 95 %'], 1],
+  [
+    'all busy',
+    [host('a', { busyRatio: 0.95 }), host('b', { busyRatio: 0.95 })],
+    0,
+    ['a: CPU 95 %', 'b: CPU 95 %'],
+    1,
+  ],
   // 15.2 of 16 GB at 80 %: 19 GB, one of 4 GB more; for each its own reason.
-  ['each for another reason', [host('a', { busyRatio: 0.81 }), host('b', { accounts: 5 })], 0, ['a: CPU 81 %', 'b: 5 of 5 accounts'], 1],
+  [
+    'each for another reason',
+    [host('a', { busyRatio: 0.81 }), host('b', { accounts: 5 })],
+    0,
+    ['a: CPU 81 %', 'b: 5 of 5 accounts'],
+    1,
+  ],
 ])('%s', (_, uses, waiting, crowded, missing) => {
   const advice = adviseScaling(uses, waiting, [], now);
-  expect(advice.crowded.map(({ host: name, reasons }) => `${name}: ${reasons.join(', ')}`)).toEqual(crowded);
+  expect(advice.crowded.map(({ host: name, reasons }) => `${name}: ${reasons.join(', ')}`)).toEqual(
+    crowded,
+  );
   expect(advice.missingHosts).toBe(missing);
 });
 

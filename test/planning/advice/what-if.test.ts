@@ -13,8 +13,10 @@ const nothing: Supposition = {
 };
 const three = [account('x', 'a'), account('y', 'a'), account('z', 'b', { cpuCores: 0.3 })];
 const view = fleetOf([host('a'), host('b')], three);
-const ask = (what: Partial<Supposition>, of = view) => supposeThat(of, policy, { ...nothing, ...what });
-const slots = ({ after }: ReturnType<typeof ask>) => Object.fromEntries(after.map(({ host: name, accounts }) => [name, accounts]));
+const ask = (what: Partial<Supposition>, of = view) =>
+  supposeThat(of, policy, { ...nothing, ...what });
+const slots = ({ after }: ReturnType<typeof ask>) =>
+  Object.fromEntries(after.map(({ host: name, accounts }) => [name, accounts]));
 
 describe('what if', () => {
   it('nothing happens: nothing changes', () => {
@@ -30,8 +32,13 @@ describe('what if', () => {
   });
 
   it('hosts and accounts are added: the new ones are like the one that was named, and wanted nowhere in particular', () => {
-    expect(slots(ask({ addedHosts: 1, hostsLike: 'b', addedAccounts: 3, accountsLike: 'z' }))).toEqual({ a: 2, b: 2, 'new-host-1': 2 });
-    const pinned = fleetOf([host('a'), host('b')], [account('x', 'a', { pinnedTo: host('a').name })]);
+    expect(
+      slots(ask({ addedHosts: 1, hostsLike: 'b', addedAccounts: 3, accountsLike: 'z' })),
+    ).toEqual({ a: 2, b: 2, 'new-host-1': 2 });
+    const pinned = fleetOf(
+      [host('a'), host('b')],
+      [account('x', 'a', { pinnedTo: host('a').name })],
+    );
     expect(slots(ask({ addedAccounts: 1, accountsLike: 'x' }, pinned))).toEqual({ a: 1, b: 1 });
   });
 
@@ -40,13 +47,18 @@ describe('what if', () => {
   });
 
   it('a rebalance follows', () => {
-    const full = fleetOf([host('a'), host('b')], [...Array.from({ length: 5 }, (_, index) => account(`x${index}`, 'a'))]);
+    const full = fleetOf(
+      [host('a'), host('b')],
+      [...Array.from({ length: 5 }, (_, index) => account(`x${index}`, 'a'))],
+    );
     const { rebalance, after } = ask({ rebalances: true }, full);
     expect(rebalance?.verdict).toBe('planned');
     expect(after.every(({ accounts }) => accounts >= 1)).toBe(true);
   });
 
   it('refuses names that are not there', () => {
-    expect(() => ask({ lostHosts: ['nowhere'], accountsLike: 'nobody' })).toThrow('neither a host nor an account: nowhere, nobody');
+    expect(() => ask({ lostHosts: ['nowhere'], accountsLike: 'nobody' })).toThrow(
+      'neither a host nor an account: nowhere, nobody',
+    );
   });
 });

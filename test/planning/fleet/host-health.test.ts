@@ -20,6 +20,8 @@ it('a host whose reboot is announced is not down before its end, however long it
 
 it('says the same about a moment, however often it was asked before', () => {
   const at = 60 * minute;
-  const everyMinute = Array.from({ length: 61 }, (_, index) => judgeHealth(0, index * minute, 3 * minute)).at(-1);
+  const everyMinute = Array.from({ length: 61 }, (_, index) =>
+    judgeHealth(0, index * minute, 3 * minute),
+  ).at(-1);
   expect(judgeHealth(0, at, 3 * minute)).toBe(everyMinute);
 });

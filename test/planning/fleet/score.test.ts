@@ -4,7 +4,15 @@ import { loadScore } from '../../../src/planning/fleet/score.ts';
 import { place } from '../sample-fleet.ts';
 
 const weights = { cpu: 0.3, memory: 0.3, slots: 0.3, disk: 0.1 };
-const use = { cpuCores: 2, cpuUsedCores: 1, memoryBytes: 4000, memoryUsedBytes: 1000, maxAccounts: 5, accounts: 2, diskUsedRatio: 0.4 };
+const use = {
+  cpuCores: 2,
+  cpuUsedCores: 1,
+  memoryBytes: 4000,
+  memoryUsedBytes: 1000,
+  maxAccounts: 5,
+  accounts: 2,
+  diskUsedRatio: 0.4,
+};
 
 describe('loadScore', () => {
   it('adds up the weighted percentages of B1', () => {

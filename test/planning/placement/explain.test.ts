@@ -7,7 +7,8 @@ import { account, accountName, fleetOf, host, hostName, policy } from '../sample
 describe('explainRefusal', () => {
   const hosts = [host('a'), host('b', { diskUsedRatio: 0.5 }), host('c', { state: 'cordoned' })];
   const view = fleetOf(hosts, [account('x', 'a'), account('y')]);
-  const why = (who: string, where: string) => explainRefusal(view, accountName(who), hostName(where), policy);
+  const why = (who: string, where: string) =>
+    explainRefusal(view, accountName(who), hostName(where), policy);
 
   it('tells a rule, a better host, the best host and the present host apart', () => {
     expect(why('x', 'a')).toEqual({ verdict: 'already-there', message: 'x is on a' });
@@ -19,7 +20,9 @@ describe('explainRefusal', () => {
     expect(why('x', 'b')).toMatchObject({
       verdict: 'outranked',
       better: 'a',
-      message: 'b is allowed, but a scores lower by 5.0: lowest load score; score 0.0 -> 9.0; b: scores 5.0, 5.0 more',
+      message:
+        'b is allowed, but a scores lower by 5.0: lowest load score; score 0.0 -> 9.0; b: ' +
+        'scores 5.0, 5.0 more',
     });
     expect(why('y', 'b')).toMatchObject({ verdict: 'best' });
   });
@@ -32,7 +35,12 @@ describe('explainRefusal', () => {
 
 describe('rankHosts', () => {
   it('lists by score, then name, and those that are not up last', () => {
-    const hosts = [host('d', { state: 'dead' }), host('c'), host('b'), host('a', { diskUsedRatio: 0.1 })];
+    const hosts = [
+      host('d', { state: 'dead' }),
+      host('c'),
+      host('b'),
+      host('a', { diskUsedRatio: 0.1 }),
+    ];
     const rows = rankHosts(fleetOf(hosts, [account('x', 'a')]), policy);
     expect(rows.map(({ rank, host: name }) => [rank, name])).toEqual([
       [1, 'b'],
@@ -44,7 +52,10 @@ describe('rankHosts', () => {
   });
 
   it('does not know the free memory of a host that was never measured', () => {
-    const [row] = rankHosts(fleetOf([host('new', { state: 'unbootstrapped', memoryBytes: unmeasuredBytes })], []), policy);
+    const [row] = rankHosts(
+      fleetOf([host('new', { state: 'unbootstrapped', memoryBytes: unmeasuredBytes })], []),
+      policy,
+    );
     expect(row?.freeMemoryBytes).toBeNull();
   });
 });

@@ -4,14 +4,28 @@ import type { PlacementPolicy, Strategy } from '../../../src/model/inventory.ts'
 import type { AccountView, FleetView } from '../../../src/planning/fleet/fleet-view.ts';
 import { accountsToPlace, planPlacement } from '../../../src/planning/placement/placement.ts';
 import { brokenRules, refusalsOf } from '../plan-rules.ts';
-import { account, accountName, fleetArbitrary, fleetOf, host, hostName, place, policy } from '../sample-fleet.ts';
+import {
+  account,
+  accountName,
+  fleetArbitrary,
+  fleetOf,
+  host,
+  hostName,
+  place,
+  policy,
+} from '../sample-fleet.ts';
 
 const amsterdam = place('ams', 52.37, 4.9, 'NL');
 const frankfurt = place('fra', 50.11, 8.68, 'DE');
 const newYork = place('nyc', 40.71, -74.01, 'US');
 
 function hostsChosen(view: FleetView, strategy?: Strategy): Record<string, string> {
-  const plan = planPlacement(view, accountsToPlace(view), policy, strategy === undefined ? {} : { strategy });
+  const plan = planPlacement(
+    view,
+    accountsToPlace(view),
+    policy,
+    strategy === undefined ? {} : { strategy },
+  );
   return Object.fromEntries(plan.placements.map((decision) => [decision.account, decision.host]));
 }
 
@@ -21,8 +35,14 @@ describe('strategies', () => {
   };
 
   it('load takes the lowest score, ties by name', () => {
-    check('load', fleetOf([host('b'), host('a'), host('c', { diskUsedRatio: 0.5 })], [account('x')]), { x: 'a' });
-    check('load', fleetOf([host('a', { diskUsedRatio: 0.9 }), host('b')], [account('x')]), { x: 'b' });
+    check(
+      'load',
+      fleetOf([host('b'), host('a'), host('c', { diskUsedRatio: 0.5 })], [account('x')]),
+      { x: 'a' },
+    );
+    check('load', fleetOf([host('a', { diskUsedRatio: 0.9 }), host('b')], [account('x')]), {
+      x: 'b',
+    });
   });
 
   it('even takes the host with the fewest accounts, whatever it weighs', () => {
@@ -32,14 +52,25 @@ describe('strategies', () => {
   });
 
   it('location takes the nearest, then the lower score; hosts of unknown place come last', () => {
-    const hosts = [host('a', { location: newYork }), host('b', { location: frankfurt, diskUsedRatio: 1 }), host('c')];
+    const hosts = [
+      host('a', { location: newYork }),
+      host('b', { location: frankfurt, diskUsedRatio: 1 }),
+      host('c'),
+    ];
     check('location', fleetOf(hosts, [account('x', null, { location: amsterdam })]), { x: 'b' });
-    check('location', fleetOf([host('a', { latencyMs: 80 }), host('b', { latencyMs: 9 })], [account('x')]), { x: 'b' });
+    check(
+      'location',
+      fleetOf([host('a', { latencyMs: 80 }), host('b', { latencyMs: 9 })], [account('x')]),
+      { x: 'b' },
+    );
   });
 
   it('affinity takes a host that runs the script, else the one with most room for it', () => {
-    const scripted = (name: string, on: string | null = null): AccountView => account(name, on, { script: 's' });
-    check('affinity', fleetOf([host('a'), host('b')], [scripted('r', 'b'), scripted('x')]), { x: 'b' });
+    const scripted = (name: string, on: string | null = null): AccountView =>
+      account(name, on, { script: 's' });
+    check('affinity', fleetOf([host('a'), host('b')], [scripted('r', 'b'), scripted('x')]), {
+      x: 'b',
+    });
     const roomy = fleetOf(
       [host('a', { maxAccounts: 2 }), host('b', { maxAccounts: 4, diskUsedRatio: 1 })],
       [scripted('x'), scripted('y'), scripted('z')],
@@ -48,22 +79,39 @@ describe('strategies', () => {
   });
 
   it('isolation spreads a group over zones, then hosts, then by score', () => {
-    const hosts = [host('a', { zone: 'z1' }), host('b', { zone: 'z1' }), host('c', { zone: 'z2', diskUsedRatio: 1 })];
-    const member = (name: string, on: string | null = null): AccountView => account(name, on, { group: 'g' });
+    const hosts = [
+      host('a', { zone: 'z1' }),
+      host('b', { zone: 'z1' }),
+      host('c', { zone: 'z2', diskUsedRatio: 1 }),
+    ];
+    const member = (name: string, on: string | null = null): AccountView =>
+      account(name, on, { group: 'g' });
     check('isolation', fleetOf(hosts, [member('r', 'a'), member('x')]), { x: 'c' });
-    check('isolation', fleetOf(hosts, [member('r1', 'a'), member('r2', 'c'), member('r3', 'c'), member('x')]), { x: 'b' });
+    check(
+      'isolation',
+      fleetOf(hosts, [member('r1', 'a'), member('r2', 'c'), member('r3', 'c'), member('x')]),
+      { x: 'b' },
+    );
   });
 
   it('goes by override, account, label, policy, in that order', () => {
     const hosts = [host('a', { latencyMs: 50 }), host('b', { latencyMs: 5, diskUsedRatio: 1 })];
     const labelled = account('x', null, { labels: { tier: 'near' } });
-    const byLabel: PlacementPolicy = { ...policy, strategyByLabel: [{ label: 'tier=near', strategy: 'location' }] };
+    const byLabel: PlacementPolicy = {
+      ...policy,
+      strategyByLabel: [{ label: 'tier=near', strategy: 'location' }],
+    };
     const chosenBy = (who: AccountView, rules = byLabel, options = {}) =>
       planPlacement(fleetOf(hosts, [who]), [who.name], rules, options).placements[0];
     expect(chosenBy(labelled)).toMatchObject({ host: 'b', strategy: 'location' });
     expect(chosenBy(labelled, policy)).toMatchObject({ host: 'a', strategy: 'load' });
-    expect(chosenBy({ ...labelled, strategy: 'even' })).toMatchObject({ host: 'a', strategy: 'even' });
-    expect(chosenBy({ ...labelled, strategy: 'even' }, byLabel, { strategy: 'location' })).toMatchObject({
+    expect(chosenBy({ ...labelled, strategy: 'even' })).toMatchObject({
+      host: 'a',
+      strategy: 'even',
+    });
+    expect(
+      chosenBy({ ...labelled, strategy: 'even' }, byLabel, { strategy: 'location' }),
+    ).toMatchObject({
       host: 'b',
       strategy: 'location',
     });
@@ -73,10 +121,18 @@ describe('strategies', () => {
 describe('refusals', () => {
   const mebibyte = 2 ** 20;
   const cases: [string, FleetView, string, string][] = [
-    ['full', fleetOf([host('h', { maxAccounts: 1 })], [account('r', 'h'), account('x')]), 'full', '1 of 1 slots used'],
+    [
+      'full',
+      fleetOf([host('h', { maxAccounts: 1 })], [account('r', 'h'), account('x')]),
+      'full',
+      '1 of 1 slots used',
+    ],
     [
       'memory',
-      fleetOf([host('h', { memoryBytes: 1000 * mebibyte })], [account('r', 'h', { memoryBytes: 850 * mebibyte }), account('x')]),
+      fleetOf(
+        [host('h', { memoryBytes: 1000 * mebibyte })],
+        [account('r', 'h', { memoryBytes: 850 * mebibyte }), account('x')],
+      ),
       'memory',
       'needs 100 MiB, has 50 MiB left (850 MiB used of 900 MiB, 90 % of 1000 MiB)',
     ],
@@ -86,22 +142,48 @@ describe('refusals', () => {
       'cordoned',
       'host is cordoned: kernel update',
     ],
-    ['health', fleetOf([host('h', { state: 'unhealthy' })], [account('x')]), 'unhealthy', 'host is unhealthy'],
-    ['init', fleetOf([host('h', { state: 'unbootstrapped' })], [account('x')]), 'unbootstrapped', 'host is not ready'],
-    ['drain', fleetOf([host('h', { state: 'draining' })], [account('x')]), 'draining', 'host is draining'],
+    [
+      'health',
+      fleetOf([host('h', { state: 'unhealthy' })], [account('x')]),
+      'unhealthy',
+      'host is unhealthy',
+    ],
+    [
+      'init',
+      fleetOf([host('h', { state: 'unbootstrapped' })], [account('x')]),
+      'unbootstrapped',
+      'host is not ready',
+    ],
+    [
+      'drain',
+      fleetOf([host('h', { state: 'draining' })], [account('x')]),
+      'draining',
+      'host is draining',
+    ],
     ['death', fleetOf([host('h', { state: 'dead' })], [account('x')]), 'dead', 'host is dead'],
     [
       'zone',
-      fleetOf([host('h', { zone: 'z1', location: newYork })], [account('x', null, { allowedZones: ['z2', 'DE'] })]),
+      fleetOf(
+        [host('h', { zone: 'z1', location: newYork })],
+        [account('x', null, { allowedZones: ['z2', 'DE'] })],
+      ),
       'zone',
       'h is in z1, US; x may only run in z2, DE',
     ],
-    ['pin', fleetOf([host('h')], [account('x', null, { pinnedTo: hostName('other') })]), 'pinned', 'x is pinned to other'],
+    [
+      'pin',
+      fleetOf([host('h')], [account('x', null, { pinnedTo: hostName('other') })]),
+      'pinned',
+      'x is pinned to other',
+    ],
     [
       'anti-affinity',
       fleetOf(
         [host('h')],
-        [account('r', 'h', { labels: { 'anti-affinity': 'k' } }), account('x', null, { labels: { 'anti-affinity': 'k' } })],
+        [
+          account('r', 'h', { labels: { 'anti-affinity': 'k' } }),
+          account('x', null, { labels: { 'anti-affinity': 'k' } }),
+        ],
       ),
       'anti-affinity',
       'runs r, which shares anti-affinity=k',
@@ -114,25 +196,43 @@ describe('refusals', () => {
   });
 
   it('counts them in one line', () => {
-    const hosts = [host('a', { maxAccounts: 0 }), host('b', { maxAccounts: 0 }), host('c', { zone: 'z1' })];
+    const hosts = [
+      host('a', { maxAccounts: 0 }),
+      host('b', { maxAccounts: 0 }),
+      host('c', { zone: 'z1' }),
+    ];
     const who = account('x', null, { allowedZones: ['z9'] });
     const rest = { ...policy };
-    expect(planPlacement(fleetOf(hosts, [{ ...who, allowedZones: [] }]), [who.name], rest).unplaced).toEqual([]);
-    expect(planPlacement(fleetOf(hosts, [who]), [who.name], rest).unplaced[0]?.reason).toBe('no host takes x: 3 wrong zone');
+    expect(
+      planPlacement(fleetOf(hosts, [{ ...who, allowedZones: [] }]), [who.name], rest).unplaced,
+    ).toEqual([]);
+    expect(planPlacement(fleetOf(hosts, [who]), [who.name], rest).unplaced[0]?.reason).toBe(
+      'no host takes x: 3 wrong zone',
+    );
     const full = fleetOf([...hosts.slice(0, 2), host('c', { state: 'cordoned' })], [account('x')]);
-    expect(planPlacement(full, [who.name], rest).unplaced[0]?.reason).toBe('no host takes x: 2 full, 1 cordoned');
+    expect(planPlacement(full, [who.name], rest).unplaced[0]?.reason).toBe(
+      'no host takes x: 2 full, 1 cordoned',
+    );
   });
 
   it('names unknown accounts and accounts that may stay', () => {
     const view = fleetOf([host('h')], [account('x', 'h')]);
-    expect(() => planPlacement(view, [accountName('nobody')], policy)).toThrow('there is no account nobody to place');
-    expect(() => planPlacement(view, [accountName('x')], policy)).toThrow('x is on h and may stay there');
+    expect(() => planPlacement(view, [accountName('nobody')], policy)).toThrow(
+      'there is no account nobody to place',
+    );
+    expect(() => planPlacement(view, [accountName('x')], policy)).toThrow(
+      'x is on h and may stay there',
+    );
   });
 });
 
 describe('a decision', () => {
   const hosts = [host('a'), host('b', { diskUsedRatio: 0.5 }), host('c', { state: 'cordoned' })];
-  const [decision] = planPlacement(fleetOf(hosts, [account('x')]), [accountName('x')], policy).placements;
+  const [decision] = planPlacement(
+    fleetOf(hosts, [account('x')]),
+    [accountName('x')],
+    policy,
+  ).placements;
 
   it('carries the score in parts, before and after', () => {
     expect(decision?.scoreBefore.total).toBe(0);
@@ -148,24 +248,45 @@ describe('a decision', () => {
     ];
     const heavy = account('x', null, { cpuCores: 0.8 });
     const [chosen] = planPlacement(fleetOf(mixed, [heavy]), [heavy.name], policy).placements;
-    expect(chosen).toMatchObject({ host: 'big', runnersUp: [{ host: 'small', reason: 'scores lower now, but would end 25.0 higher' }] });
-    expect(chosen?.reason).toBe('lowest load score among hosts that do not become the peak; score 2.0 -> 6.4');
+    expect(chosen).toMatchObject({
+      host: 'big',
+      runnersUp: [{ host: 'small', reason: 'scores lower now, but would end 25.0 higher' }],
+    });
+    expect(chosen?.reason).toBe(
+      'lowest load score among hosts that do not become the peak; score 2.0 -> 6.4',
+    );
   });
 
   it('says less about a fleet too big to say it host by host, and nothing that is not so', () => {
-    const [brief] = planPlacement(fleetOf(hosts, [account('x')]), [accountName('x')], policy, { detail: 'counts' }).placements;
-    expect(brief).toMatchObject({ host: 'a', reason: 'balances the batch; score 0.0 -> 9.0', runnersUp: [], refusals: [] });
+    const [brief] = planPlacement(fleetOf(hosts, [account('x')]), [accountName('x')], policy, {
+      detail: 'counts',
+    }).placements;
+    expect(brief).toMatchObject({
+      host: 'a',
+      reason: 'balances the batch; score 0.0 -> 9.0',
+      runnersUp: [],
+      refusals: [],
+    });
   });
 
   it('says why the others lost', () => {
-    expect(decision?.runnersUp).toMatchObject([{ host: 'b', scoreBefore: 5, reason: 'scores 5.0, 5.0 more' }]);
-    expect(decision?.refusals).toEqual([{ host: 'c', code: 'cordoned', message: 'host is cordoned' }]);
+    expect(decision?.runnersUp).toMatchObject([
+      { host: 'b', scoreBefore: 5, reason: 'scores 5.0, 5.0 more' },
+    ]);
+    expect(decision?.refusals).toEqual([
+      { host: 'c', code: 'cordoned', message: 'host is cordoned' },
+    ]);
   });
 });
 
 describe('any fleet', () => {
   const planAll = (view: FleetView) => planPlacement(view, accountsToPlace(view), policy);
-  const movesOf = (view: FleetView) => planAll(view).placements.map(({ account: name, from, host: to }) => ({ account: name, from, to }));
+  const movesOf = (view: FleetView) =>
+    planAll(view).placements.map(({ account: name, from, host: to }) => ({
+      account: name,
+      from,
+      to,
+    }));
 
   it('breaks no hard rule', () => {
     fc.assert(
@@ -181,12 +302,16 @@ describe('any fleet', () => {
         const plan = planAll(view);
         const named = [...plan.placements, ...plan.unplaced].map((entry) => entry.account);
         expect(named.sort()).toEqual(accountsToPlace(view));
-        const where = new Map<string, string | null>(view.accounts.map(({ name, host: on }) => [name, on]));
+        const where = new Map<string, string | null>(
+          view.accounts.map(({ name, host: on }) => [name, on]),
+        );
         for (const placement of plan.placements) where.set(placement.account, placement.host);
         for (const { account: name } of plan.unplaced) {
           const who = view.accounts.find((candidate) => candidate.name === name) as AccountView;
           const takers = view.hosts.filter((target) => {
-            const residents = view.accounts.filter((other) => other.name !== name && where.get(other.name) === target.name);
+            const residents = view.accounts.filter(
+              (other) => other.name !== name && where.get(other.name) === target.name,
+            );
             return refusalsOf(who, target, residents, policy).length === 0;
           });
           expect(takers).toEqual([]);
@@ -203,7 +328,9 @@ describe('any fleet', () => {
           return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
         };
         const other = { ...view, hosts: shuffled(view.hosts), accounts: shuffled(view.accounts) };
-        expect(planPlacement(other, shuffled(accountsToPlace(view)), policy)).toEqual(planAll(view));
+        expect(planPlacement(other, shuffled(accountsToPlace(view)), policy)).toEqual(
+          planAll(view),
+        );
       }),
     );
   });
@@ -213,7 +340,11 @@ describe('any fleet', () => {
       fc.property(fleetArbitrary(), (view) => {
         const plan = planAll(view);
         for (const { host: chosen, runnersUp, refusals } of plan.placements) {
-          const named = [chosen, ...runnersUp.map((rival) => rival.host), ...refusals.map((refusal) => refusal.host)];
+          const named = [
+            chosen,
+            ...runnersUp.map((rival) => rival.host),
+            ...refusals.map((refusal) => refusal.host),
+          ];
           expect(named.sort()).toEqual(view.hosts.map(({ name }) => name).sort());
         }
         expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);

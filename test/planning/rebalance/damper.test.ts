@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { FleetView } from '../../../src/planning/fleet/fleet-view.ts';
-import { type Damped, type DamperState, dampen, defaultDamping, undamped } from '../../../src/planning/rebalance/damper.ts';
+import {
+  type Damped,
+  type DamperState,
+  dampen,
+  defaultDamping,
+  undamped,
+} from '../../../src/planning/rebalance/damper.ts';
 import { planRebalance } from '../../../src/planning/rebalance/rebalance.ts';
 import { account, fleetOf, host, nowMs, policy } from '../sample-fleet.ts';
 
@@ -19,16 +25,31 @@ function feed(views: readonly FleetView[], start: DamperState = undamped): Dampe
   });
 }
 
-const verdicts = (views: readonly FleetView[]): string[] => feed(views).map(({ verdict }) => verdict);
+const verdicts = (views: readonly FleetView[]): string[] =>
+  feed(views).map(({ verdict }) => verdict);
 const times = <T>(count: number, item: T): T[] => Array.from({ length: count }, () => item);
 
 describe('dampen', () => {
   it('acts at the third evaluation in a row over the threshold, then rests for half an hour', () => {
-    expect(verdicts(times(10, uneven))).toEqual(['wait', 'wait', 'act', ...times(5, 'rest'), 'act', 'rest']);
+    expect(verdicts(times(10, uneven))).toEqual([
+      'wait',
+      'wait',
+      'act',
+      ...times(5, 'rest'),
+      'act',
+      'rest',
+    ]);
   });
 
   it('starts counting again after a good evaluation', () => {
-    expect(verdicts([uneven, uneven, even, uneven, uneven, uneven])).toEqual(['wait', 'wait', 'calm', 'wait', 'wait', 'act']);
+    expect(verdicts([uneven, uneven, even, uneven, uneven, uneven])).toEqual([
+      'wait',
+      'wait',
+      'calm',
+      'wait',
+      'wait',
+      'act',
+    ]);
   });
 
   it('says what it counted', () => {
@@ -38,7 +59,8 @@ describe('dampen', () => {
   });
 
   it('halves the weight of what it saw after the half-life', () => {
-    const cpuOf = (cores: number): FleetView => fleetOf([host('a', { baseCpuCores: cores })], [account('x', 'a', { cpuCores: cores })]);
+    const cpuOf = (cores: number): FleetView =>
+      fleetOf([host('a', { baseCpuCores: cores })], [account('x', 'a', { cpuCores: cores })]);
     const first = dampen(undamped, cpuOf(0), policy);
     const later = { ...cpuOf(1), nowMs: nowMs + defaultDamping.halfLifeMs };
     const { view } = dampen(first.state, later, policy);
@@ -50,11 +72,14 @@ describe('dampen', () => {
     const calm = fleetOf([host('a'), host('b')], full.slice(0, 2));
     const burst = fleetOf([host('a', { baseCpuCores: 1.5 }), host('b')], full.slice(0, 2));
     expect(planRebalance(burst, policy).verdict).toBe('planned');
-    expect(new Set(verdicts([...times(6, calm), ...times(3, burst), ...times(6, calm)]))).toEqual(new Set(['calm']));
+    expect(new Set(verdicts([...times(6, calm), ...times(3, burst), ...times(6, calm)]))).toEqual(
+      new Set(['calm']),
+    );
   });
 
   it('never plans with less memory than was measured', () => {
-    const memoryOf = (bytes: number): FleetView => fleetOf([host('a')], [account('x', 'a', { memoryBytes: bytes })]);
+    const memoryOf = (bytes: number): FleetView =>
+      fleetOf([host('a')], [account('x', 'a', { memoryBytes: bytes })]);
     const first = dampen(undamped, memoryOf(100), policy);
     const more = dampen(first.state, { ...memoryOf(900), nowMs: nowMs + minute }, policy);
     expect(more.view.accounts[0]?.memoryBytes).toBe(900);

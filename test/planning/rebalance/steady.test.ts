@@ -1,4 +1,7 @@
-/** A rebalance that has done its work does nothing the next time, and what is only measured badly moves nobody. */
+/**
+ * A rebalance that has done its work does nothing the next time, and what is only measured badly
+ * moves nobody.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FleetView } from '../../../src/planning/fleet/fleet-view.ts';
@@ -22,11 +25,16 @@ function afterMoves(view: FleetView, moves: readonly PlannedMove[]): FleetView {
 
 /** Fleets that are uneven, with room to move in. */
 const uneven = fc
-  .array(fc.array(fc.double({ min: 0.02, max: 0.5, noNaN: true }), { maxLength: 6 }), { minLength: 2, maxLength: 6 })
+  .array(fc.array(fc.double({ min: 0.02, max: 0.5, noNaN: true }), { maxLength: 6 }), {
+    minLength: 2,
+    maxLength: 6,
+  })
   .map((loads) =>
     fleetOf(
       loads.map((_, index) => host(`h${index}`, { maxAccounts: 8 })),
-      loads.flatMap((cores, index) => cores.map((cpuCores, count) => account(`h${index}-${count}`, `h${index}`, { cpuCores }))),
+      loads.flatMap((cores, index) =>
+        cores.map((cpuCores, count) => account(`h${index}-${count}`, `h${index}`, { cpuCores })),
+      ),
     ),
   );
 
@@ -38,7 +46,9 @@ describe('a second rebalance', () => {
         const first = planRebalance(view, { ...policy, threshold });
         if (first.verdict !== 'planned') return;
         planned += 1;
-        expect(planRebalance(afterMoves(view, first.moves), { ...policy, threshold }).moves).toEqual([]);
+        expect(
+          planRebalance(afterMoves(view, first.moves), { ...policy, threshold }).moves,
+        ).toEqual([]);
       }),
       { numRuns: 150 },
     );
@@ -46,11 +56,16 @@ describe('a second rebalance', () => {
   });
 });
 
-/** Ten hosts with two to four accounts each: a true spread of about 19 points, under the threshold of 30. */
+/**
+ * Ten hosts with two to four accounts each: a true spread of about 19 points, under the threshold
+ * of 30.
+ */
 const hosts = Array.from({ length: 10 }, (_, index) => host(`h${index}`, { baseCpuCores: 0.2 }));
 const calm = fleetOf(
   hosts,
-  hosts.flatMap(({ name }, index) => Array.from({ length: 2 + (index % 3) }, (_, count) => account(`${name}-${count}`, name))),
+  hosts.flatMap(({ name }, index) =>
+    Array.from({ length: 2 + (index % 3) }, (_, count) => account(`${name}-${count}`, name)),
+  ),
 );
 
 /** As measured: CPU of hosts and accounts off by up to `share` of it, each time anew. */
@@ -65,7 +80,12 @@ function measured(view: FleetView, share: number, random: () => number, atMs: nu
 
 /** Bursts: now and then a host seems to be busy with something else. */
 function bursting(view: FleetView, random: () => number): FleetView {
-  return { ...view, hosts: view.hosts.map((each) => (random() < 0.02 ? { ...each, baseCpuCores: each.cpuCores } : each)) };
+  return {
+    ...view,
+    hosts: view.hosts.map((each) =>
+      random() < 0.02 ? { ...each, baseCpuCores: each.cpuCores } : each,
+    ),
+  };
 }
 
 describe('noisy samples', () => {

@@ -11,7 +11,11 @@ import type { SshSettings } from '../../../src/model/inventory.ts';
 import type { HostName } from '../../../src/model/names.ts';
 import { readSshConfig } from '../../../src/remote/config/ssh-config-file.ts';
 import { evaluateSshOptions, type SshOptions } from '../../../src/remote/config/ssh-options.ts';
-import { resolveSshTarget, type SshSurroundings, type SshTarget } from '../../../src/remote/config/ssh-target.ts';
+import {
+  resolveSshTarget,
+  type SshSurroundings,
+  type SshTarget,
+} from '../../../src/remote/config/ssh-target.ts';
 import { type ConfigCase, configCorpus } from './ssh-config-corpus.ts';
 
 const run = promisify(execFile);
@@ -41,13 +45,24 @@ const inventory: SshSettings = {
 };
 
 /** What `ssh -G` prints, by keyword; null with its words where OpenSSH ends instead. */
-type Said = { readonly values: ReadonlyMap<string, readonly string[]>; readonly refusal: string | null };
+type Said = {
+  readonly values: ReadonlyMap<string, readonly string[]>;
+  readonly refusal: string | null;
+};
 
-async function askOpenSsh(home: string, destination: string, more: readonly string[] = []): Promise<Said> {
+async function askOpenSsh(
+  home: string,
+  destination: string,
+  more: readonly string[] = [],
+): Promise<Said> {
   const values = new Map<string, string[]>();
   try {
     const env = { ...environment, HOME: home, PATH: process.env.PATH, SSH_AUTH_SOCK: '/run/agent' };
-    const { stdout } = await run('ssh', ['-T', '-G', '-F', join(home, '.ssh', 'config'), ...more, destination], { env });
+    const { stdout } = await run(
+      'ssh',
+      ['-T', '-G', '-F', join(home, '.ssh', 'config'), ...more, destination],
+      { env },
+    );
     for (const line of stdout.split('\n')) {
       const at = line.indexOf(' ');
       const key = line.slice(0, at);
@@ -69,7 +84,10 @@ async function askFleet(home: string, destination: string): Promise<Ours | Fleet
     const config = await readSshConfig([join(home, '.ssh', 'config')], home);
     const query = { destination, user: null, port: null, jump: null, localUser: username };
     const options = evaluateSshOptions(config, query);
-    return { options, target: resolveSshTarget({ name: destination as HostName, ssh: inventory }, config, around) };
+    return {
+      options,
+      target: resolveSshTarget({ name: destination as HostName, ssh: inventory }, config, around),
+    };
   } catch (failure) {
     if (failure instanceof FleetError) return failure;
     throw failure;
@@ -88,10 +106,16 @@ interface Examined {
 }
 
 async function examine(home: string, { destination }: ConfigCase): Promise<Examined> {
-  const [theirs, ours] = await Promise.all([askOpenSsh(home, destination), askFleet(home, destination)]);
+  const [theirs, ours] = await Promise.all([
+    askOpenSsh(home, destination),
+    askFleet(home, destination),
+  ]);
   if (ours instanceof FleetError) {
     if (NAMED.test(ours.message) && ours.hint !== '') return { outcome: 'named', found: [] };
-    return { outcome: 'refused', found: theirs.refusal === null ? [`fleet refuses: ${ours.message}`] : [] };
+    return {
+      outcome: 'refused',
+      found: theirs.refusal === null ? [`fleet refuses: ${ours.message}`] : [],
+    };
   }
   if (theirs.refusal === null) return { outcome: 'same', found: compare(theirs.values, ours) };
   // Newer versions of OpenSSH know %j, and more keywords.
@@ -101,7 +125,8 @@ async function examine(home: string, { destination }: ConfigCase): Promise<Exami
 
 function compare(theirs: Said['values'], { target, options }: Ours): string[] {
   const one = (key: string) => theirs.get(key)?.[0];
-  const paths = (text: string | undefined) => (text === undefined || text === 'none' ? [] : text.split(' ').map((path) => resolve(path)));
+  const paths = (text: string | undefined) =>
+    text === undefined || text === 'none' ? [] : text.split(' ').map((path) => resolve(path));
   const globals = (one('globalknownhostsfile') ?? '').split(' ').filter((file) => file !== 'none');
   const pairs: [string, unknown, unknown][] = [
     ['hostname', target.address, one('hostname')],
@@ -112,16 +137,38 @@ function compare(theirs: Said['values'], { target, options }: Ours): string[] {
     ['identitiesonly', target.identitiesOnly, yes(one('identitiesonly'))],
     ['hostkeyalias', options.first.get('hostkeyalias')?.[0]?.toLowerCase(), one('hostkeyalias')],
     ['identityagent', target.agentSocket, agentOf(one('identityagent'))],
-    ['certificatefile', options.warnings.join().includes('certificatefile'), theirs.has('certificatefile')],
-    ['revokedhostkeys', target.revokedKeysFile, paths(one('revokedhostkeys')?.replace(/^~/, homedir))[0] ?? null],
+    [
+      'certificatefile',
+      options.warnings.join().includes('certificatefile'),
+      theirs.has('certificatefile'),
+    ],
+    [
+      'revokedhostkeys',
+      target.revokedKeysFile,
+      paths(one('revokedhostkeys')?.replace(/^~/, homedir))[0] ?? null,
+    ],
     ['proxyjump', jumpOf(options), theirJump(one('proxyjump'))],
     [
       'knownhosts',
       target.knownHostsFiles,
-      [...new Set(['/fleet/known_hosts', ...paths(one('userknownhostsfile')), ...globals.map((file) => resolve(file))])],
+      [
+        ...new Set([
+          '/fleet/known_hosts',
+          ...paths(one('userknownhostsfile')),
+          ...globals.map((file) => resolve(file)),
+        ]),
+      ],
     ],
-    ['publickey', target.authMethods.includes('publickey'), allowed(theirs, 'publickey', one('pubkeyauthentication'))],
-    ['password', target.authMethods.includes('password'), allowed(theirs, 'password', one('passwordauthentication'))],
+    [
+      'publickey',
+      target.authMethods.includes('publickey'),
+      allowed(theirs, 'publickey', one('pubkeyauthentication')),
+    ],
+    [
+      'password',
+      target.authMethods.includes('password'),
+      allowed(theirs, 'password', one('passwordauthentication')),
+    ],
     [
       'kbd',
       target.authMethods.includes('keyboard-interactive'),
@@ -134,15 +181,20 @@ function compare(theirs: Said['values'], { target, options }: Ours): string[] {
     ],
     ['setenv', options.warnings.join().includes('setenv'), theirs.has('setenv')],
   ];
-  if (target.identitiesExplicit) pairs.push(['identityfile', options.identityFiles, theirs.get('identityfile')]);
+  if (target.identitiesExplicit)
+    pairs.push(['identityfile', options.identityFiles, theirs.get('identityfile')]);
   else
     pairs.push([
       'identityfile',
       [],
-      (theirs.get('identityfile') ?? []).filter((file) => !/^~\/\.ssh\/id_(rsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk|xmss|dsa)$/.test(file)),
+      (theirs.get('identityfile') ?? []).filter(
+        (file) => !/^~\/\.ssh\/id_(rsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk|xmss|dsa)$/.test(file),
+      ),
     ]);
   const wrong = pairs.flatMap(([key, mine, other]) =>
-    JSON.stringify(mine) === JSON.stringify(other) ? [] : [`${key}: fleet ${JSON.stringify(mine)}, OpenSSH ${JSON.stringify(other)}`],
+    JSON.stringify(mine) === JSON.stringify(other)
+      ? []
+      : [`${key}: fleet ${JSON.stringify(mine)}, OpenSSH ${JSON.stringify(other)}`],
   );
   return [...wrong, ...algorithmDifferences(theirs, { target, options })];
 }
@@ -155,7 +207,9 @@ const agentOf = (text: string | undefined): string | null => {
 
 const jumpOf = ({ first }: SshOptions): string | undefined => {
   const text = first.get('proxyjump')?.[0];
-  return text === undefined || text.toLowerCase() === 'none' ? undefined : text.replace(/^ssh:\/\//, '').replace(/\[(\d[\d.]*)\]/, '$1');
+  return text === undefined || text.toLowerCase() === 'none'
+    ? undefined
+    : text.replace(/^ssh:\/\//, '').replace(/\[(\d[\d.]*)\]/, '$1');
 };
 
 /** OpenSSH 9.2 takes "ProxyJump none # why" for a jump through a host of that name. */
@@ -164,10 +218,16 @@ const theirJump = (text: string | undefined): string | undefined =>
 
 const allowed = (theirs: Said['values'], method: string, flag: string | undefined): boolean => {
   const preferred = theirs.get('preferredauthentications')?.[0]?.split(',');
-  return (yes(flag) || flag === 'unbound' || flag === 'host-bound') && (preferred === undefined || preferred.includes(method));
+  return (
+    (yes(flag) || flag === 'unbound' || flag === 'host-bound') &&
+    (preferred === undefined || preferred.includes(method))
+  );
 };
 
-/** Everything that fleet offers OpenSSH would offer, but for fleet's own standard lists; what a config names comes in its order. */
+/**
+ * Everything that fleet offers OpenSSH would offer, but for fleet's own standard lists; what a
+ * config names comes in its order.
+ */
 function algorithmDifferences(theirs: Said['values'], { target, options }: Ours): string[] {
   const kinds = {
     ciphers: 'cipher',
@@ -182,9 +242,13 @@ function algorithmDifferences(theirs: Said['values'], { target, options }: Ours)
     const mine = target.algorithms[kind];
     if (text === undefined) return [];
     const extra = mine.filter((name) => !other.includes(name));
-    const named = /^[+-]/.test(text) ? mine : other.filter((name) => mine.includes(name)).slice(0, text.startsWith('^') ? 1 : undefined);
+    const named = /^[+-]/.test(text)
+      ? mine
+      : other.filter((name) => mine.includes(name)).slice(0, text.startsWith('^') ? 1 : undefined);
     const isOrdered = named.every((name, index) => mine[index] === name);
-    return extra.length === 0 && isOrdered ? [] : [`${keyword} ${text}: fleet ${mine.join()}, OpenSSH ${other.join()}`];
+    return extra.length === 0 && isOrdered
+      ? []
+      : [`${keyword} ${text}: fleet ${mine.join()}, OpenSSH ${other.join()}`];
   });
 }
 
@@ -216,11 +280,17 @@ describe.skipIf(!hasSsh)('OpenSSH and fleet read the same', () => {
         const { outcome, found } = await examine(home, one);
         if (outcome === 'named') named += 1;
         if (outcome === 'refused') refused += 1;
-        return found.map((line) => `case ${index}, ssh ${one.destination}: ${line}\n${JSON.stringify(one.files, null, 1)}`);
+        return found.map(
+          (line) =>
+            `case ${index}, ssh ${one.destination}: ${line}\n${JSON.stringify(one.files, null, 1)}`,
+        );
       }),
     );
     const found = (await Promise.all(all)).flat();
-    console.log(`${CASES} configurations: ${found.length} differences, ${refused} refused by both, ${named} named as not supported`);
+    console.log(
+      `${CASES} configurations: ${found.length} differences, ${refused} refused by both, ` +
+        `${named} named as not supported`,
+    );
     if (found.length > 0) console.log(found.map((line) => line.split('\n')[0]).join('\n'));
     expect(found.slice(0, 2).join('\n\n')).toBe('');
     // A corpus that is mostly refused would prove nothing.
@@ -229,16 +299,24 @@ describe.skipIf(!hasSsh)('OpenSSH and fleet read the same', () => {
 
   const ways: [string, string][] = [
     ['one', 'Host eu-1\n ProxyJump u@bastion:2222\n'],
-    ['a chain', 'Host bastion\n User jumper\n ProxyJump outer\nHost eu-1\n ProxyJump bastion\nHost outer\n HostName 10.9.9.9\n Port 99\n'],
+    [
+      'a chain',
+      'Host bastion\n User jumper\n ProxyJump outer\nHost eu-1\n ProxyJump bastion\nHost ' +
+        'outer\n HostName 10.9.9.9\n Port 99\n',
+    ],
     [
       'several, of which only the first goes by its own way',
       'Host eu-1\n ProxyJump a,b,c\nHost a\n ProxyJump first\nHost b c\n ProxyJump no\n',
     ],
-    ['not for the jump host itself', 'Host bastion\n ProxyCommand none\nHost *\n ProxyJump bastion\n'],
+    [
+      'not for the jump host itself',
+      'Host bastion\n ProxyCommand none\nHost *\n ProxyJump bastion\n',
+    ],
     ['none for one', 'Host eu-1\n ProxyJump none\nHost *\n ProxyJump bastion\n'],
     [
       'not for a whole name',
-      'Match host bastion.example.net\n ProxyJump none\nHost bastion\n HostName %h.example.net\nMatch !host bastion*\n ProxyJump bastion\n',
+      'Match host bastion.example.net\n ProxyJump none\nHost bastion\n HostName ' +
+        '%h.example.net\nMatch !host bastion*\n ProxyJump bastion\n',
     ],
   ];
   test.each(ways)('the same way of jumps: %s', async (name, text) => {
@@ -257,18 +335,36 @@ describe.skipIf(!hasSsh)('OpenSSH and fleet read the same', () => {
     };
     const ours = await askFleet(home, 'eu-1');
     if (ours instanceof FleetError) throw ours;
-    const all = [...ours.target.jumps, ours.target].map(({ user, address, port }) => `${user}@${address}:${port}`);
+    const all = [...ours.target.jumps, ours.target].map(
+      ({ user, address, port }) => `${user}@${address}:${port}`,
+    );
     expect(all).toEqual(await theirs('eu-1', []));
   });
 
   test('identity files are the ones that OpenSSH opens', async () => {
     const home = join(folder, 'identities');
-    const text = `Host eu-1\n HostName 10.0.0.1\n User deploy\n Port 2222\nIdentityFile ~/x/%h-%n-%p-%r\nIdentityFile /k/%u-%d-%L-%l-%i\nIdentityFile rel/%k-%C-%%\nIdentityFile \${FLEET_TEST_VAR}/a\n`;
+    const text =
+      'Host eu-1\n HostName 10.0.0.1\n User deploy\n Port 2222\nIdentityFile ' +
+      '~/x/%h-%n-%p-%r\nIdentityFile /k/%u-%d-%L-%l-%i\nIdentityFile ' +
+      `rel/%k-%C-%%\nIdentityFile \${FLEET_TEST_VAR}/a\n`;
     await writeCase(home, { destination: 'eu-1', files: { config: text } });
     const env = { ...environment, HOME: home, PATH: process.env.PATH };
-    const asked = ['-T', '-v', '-F', join(home, '.ssh', 'config'), '-o', 'BatchMode=yes', '-o', 'ProxyCommand=false', 'eu-1', 'true'];
+    const asked = [
+      '-T',
+      '-v',
+      '-F',
+      join(home, '.ssh', 'config'),
+      '-o',
+      'BatchMode=yes',
+      '-o',
+      'ProxyCommand=false',
+      'eu-1',
+      'true',
+    ];
     const said = await run('ssh', asked, { env }).catch((failure: { stderr: string }) => failure);
-    const theirs = [...said.stderr.matchAll(/identity file (\S+) type/g)].map((found) => resolve(found[1] ?? ''));
+    const theirs = [...said.stderr.matchAll(/identity file (\S+) type/g)].map((found) =>
+      resolve(found[1] ?? ''),
+    );
     const ours = await askFleet(home, 'eu-1');
     if (ours instanceof FleetError) throw ours;
     expect(ours.target.identityFiles).toEqual(theirs.filter((path) => !path.endsWith('-cert')));

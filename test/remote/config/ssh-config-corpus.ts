@@ -1,4 +1,7 @@
-/** One configuration to ask OpenSSH and fleet about. `files` are relative to `~/.ssh`; `config` is the first one. */
+/**
+ * One configuration to ask OpenSSH and fleet about. `files` are relative to `~/.ssh`; `config` is
+ * the first one.
+ */
 export interface ConfigCase {
   readonly destination: string;
   readonly files: Readonly<Record<string, string>>;
@@ -29,12 +32,28 @@ const DESTINATIONS = [
   '2001:db8:0:0::7',
   'xn--mnchen-3ya.example.net',
 ];
-const PATTERNS = 'eu-1 eu-* eu-? EU-* * *.example.net 10.0.0.* !eu-1 !eu-* ??-? us-*-1? bastion !*.net 2001:* *1 e*-*1'.split(' ');
+const PATTERNS = (
+  'eu-1 eu-* eu-? EU-* * *.example.net 10.0.0.* !eu-1 !eu-* ??-? us-*-1? bastion !*.net ' +
+  '2001:* *1 e*-*1'
+).split(' ');
 const USERS = ['root', 'ubuntu', 'deploy', 'a.b', '"two words"', "'single'"];
 const TOKENS = '%h %n %p %r %u %d %L %l %k %i %C %%'.split(' ');
 const LISTS: Readonly<Record<string, readonly string[]>> = {
-  Ciphers: ['aes256-ctr,aes128-ctr', '+aes256-cbc', '-aes128-*', '^aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com', '-*cbc'],
-  MACs: ['hmac-sha2-512', '+hmac-sha1', '-*-etm@openssh.com', '^hmac-sha2-512', 'umac-64@openssh.com'],
+  Ciphers: [
+    'aes256-ctr,aes128-ctr',
+    '+aes256-cbc',
+    '-aes128-*',
+    '^aes256-gcm@openssh.com',
+    'chacha20-poly1305@openssh.com',
+    '-*cbc',
+  ],
+  MACs: [
+    'hmac-sha2-512',
+    '+hmac-sha1',
+    '-*-etm@openssh.com',
+    '^hmac-sha2-512',
+    'umac-64@openssh.com',
+  ],
   KexAlgorithms: [
     'curve25519-sha256',
     '+diffie-hellman-group14-sha1',
@@ -42,7 +61,13 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
     '^ecdh-sha2-nistp384',
     'sntrup761x25519-sha512@openssh.com',
   ],
-  HostKeyAlgorithms: ['rsa-sha2-512,ssh-ed25519', '+ssh-rsa', '-ecdsa*', '^rsa-sha2-256', 'ssh-ed25519-cert-v01@openssh.com,ssh-ed25519'],
+  HostKeyAlgorithms: [
+    'rsa-sha2-512,ssh-ed25519',
+    '+ssh-rsa',
+    '-ecdsa*',
+    '^rsa-sha2-256',
+    'ssh-ed25519-cert-v01@openssh.com,ssh-ed25519',
+  ],
   PubkeyAcceptedAlgorithms: ['ssh-ed25519', '+ssh-rsa', '-rsa*', '^ecdsa-sha2-nistp256'],
 };
 
@@ -81,24 +106,47 @@ class Writer {
   #text(depth: number): string {
     const blocks = this.#some([0], 5).map((_, index) => {
       const head = index === 0 && this.#chance(0.4) ? [] : [this.#head()];
-      return [...head, ...this.#some([0], 5).map(() => `${this.#one(['', ' ', '\t', '    '])}${this.#line(depth)}`)];
+      return [
+        ...head,
+        ...this.#some([0], 5).map(
+          () => `${this.#one(['', ' ', '\t', '    '])}${this.#line(depth)}`,
+        ),
+      ];
     });
     return `${blocks.flat().join(this.#chance(0.1) ? '\r\n' : '\n')}\n`;
   }
 
   #head(): string {
-    if (this.#chance(0.6)) return this.#word('Host', this.#some(PATTERNS, 3).join(this.#one([' ', '  ', '\t'])));
+    if (this.#chance(0.6))
+      return this.#word('Host', this.#some(PATTERNS, 3).join(this.#one([' ', '  ', '\t'])));
     return this.#word('Match', this.#condition());
   }
 
   #condition(): string {
     if (this.#chance(0.12))
-      return this.#one(['all', 'final', 'canonical', '!final', '!all', 'final host *', 'host * final', 'all', 'all host x']);
-    const parts = this.#some(['host', 'originalhost', 'user', 'localuser', 'Host'], 3).map((criterion) => {
-      const values = criterion.includes('user') ? ['root', 'ubuntu', '*', '!root', 'nobody'] : PATTERNS;
-      const list = this.#some(values, 2).join(',');
-      return `${this.#chance(0.2) ? '!' : ''}${criterion}${this.#one([' ', ' ', '='])}${this.#chance(0.2) ? `"${list}"` : list}`;
-    });
+      return this.#one([
+        'all',
+        'final',
+        'canonical',
+        '!final',
+        '!all',
+        'final host *',
+        'host * final',
+        'all',
+        'all host x',
+      ]);
+    const parts = this.#some(['host', 'originalhost', 'user', 'localuser', 'Host'], 3).map(
+      (criterion) => {
+        const values = criterion.includes('user')
+          ? ['root', 'ubuntu', '*', '!root', 'nobody']
+          : PATTERNS;
+        const list = this.#some(values, 2).join(',');
+        return (
+          `${this.#chance(0.2) ? '!' : ''}${criterion}${this.#one([' ', ' ', '='])}` +
+          `${this.#chance(0.2) ? `"${list}"` : list}`
+        );
+      },
+    );
     if (this.#chance(0.04)) parts.splice(Math.floor(this.#next() * 2), 0, 'exec "false"');
     return `${parts.join(' ')}${this.#chance(0.1) ? ' # why' : ''}`;
   }
@@ -121,7 +169,15 @@ class Writer {
   #line(depth: number): string {
     if (this.#chance(0.05)) return this.#one(['', '# a comment', '   # another', '#Host eu-1']);
     if (this.#chance(0.006))
-      return this.#one(['Port abc', 'Nonsense yes', 'User', 'User "no end', 'IdentitiesOnly maybe', 'Port 70000', 'User a b']);
+      return this.#one([
+        'Port abc',
+        'Nonsense yes',
+        'User',
+        'User "no end',
+        'IdentitiesOnly maybe',
+        'Port 70000',
+        'User a b',
+      ]);
     if (depth < 3 && this.#chance(0.13)) return this.#include(depth);
     const comment = this.#chance(0.08) ? ' # said so' : '';
     const [keyword, value] = this.#directive();
@@ -130,7 +186,11 @@ class Writer {
 
   #include(depth: number): string {
     const name = `f${Object.keys(this.#files).length}`;
-    if (this.#chance(0.15)) return this.#word('Include', this.#one(['missing', 'missing/*', '~/.ssh/none*', 'folders/*']));
+    if (this.#chance(0.15))
+      return this.#word(
+        'Include',
+        this.#one(['missing', 'missing/*', '~/.ssh/none*', 'folders/*']),
+      );
     const folder = this.#one(['', 'conf.d/', 'deep/er/']);
     this.#files[`${folder}${name}`] = '';
     this.#files[`${folder}${name}`] = this.#text(depth + 1);
@@ -154,7 +214,10 @@ class Writer {
     const flag = () => this.#one(['yes', 'no', 'true', 'false', 'YES', 'No']);
     const list = this.#one(Object.keys(LISTS));
     return this.#one<() => readonly [string, string]>([
-      () => ['HostName', this.#one(['10.0.0.1', '%h.example.net', 'Real-Name', '"quoted"', '2001:DB8::1'])],
+      () => [
+        'HostName',
+        this.#one(['10.0.0.1', '%h.example.net', 'Real-Name', '"quoted"', '2001:DB8::1']),
+      ],
       () => ['HostName', this.#one(['%h', 'gate', '10.0.0.1'])],
       () => ['User', this.#one(USERS)],
       () => ['User', this.#one(USERS)],
@@ -163,7 +226,17 @@ class Writer {
       () => ['IdentityFile', this.#one(['~/.ssh/id_a', '~/.ssh/id_b', 'none', '/keys/%r-%h'])],
       () => ['IdentitiesOnly', flag()],
       () => ['CertificateFile', this.#path()],
-      () => ['IdentityAgent', this.#one(['none', 'SSH_AUTH_SOCK', '$FLEET_TEST_VAR', '/run/%u.sock', '~/agent', `\${FLEET_TEST_VAR}/s`])],
+      () => [
+        'IdentityAgent',
+        this.#one([
+          'none',
+          'SSH_AUTH_SOCK',
+          '$FLEET_TEST_VAR',
+          '/run/%u.sock',
+          '~/agent',
+          `\${FLEET_TEST_VAR}/s`,
+        ]),
+      ],
       () => ['HostKeyAlias', this.#one(['alias', 'Alias-Two', 'eu-1'])],
       () => [
         'UserKnownHostsFile',
@@ -175,7 +248,18 @@ class Writer {
       ],
       () => ['UserKnownHostsFile', this.#path()],
       () => ['GlobalKnownHostsFile', this.#one(['none', '/etc/a /etc/b', '~/literal', '/etc/one'])],
-      () => ['ProxyJump', this.#one(['bastion', 'none', 'u@bastion:2222', 'a,b', 'root@[2001:db8::9]:22,c@d', 'ssh://x@y:23', 'NONE'])],
+      () => [
+        'ProxyJump',
+        this.#one([
+          'bastion',
+          'none',
+          'u@bastion:2222',
+          'a,b',
+          'root@[2001:db8::9]:22,c@d',
+          'ssh://x@y:23',
+          'NONE',
+        ]),
+      ],
       () => ['ProxyJump', this.#one(['bastion', 'none', 'eu-2.example.net'])],
       () => ['ProxyCommand', this.#one(['none', 'none', 'nc %h %p', 'ssh -W "%h:%p" gate'])],
       () => ['AddressFamily', this.#one(['any', 'inet', 'inet6', 'INET'])],
@@ -183,13 +267,24 @@ class Writer {
       () => ['ConnectTimeout', '7'],
       () => ['ConnectionAttempts', '3'],
       () => ['ServerAliveInterval', '15'],
-      () => ['StrictHostKeyChecking', this.#one(['yes', 'no', 'ask', 'accept-new', 'off', 'true', 'ACCEPT-NEW'])],
+      () => [
+        'StrictHostKeyChecking',
+        this.#one(['yes', 'no', 'ask', 'accept-new', 'off', 'true', 'ACCEPT-NEW']),
+      ],
       () => ['PubkeyAuthentication', flag()],
       () => ['PasswordAuthentication', flag()],
-      () => [this.#one(['KbdInteractiveAuthentication', 'ChallengeResponseAuthentication']), flag()],
+      () => [
+        this.#one(['KbdInteractiveAuthentication', 'ChallengeResponseAuthentication']),
+        flag(),
+      ],
       () => [
         'PreferredAuthentications',
-        this.#one(['publickey', 'password,publickey', 'keyboard-interactive,password', 'gssapi-with-mic,publickey']),
+        this.#one([
+          'publickey',
+          'password,publickey',
+          'keyboard-interactive,password',
+          'gssapi-with-mic,publickey',
+        ]),
       ],
       () => ['CanonicalizeHostname', this.#one(['no', 'false', 'no'])],
       () => ['RevokedHostKeys', this.#one(['/etc/ssh/revoked', '~/revoked', 'none'])],

@@ -21,7 +21,10 @@ const failureOf = async (act: Promise<unknown>): Promise<FleetError> => {
   );
   expect(failure).toBeInstanceOf(FleetError);
   const { code, message, hint } = failure as FleetError;
-  told.add(`${expect.getState().currentTestName?.split(' > ').at(-1)}\n  [${code}] ${message}\n  → ${hint}`);
+  told.add(
+    `${expect.getState().currentTestName?.split(' > ').at(-1)}\n  [${code}] ${message}\n  ` +
+      `→ ${hint}`,
+  );
   return failure as FleetError;
 };
 
@@ -47,7 +50,10 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     await proxy?.close();
   });
 
-  async function throughProxy(settings: Partial<SshSettings> = {}, options: Partial<SshContextOptions> = {}): Promise<Remote> {
+  async function throughProxy(
+    settings: Partial<SshSettings> = {},
+    options: Partial<SshContextOptions> = {},
+  ): Promise<Remote> {
     proxy = await startTcpProxy(sshd.port);
     const context = await sshd.context({ ports: [proxy.port], silenceMs: 600, ...options });
     const remote = createSshRemote(sshd.spec({ port: proxy.port, ...settings }), context);
@@ -112,7 +118,12 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     setTimeout(() => proxy.reset(), 15);
     const failure = await failureOf(remote.upload(path, Buffer.alloc(60_000_000), { mode: 0o600 }));
     expect(failure.code).toBe('ssh-lost');
-    for (let tries = 0; tries < 40 && (await readdir(join(sshd.directory, 'uploads'))).length > 0; tries += 1) await sleep(50);
+    for (
+      let tries = 0;
+      tries < 40 && (await readdir(join(sshd.directory, 'uploads'))).length > 0;
+      tries += 1
+    )
+      await sleep(50);
     expect(await readdir(join(sshd.directory, 'uploads'))).toEqual([]);
   });
 
@@ -127,7 +138,10 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     const remote = await throughProxy({ connectTimeoutMs: 1_000 });
     proxy.refuse(100);
     const failure = await failureOf(remote.run({ command: 'true' }));
-    expect([isUnreachable(failure), failure.hint.includes('PerSourcePenalties')]).toEqual([false, true]);
+    expect([isUnreachable(failure), failure.hint.includes('PerSourcePenalties')]).toEqual([
+      false,
+      true,
+    ]);
     expect(failure.message).toContain('It said: Not allowed at this time');
     expect([failure.code, failure.hint.includes('MaxStartups')]).toEqual(['ssh-refused', true]);
   });
@@ -158,29 +172,46 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     await new Promise<void>((done) => mute.listen(0, '127.0.0.1', done));
     const { port } = mute.address() as { port: number };
     const context = await sshd.context();
-    const remotes = [sshd.spec({ name: 'silent', port, connectTimeoutMs: 3_000 }), sshd.spec({ name: 'sound' })].map((spec) =>
-      createSshRemote(spec, context),
-    );
+    const remotes = [
+      sshd.spec({ name: 'silent', port, connectTimeoutMs: 3_000 }),
+      sshd.spec({ name: 'sound' }),
+    ].map((spec) => createSshRemote(spec, context));
     open.push(...remotes);
-    const [silent, sound] = remotes.map((remote) => remote.run({ command: 'true' }).then(() => remote.host));
+    const [silent, sound] = remotes.map((remote) =>
+      remote.run({ command: 'true' }).then(() => remote.host),
+    );
     expect(await Promise.race([silent?.catch(() => 'silent'), sound])).toBe('sound');
     mute.close();
   });
 
   test('many first uses are one connection, and share its failure', async () => {
     const remote = await throughProxy();
-    await Promise.all([remote.run({ command: 'true' }), remote.connect(), remote.download('/etc/hostname')]);
+    await Promise.all([
+      remote.run({ command: 'true' }),
+      remote.connect(),
+      remote.download('/etc/hostname'),
+    ]);
     expect(proxy.accepted()).toBe(1);
     const port = await freePort();
     const refused = createSshRemote(sshd.spec({ port }), await sshd.context());
-    const failures = await Promise.all([failureOf(refused.connect()), failureOf(refused.run({ command: 'true' }))]);
+    const failures = await Promise.all([
+      failureOf(refused.connect()),
+      failureOf(refused.run({ command: 'true' })),
+    ]);
     expect(failures[0]).toBe(failures[1]);
-    expect(failures[0]).toMatchObject({ code: 'ssh-connect', message: expect.stringContaining('refused') });
+    expect(failures[0]).toMatchObject({
+      code: 'ssh-connect',
+      message: expect.stringContaining('refused'),
+    });
   });
 
   test('an address that swallows everything is ssh-timeout at its time', async () => {
-    // TEST-NET-1 (RFC 5737) is routed nowhere; where the machine has no route at all, it says so at once.
-    const remote = createSshRemote(sshd.spec({ address: '192.0.2.1', connectTimeoutMs: 400 }), await sshd.context());
+    // TEST-NET-1 (RFC 5737) is routed nowhere; where the machine has no route at all, it says so at
+    // once.
+    const remote = createSshRemote(
+      sshd.spec({ address: '192.0.2.1', connectTimeoutMs: 400 }),
+      await sshd.context(),
+    );
     const from = performance.now();
     expect(['ssh-timeout', 'ssh-connect']).toContain((await failureOf(remote.connect())).code);
     expect(performance.now() - from).toBeLessThan(8000);
@@ -190,14 +221,20 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     const mute = createServer(() => {});
     await new Promise<void>((done) => mute.listen(0, '127.0.0.1', done));
     const { port } = mute.address() as { port: number };
-    const remote = createSshRemote(sshd.spec({ port, connectTimeoutMs: 400 }), await sshd.context({ ports: [port] }));
+    const remote = createSshRemote(
+      sshd.spec({ port, connectTimeoutMs: 400 }),
+      await sshd.context({ ports: [port] }),
+    );
     const failure = await failureOf(remote.connect());
     expect([failure.code, failure.message.includes('handshake')]).toEqual(['ssh-timeout', true]);
     mute.close();
   });
 
   test('a name that does not resolve is ssh-resolve', async () => {
-    const remote = createSshRemote(sshd.spec({ address: 'no-such-host.invalid' }), await sshd.context());
+    const remote = createSshRemote(
+      sshd.spec({ address: 'no-such-host.invalid' }),
+      await sshd.context(),
+    );
     expect((await failureOf(remote.connect())).code).toBe('ssh-resolve');
   });
 
@@ -205,9 +242,13 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     const controller = new AbortController();
     const remote = await throughProxy({}, { signal: controller.signal });
     await remote.connect();
-    const running = Array.from({ length: 12 }, () => failureOf(remote.run({ command: 'sleep 20' })));
+    const running = Array.from({ length: 12 }, () =>
+      failureOf(remote.run({ command: 'sleep 20' })),
+    );
     setTimeout(() => controller.abort(), 100);
-    expect((await Promise.all(running)).map(({ code }) => code)).toEqual(Array(12).fill('interrupted'));
+    expect((await Promise.all(running)).map(({ code }) => code)).toEqual(
+      Array(12).fill('interrupted'),
+    );
     expect((await failureOf(remote.run({ command: 'true' }))).code).toBe('interrupted');
   });
 
@@ -215,14 +256,18 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
     const noisy = await startSshd();
     await Promise.all(
       ['.bashrc', '.profile', '.zshenv'].map((name) =>
-        import('node:fs/promises').then((fs) => fs.writeFile(join(noisy.directory, name), 'echo noise\n')),
+        import('node:fs/promises').then((fs) =>
+          fs.writeFile(join(noisy.directory, name), 'echo noise\n'),
+        ),
       ),
     );
     const remote = createSshRemote(noisy.spec(), await noisy.context());
     open.push(remote);
     await remote.upload(join(noisy.directory, 'plain'), Buffer.from('content'), { mode: 0o600 });
     expect(await readFile(join(noisy.directory, 'plain'), 'utf8')).toBe('content');
-    expect(Buffer.from(await remote.download(join(noisy.directory, 'plain'))).toString()).toBe('content');
+    expect(Buffer.from(await remote.download(join(noisy.directory, 'plain'))).toString()).toBe(
+      'content',
+    );
     const lines: string[] = [];
     await remote.run({ command: 'echo mine', onLine: (line) => lines.push(line) });
     expect(lines).toEqual(['mine']);
@@ -231,7 +276,9 @@ describe.skipIf(missingSshd !== null)('links that fail', () => {
       throw new Error('not like this');
     };
     for (let time = 0; time < 10; time += 1)
-      await expect(remote.run({ command: 'echo one; echo two', onLine: refuse })).rejects.toThrow('not like this');
+      await expect(remote.run({ command: 'echo one; echo two', onLine: refuse })).rejects.toThrow(
+        'not like this',
+      );
     await remote.close();
     await noisy.stop();
   });

@@ -4,14 +4,25 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { askHost } from '../../../src/facts/ask-host.ts';
 import type { Remote } from '../../../src/remote/remote.ts';
-import { AfterMarker, CappedBytes, GrowingBytes, LineSplitter, OutputOverflow } from '../../../src/remote/shared/command-output.ts';
+import {
+  AfterMarker,
+  CappedBytes,
+  GrowingBytes,
+  LineSplitter,
+  OutputOverflow,
+} from '../../../src/remote/shared/command-output.ts';
 import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
 import { missingSshd, startSshd, type TestSshd } from '../sshd.ts';
 
 const mebibyte = 1024 * 1024;
 
-/** Runs `act` and tells how it failed, after how long, and by how much the memory of this process has grown meanwhile, at most. */
-async function costOf(act: () => Promise<unknown>): Promise<{ code: unknown; message: string; seconds: number; grownBytes: number }> {
+/**
+ * Runs `act` and tells how it failed, after how long, and by how much the memory of this process
+ * has grown meanwhile, at most.
+ */
+async function costOf(
+  act: () => Promise<unknown>,
+): Promise<{ code: unknown; message: string; seconds: number; grownBytes: number }> {
   const before = process.memoryUsage().rss;
   let most = before;
   const timer = setInterval(() => {
@@ -23,11 +34,16 @@ async function costOf(act: () => Promise<unknown>): Promise<{ code: unknown; mes
     (error: unknown) => error,
   );
   clearInterval(timer);
-  const { code, message } = (failure ?? { code: 'none', message: 'it succeeded' }) as { code: unknown; message: string };
+  const { code, message } = (failure ?? { code: 'none', message: 'it succeeded' }) as {
+    code: unknown;
+    message: string;
+  };
   return { code, message, seconds: (performance.now() - from) / 1000, grownBytes: most - before };
 }
 
-/** A login that answers every command with `$HOSTILE`, whatever it was: a host that was taken over. */
+/**
+ * A login that answers every command with `$HOSTILE`, whatever it was: a host that was taken over.
+ */
 const forcedCommand = `#!/bin/sh
 marker=$(printf %s "$SSH_ORIGINAL_COMMAND" | grep -o 'fleet-[0-9a-f]\\{18\\}' | head -n 1)
 reply='{"index":0,"ok":true,"result":{"kind":"done"}}'
@@ -60,28 +76,40 @@ describe.skipIf(missingSshd !== null)('a host that answers without end', () => {
   });
   const answerWith = (mode: string): Promise<void> => writeFile(join(sshd.directory, 'mode'), mode);
 
-  test.each(['replies', 'progress', 'no-end-of-line', 'no-end-of-marker', 'no-marker', 'stderr', 'empty-lines'])(
-    'is left at once by a request to the helper, with little memory: %s',
-    async (mode) => {
-      await answerWith(mode);
-      const request = { format: 1, acts: [{ act: 'survey' }, { act: 'contact' }] } as const;
-      const cost = await costOf(() => askHost(remote, request, { timeoutMs: 60_000 }));
-      console.log(`${mode}: ${cost.seconds.toFixed(2)} s, ${(cost.grownBytes / mebibyte).toFixed(0)} MiB: ${cost.message}`);
-      expect(cost).toMatchObject({ code: 'agent-reply' });
-      expect(cost.seconds).toBeLessThan(30);
-      expect(cost.grownBytes).toBeLessThan(150 * mebibyte);
-    },
-  );
+  test.each([
+    'replies',
+    'progress',
+    'no-end-of-line',
+    'no-end-of-marker',
+    'no-marker',
+    'stderr',
+    'empty-lines',
+  ])('is left at once by a request to the helper, with little memory: %s', async (mode) => {
+    await answerWith(mode);
+    const request = { format: 1, acts: [{ act: 'survey' }, { act: 'contact' }] } as const;
+    const cost = await costOf(() => askHost(remote, request, { timeoutMs: 60_000 }));
+    console.log(
+      `${mode}: ${cost.seconds.toFixed(2)} s, ${(cost.grownBytes / mebibyte).toFixed(0)} ` +
+        `MiB: ${cost.message}`,
+    );
+    expect(cost).toMatchObject({ code: 'agent-reply' });
+    expect(cost.seconds).toBeLessThan(30);
+    expect(cost.grownBytes).toBeLessThan(150 * mebibyte);
+  });
 
   test('cannot make an upload endless', async () => {
     await answerWith('no-end-of-line');
-    const cost = await costOf(() => remote.upload('/tmp/never', new Uint8Array(10), { mode: 0o600 }));
+    const cost = await costOf(() =>
+      remote.upload('/tmp/never', new Uint8Array(10), { mode: 0o600 }),
+    );
     expect(cost).toMatchObject({ code: 'agent-reply' });
   });
 
   test('costs a command without a limit no more than what it keeps, until its time is over', async () => {
     await answerWith('no-end-of-line');
-    const cost = await costOf(() => remote.run({ command: 'true', timeoutMs: 1_500, maxOutputBytes: mebibyte }));
+    const cost = await costOf(() =>
+      remote.run({ command: 'true', timeoutMs: 1_500, maxOutputBytes: mebibyte }),
+    );
     expect(cost).toMatchObject({ code: 'command-timeout' });
     expect(cost.grownBytes).toBeLessThan(150 * mebibyte);
   });
@@ -90,10 +118,26 @@ describe.skipIf(missingSshd !== null)('a host that answers without end', () => {
 const endless: Readonly<Record<string, (socket: Socket) => void>> = {
   headers: (socket) => pour(socket, 'HTTP/1.1 200 OK\r\n', 'x-more: and more of it\r\n'),
   body: (socket) => pour(socket, 'HTTP/1.1 200 OK\r\n\r\n', 'x'.repeat(65_536)),
-  'body-with-length': (socket) => pour(socket, 'HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n', 'x'.repeat(65_536)),
-  'chunks-of-one-byte': (socket) => pour(socket, 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n', '1\r\nx\r\n'.repeat(1_000)),
-  'chunk-extensions': (socket) => pour(socket, 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1', ';name=value'.repeat(1_000)),
-  trailers: (socket) => pour(socket, 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n', 'x-more: and more\r\n'),
+  'body-with-length': (socket) =>
+    pour(socket, 'HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n', 'x'.repeat(65_536)),
+  'chunks-of-one-byte': (socket) =>
+    pour(
+      socket,
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n',
+      '1\r\nx\r\n'.repeat(1_000),
+    ),
+  'chunk-extensions': (socket) =>
+    pour(
+      socket,
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1',
+      ';name=value'.repeat(1_000),
+    ),
+  trailers: (socket) =>
+    pour(
+      socket,
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n',
+      'x-more: and more\r\n',
+    ),
   'interim-answers': (socket) => pour(socket, '', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(1_000)),
   'no-http': (socket) => pour(socket, '', 'SSH-2.0-nothing\r\n'),
 };
@@ -133,42 +177,59 @@ describe.skipIf(missingSshd !== null)('an agent that answers without end', () =>
 
   test.each(Object.keys(endless))('is left at once, with little memory: %s', async (how) => {
     answer = (socket) => endless[how]?.(socket);
-    const cost = await costOf(() => remote.get(path(), '/sample', { maxBytes: mebibyte, timeoutMs: 60_000 }));
+    const cost = await costOf(() =>
+      remote.get(path(), '/sample', { maxBytes: mebibyte, timeoutMs: 60_000 }),
+    );
     for (const socket of open) socket.destroy();
     open.clear();
-    console.log(`${how}: ${cost.seconds.toFixed(2)} s, ${(cost.grownBytes / mebibyte).toFixed(0)} MiB: ${cost.message}`);
+    console.log(
+      `${how}: ${cost.seconds.toFixed(2)} s, ${(cost.grownBytes / mebibyte).toFixed(0)} ` +
+        `MiB: ${cost.message}`,
+    );
     expect(cost).toMatchObject({ code: 'agent-reply' });
     expect(cost.seconds).toBeLessThan(30);
     expect(cost.grownBytes).toBeLessThan(150 * mebibyte);
   });
 });
 
-describe.skipIf(missingSshd !== null)('a host that forwards no sockets and answers in place of its agent without end', () => {
-  let sshd: TestSshd;
-  let remote: Remote;
-  beforeAll(async () => {
-    sshd = await startSshd(['DisableForwarding yes', 'ForceCommand %DIR%/hostile']);
-    await writeFile(join(sshd.directory, 'hostile'), forcedCommand);
-    await chmod(join(sshd.directory, 'hostile'), 0o755);
-    remote = createSshRemote(sshd.spec(), await sshd.context());
-  });
-  afterAll(async () => {
-    await remote.close();
-    await sshd.stop();
-  });
+describe.skipIf(missingSshd !== null)(
+  'a host that forwards no sockets and answers in place of its agent without end',
+  () => {
+    let sshd: TestSshd;
+    let remote: Remote;
+    beforeAll(async () => {
+      sshd = await startSshd(['DisableForwarding yes', 'ForceCommand %DIR%/hostile']);
+      await writeFile(join(sshd.directory, 'hostile'), forcedCommand);
+      await chmod(join(sshd.directory, 'hostile'), 0o755);
+      remote = createSshRemote(sshd.spec(), await sshd.context());
+    });
+    afterAll(async () => {
+      await remote.close();
+      await sshd.stop();
+    });
 
-  test.each(['socket-refusal', 'socket-body', 'no-marker', 'stderr'])('is left, with little memory: %s', async (mode) => {
-    await writeFile(join(sshd.directory, 'mode'), mode);
-    const cost = await costOf(() => remote.get('/run/agent.sock', '/sample', { maxBytes: mebibyte, timeoutMs: 3_000 }));
-    console.log(`${mode}: ${cost.seconds.toFixed(2)} s, ${(cost.grownBytes / mebibyte).toFixed(0)} MiB: ${cost.message}`);
-    expect(cost.code).toMatch(/^agent-(?:reply|unreachable)$/);
-    expect(cost.seconds).toBeLessThan(30);
-    expect(cost.grownBytes).toBeLessThan(150 * mebibyte);
-  });
-});
+    test.each(['socket-refusal', 'socket-body', 'no-marker', 'stderr'])(
+      'is left, with little memory: %s',
+      async (mode) => {
+        await writeFile(join(sshd.directory, 'mode'), mode);
+        const cost = await costOf(() =>
+          remote.get('/run/agent.sock', '/sample', { maxBytes: mebibyte, timeoutMs: 3_000 }),
+        );
+        console.log(
+          `${mode}: ${cost.seconds.toFixed(2)} s, ` +
+            `${(cost.grownBytes / mebibyte).toFixed(0)} MiB: ${cost.message}`,
+        );
+        expect(cost.code).toMatch(/^agent-(?:reply|unreachable)$/);
+        expect(cost.seconds).toBeLessThan(30);
+        expect(cost.grownBytes).toBeLessThan(150 * mebibyte);
+      },
+    );
+  },
+);
 
 describe('what a host sends in tiny pieces', () => {
-  const bytes = (text: string): Uint8Array[] => [...Buffer.from(text)].map((byte) => Uint8Array.of(byte));
+  const bytes = (text: string): Uint8Array[] =>
+    [...Buffer.from(text)].map((byte) => Uint8Array.of(byte));
 
   test('costs what its bytes cost', () => {
     const before = process.memoryUsage();
@@ -200,6 +261,7 @@ describe('what a host sends in tiny pieces', () => {
     expect(read('hello mark42.out')[1]).toBe('out');
     expect(read('hello mark42.out')[0].pid).toBe(42);
     expect(read('hello mark42')[0].started).toBe(false);
-    for (const wrong of ['mark.', 'markx', 'mark12345678901', 'mark1x.']) expect(() => read(wrong), wrong).toThrow(OutputOverflow);
+    for (const wrong of ['mark.', 'markx', 'mark12345678901', 'mark1x.'])
+      expect(() => read(wrong), wrong).toThrow(OutputOverflow);
   });
 });

@@ -9,7 +9,10 @@ import { createSshContext } from '../../../src/remote/config/ssh-context.ts';
 import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
 import { makeKey, missingSshd, startSshd, surroundings, type TestSshd } from '../sshd.ts';
 
-/** Logs in as fleet and as OpenSSH, with the same config and the same agent; null or what fleet said. */
+/**
+ * Logs in as fleet and as OpenSSH, with the same config and the same agent; null or what fleet
+ * said.
+ */
 interface Login {
   readonly settings?: Partial<SshSettings>;
   readonly config?: string;
@@ -29,7 +32,10 @@ describe.skipIf(missingSshd !== null)('a login, tried as OpenSSH tries it', () =
     if (agent.stdout !== null) await once(agent.stdout, 'data');
     for (let index = 0; index < 9; index += 1) makeKey(join(sshd.directory, `other_${index}`));
     makeKey(join(sshd.directory, 'in_agent'));
-    await appendFile(join(sshd.directory, 'authorized_keys'), await readFile(join(sshd.directory, 'in_agent.pub')));
+    await appendFile(
+      join(sshd.directory, 'authorized_keys'),
+      await readFile(join(sshd.directory, 'in_agent.pub')),
+    );
     const names = [...Array.from({ length: 9 }, (_, index) => `other_${index}`), 'in_agent'];
     execFileSync('ssh-add', ['-q', ...names.map((name) => join(sshd.directory, name))], {
       env: { SSH_AUTH_SOCK: agentSocket },
@@ -43,11 +49,17 @@ describe.skipIf(missingSshd !== null)('a login, tried as OpenSSH tries it', () =
     await sshd.stop();
   });
 
-  async function fleet(server: TestSshd, { settings = {}, config = '', agent: hasAgent = true }: Login): Promise<FleetError | null> {
+  async function fleet(
+    server: TestSshd,
+    { settings = {}, config = '', agent: hasAgent = true }: Login,
+  ): Promise<FleetError | null> {
     const file = join(server.directory, 'client_config');
     await writeFile(file, config);
     const known = join(server.directory, 'known_login');
-    await writeFile(known, `[127.0.0.1]:${server.port} ${(await readFile(`${server.hostKey}.pub`, 'utf8')).trim()}\n`);
+    await writeFile(
+      known,
+      `[127.0.0.1]:${server.port} ${(await readFile(`${server.hostKey}.pub`, 'utf8')).trim()}\n`,
+    );
     const context = createSshContext({
       ...surroundings(server.directory, known),
       configFiles: [file],
@@ -66,7 +78,10 @@ describe.skipIf(missingSshd !== null)('a login, tried as OpenSSH tries it', () =
       .finally(() => remote.close());
   }
 
-  async function openssh(server: TestSshd, { config = '', agent: hasAgent = true, arguments: more = [] }: Login): Promise<boolean> {
+  async function openssh(
+    server: TestSshd,
+    { config = '', agent: hasAgent = true, arguments: more = [] }: Login,
+  ): Promise<boolean> {
     const file = join(server.directory, 'openssh_config');
     await writeFile(file, config, { mode: 0o600 });
     const options = [
@@ -81,7 +96,11 @@ describe.skipIf(missingSshd !== null)('a login, tried as OpenSSH tries it', () =
     ];
     const child = spawn('ssh', [...options, ...more, '127.0.0.1', 'true'], {
       stdio: 'ignore',
-      env: { PATH: process.env.PATH, HOME: server.directory, ...(hasAgent ? { SSH_AUTH_SOCK: agentSocket } : {}) },
+      env: {
+        PATH: process.env.PATH,
+        HOME: server.directory,
+        ...(hasAgent ? { SSH_AUTH_SOCK: agentSocket } : {}),
+      },
     });
     const [code] = (await once(child, 'exit')) as [number];
     return code === 0;
@@ -108,7 +127,10 @@ describe.skipIf(missingSshd !== null)('a login, tried as OpenSSH tries it', () =
 
   test('ten keys of an agent are too many for MaxAuthTries 3, which is said in the words of sshd', async () => {
     const failure = await fleet(sshd, {});
-    expect(failure).toMatchObject({ code: 'ssh-auth', hint: expect.stringContaining('IdentitiesOnly') });
+    expect(failure).toMatchObject({
+      code: 'ssh-auth',
+      hint: expect.stringContaining('IdentitiesOnly'),
+    });
     expect(failure?.message).toContain('It said: Too many authentication failures');
     expect(await openssh(sshd, {})).toBe(false);
   });
@@ -117,7 +139,9 @@ describe.skipIf(missingSshd !== null)('a login, tried as OpenSSH tries it', () =
     const config = `IdentityFile ${sshd.userKey}.pub\nIdentitiesOnly yes\n`;
     const failure = await fleet(sshd, { config });
     expect(failure?.hint).toContain('user_key.pub is not in the ssh-agent');
-    expect((await fleet(sshd, { config, agent: false }))?.hint).toContain('user_key.pub is not in the ssh-agent');
+    expect((await fleet(sshd, { config, agent: false }))?.hint).toContain(
+      'user_key.pub is not in the ssh-agent',
+    );
     expect(await openssh(sshd, { config })).toBe(false);
   });
 
@@ -129,9 +153,18 @@ describe.skipIf(missingSshd !== null)('a login, tried as OpenSSH tries it', () =
   });
 
   test('PubkeyAcceptedAlgorithms and PubkeyAuthentication keep keys back, as for OpenSSH', async () => {
-    for (const line of ['PubkeyAcceptedAlgorithms rsa-sha2-512', 'PubkeyAuthentication no', 'PreferredAuthentications password']) {
-      const login: Login = { config: `IdentityFile ${sshd.userKey}\nIdentitiesOnly yes\n${line}\n` };
-      expect([(await fleet(sshd, login))?.code, await openssh(sshd, login)]).toEqual(['ssh-auth', false]);
+    for (const line of [
+      'PubkeyAcceptedAlgorithms rsa-sha2-512',
+      'PubkeyAuthentication no',
+      'PreferredAuthentications password',
+    ]) {
+      const login: Login = {
+        config: `IdentityFile ${sshd.userKey}\nIdentitiesOnly yes\n${line}\n`,
+      };
+      expect([(await fleet(sshd, login))?.code, await openssh(sshd, login)]).toEqual([
+        'ssh-auth',
+        false,
+      ]);
     }
   });
 
@@ -141,14 +174,21 @@ describe.skipIf(missingSshd !== null)('a login, tried as OpenSSH tries it', () =
     makeKey(second);
     await appendFile(join(strict.directory, 'authorized_keys'), await readFile(`${second}.pub`));
     const config = `IdentityFile ${strict.userKey}\nIdentityFile ${second}\nIdentitiesOnly yes\n`;
-    expect([await fleet(strict, { config }), await openssh(strict, { config })]).toEqual([null, true]);
+    expect([await fleet(strict, { config }), await openssh(strict, { config })]).toEqual([
+      null,
+      true,
+    ]);
     const failure = await fleet(strict, { config: `IdentityFile ${second}\nIdentitiesOnly yes\n` });
     expect(failure?.message).toMatch(/accepted .*second, then wanted publickey/);
     await strict.stop();
   });
 
   test('a certificate beside a key is named, and the key alone is tried', async () => {
-    const strict = await startSshd(['TrustedUserCAKeys %DIR%/ca.pub', 'AuthorizedKeysFile none', 'LogLevel ERROR']);
+    const strict = await startSshd([
+      'TrustedUserCAKeys %DIR%/ca.pub',
+      'AuthorizedKeysFile none',
+      'LogLevel ERROR',
+    ]);
     const [ca, key] = [join(strict.directory, 'ca'), join(strict.directory, 'certified')];
     makeKey(ca);
     makeKey(key);
@@ -156,7 +196,9 @@ describe.skipIf(missingSshd !== null)('a login, tried as OpenSSH tries it', () =
     const failure = await fleet(strict, { settings: { identityFiles: [key] }, agent: false });
     expect(failure).toMatchObject({
       code: 'ssh-auth',
-      hint: expect.stringContaining('certified-cert.pub is a certificate, which fleet does not offer'),
+      hint: expect.stringContaining(
+        'certified-cert.pub is a certificate, which fleet does not offer',
+      ),
     });
     await strict.stop();
   });

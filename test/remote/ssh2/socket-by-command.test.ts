@@ -12,7 +12,14 @@ function linkOfFastHost(answer: (marker: string) => string | null): SshLink {
     target: { host: 'h1' },
     async openSession(command: string, _limitMs: number, attach: (channel: unknown) => void) {
       const channel = Object.assign(new EventEmitter(), {
-        ...{ stderr: new PassThrough(), writable: false, pause: () => {}, resume: () => {}, end: () => {}, close: () => {} },
+        ...{
+          stderr: new PassThrough(),
+          writable: false,
+          pause: () => {},
+          resume: () => {},
+          end: () => {},
+          close: () => {},
+        },
       });
       attach(channel);
       const words = answer(/fleet-[0-9a-f]{18}/.exec(command)?.[0] ?? '');
@@ -26,19 +33,37 @@ function linkOfFastHost(answer: (marker: string) => string | null): SshLink {
 }
 
 test.each([
-  ['why nothing answers', (marker: string) => `${marker}!No such file or directory\n`, 'No such file or directory'],
+  [
+    'why nothing answers',
+    (marker: string) => `${marker}!No such file or directory\n`,
+    'No such file or directory',
+  ],
   ['nothing at all', () => null, 'nothing answers on /run/fleet/agent.sock'],
-])('a host that says %s before anybody listens ends the question, and not the command', async (_, answer, said) => {
-  const stream = await openSocketByCommand(linkOfFastHost(answer), '/run/fleet/agent.sock', 1000, () => {});
-  await nextTurn();
-  const failure = await getOverStream('h1', stream, '/', 30_000).catch((error: unknown) => error);
-  expect(failure).toMatchObject({ code: 'agent-unreachable', message: expect.stringContaining(said) });
-});
+])(
+  'a host that says %s before anybody listens ends the question, and not the command',
+  async (_, answer, said) => {
+    const stream = await openSocketByCommand(
+      linkOfFastHost(answer),
+      '/run/fleet/agent.sock',
+      1000,
+      () => {},
+    );
+    await nextTurn();
+    const failure = await getOverStream('h1', stream, '/', 30_000).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: 'agent-unreachable',
+      message: expect.stringContaining(said),
+    });
+  },
+);
 
 test('a stream that ended before anybody listened ends the question at once', async () => {
   const stream = new PassThrough();
   stream.destroy();
   await nextTurn();
   const failure = await getOverStream('h1', stream, '/', 30_000).catch((error: unknown) => error);
-  expect(failure).toMatchObject({ code: 'agent-unreachable', message: 'h1: the agent closed the connection' });
+  expect(failure).toMatchObject({
+    code: 'agent-unreachable',
+    message: 'h1: the agent closed the connection',
+  });
 });

@@ -31,11 +31,16 @@ export interface HostPrograms {
   readonly instanceId: (places: Places) => string;
   /** `bootId`: what the release calls this boot. */
   readonly judgeBoot: typeof judgeBoot;
-  readonly passGate: (world: GateWorld) => Promise<{ readonly pass: ModelPass } | { readonly refusal: string }>;
+  readonly passGate: (
+    world: GateWorld,
+  ) => Promise<{ readonly pass: ModelPass } | { readonly refusal: string }>;
   readonly markStop: typeof markStop;
   /** null: its agent writes no heartbeat. */
   readonly beat: ((places: Places) => void) | null;
-  /** What its worker asks Telegram for: after so long without a word its connection no longer counts. */
+  /**
+   * What its worker asks Telegram for: after so long without a word its connection no longer
+   * counts.
+   */
   readonly disconnectAfterMs: number;
   /** How long Telegram counts at most what its worker has left behind. */
   readonly lingerMs: number;
@@ -51,7 +56,10 @@ export const programsToday: HostPrograms = {
 
 let before: Promise<HostPrograms> | null = null;
 
-/** The programs that hosts in the field may still run: those of the archive, which a test holds to their commit. Unpacked once. */
+/**
+ * The programs that hosts in the field may still run: those of the archive, which a test holds to
+ * their commit. Unpacked once.
+ */
 export function programsBefore(): Promise<HostPrograms> {
   before ??= loadBefore();
   return before;
@@ -60,20 +68,30 @@ export function programsBefore(): Promise<HostPrograms> {
 async function loadBefore(): Promise<HostPrograms> {
   const directory = mkdtempSync(join(tmpdir(), 'fleet-programs-before-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-  const archive = fileURLToPath(new URL('../../e2e/upgrade/release-before.tar.gz', import.meta.url));
+  const archive = fileURLToPath(
+    new URL('../../e2e/upgrade/release-before.tar.gz', import.meta.url),
+  );
   execFileSync('tar', ['-xzf', archive, '-C', directory, 'agent']);
   const at = (path: string): string => join(directory, 'agent', path);
   // Both releases lock in the same kernel: that of the model.
   const locks = fileURLToPath(new URL('../../../hostside/machine/locks.ts', import.meta.url));
   renameSync(at('host/locks.ts'), at('host/own-locks.ts'));
-  writeFileSync(at('host/locks.ts'), `export * from './own-locks.ts';\nexport { takeLocks } from ${JSON.stringify(locks)};\n`);
+  writeFileSync(
+    at('host/locks.ts'),
+    `export * from './own-locks.ts';\nexport { takeLocks } from ${JSON.stringify(locks)};\n`,
+  );
   const [request, run, hold, gate, stop, machine] = await Promise.all([
     load<Pick<HostPrograms, 'parseRequest'>>(at('host/request.ts')),
-    load<{ runRequest: (request: unknown, world: RequestWorld) => Promise<0 | 3> }>(at('host/run-request.ts')),
+    load<{ runRequest: (request: unknown, world: RequestWorld) => Promise<0 | 3> }>(
+      at('host/run-request.ts'),
+    ),
     load<Pick<HostPrograms, 'judgeBoot'>>(at('hold/judge-boot.ts')),
     load<Pick<HostPrograms, 'passGate'>>(at('gate/pass-gate.ts')),
     load<Pick<HostPrograms, 'markStop'>>(at('gate/mark-stop.ts')),
-    load<{ readInstanceParts: (root: string) => unknown; instanceIdFrom: (parts: unknown) => string }>(at('machine/instance-id.ts')),
+    load<{
+      readInstanceParts: (root: string) => unknown;
+      instanceIdFrom: (parts: unknown) => string;
+    }>(at('machine/instance-id.ts')),
   ]);
   return {
     isBefore: true,

@@ -4,7 +4,10 @@ import type { MemoryVault } from './memory-vault.ts';
 
 const stores = new WeakMap<Vault, StateStore>();
 
-/** The states beside a vault, without a disk and without age, for the reason that `memoryVault` names. Every process with that vault has the same. */
+/**
+ * The states beside a vault, without a disk and without age, for the reason that `memoryVault`
+ * names. Every process with that vault has the same.
+ */
 export function memoryStatesOf(vault: Vault): StateStore {
   const known = stores.get(vault);
   if (known !== undefined) return known;

@@ -6,16 +6,25 @@ import { serializeRecord, type VaultRecord, vaultHashOf } from '../../../src/vau
 export interface MemoryVault extends Vault {
   /** Accounts whose session was put aside by `accounts remove`. */
   readonly removed: ReadonlySet<string>;
-  /** What was written last, a session or a state beside it, is not there after all. Gives the account of which a sweep had copied that state; null: it was none. */
+  /**
+   * What was written last, a session or a state beside it, is not there after all. Gives the
+   * account of which a sweep had copied that state; null: it was none.
+   */
   readonly loseLastWrite: () => string | null;
   /** How to take back what was written last; gives what `loseLastWrite` gives. */
   undo: () => string | null;
 }
 
-/** The vault without a disk and without age: real encryption works in other threads, for which a simulated moment cannot wait. */
+/**
+ * The vault without a disk and without age: real encryption works in other threads, for which a
+ * simulated moment cannot wait.
+ */
 export function memoryVault(): MemoryVault {
   const removed = new Set<string>();
-  const records = new Map<AccountName, VaultRecord & { keyId: VaultRecord['session']['keyId']; vaultHash: string }>();
+  const records = new Map<
+    AccountName,
+    VaultRecord & { keyId: VaultRecord['session']['keyId']; vaultHash: string }
+  >();
   const find = (account: AccountName) => {
     const record = records.get(account);
     if (record !== undefined) return record;
@@ -30,7 +39,11 @@ export function memoryVault(): MemoryVault {
       return account;
     },
     put: async (account, session, meta) => {
-      const kept: VaultRecord = { ...meta, account, session: { ...session, authKey: session.authKey.slice() } };
+      const kept: VaultRecord = {
+        ...meta,
+        account,
+        session: { ...session, authKey: session.authKey.slice() },
+      };
       const receipt = { keyId: session.keyId, vaultHash: vaultHashOf(serializeRecord(kept)) };
       const before = records.get(account);
       vault.undo = () => {

@@ -22,14 +22,19 @@ const stranger = 'a stranger';
 const closeLingerMs = 2_000;
 
 /**
- * Telegram, as far as exclusivity goes: a key that is used over two connections at once is destroyed, for ever. A connection counts until the data centre
- * knows that it has ended: a machine that loses its power or its way tells nothing, and its connections linger for as long as their workers asked for.
+ * Telegram, as far as exclusivity goes: a key that is used over two connections at once is
+ * destroyed, for ever. A connection counts until the data centre
+ * knows that it has ended: a machine that loses its power or its way tells nothing, and its
+ * connections linger for as long as their workers asked for.
  */
 export class ModelDataCentre {
   readonly killedKeys = new Set<string>();
   /** Keys with which nobody is logged in: never, or no longer. */
   readonly loggedOut = new Set<string>();
-  /** Whose keys they are; an account that is used by two of them at once is a violation. Unknown keys are nobody's. */
+  /**
+   * Whose keys they are; an account that is used by two of them at once is a violation. Unknown
+   * keys are nobody's.
+   */
   readonly owners = new Map<string, string>();
   /** Hosts whose way to Telegram is blocked. */
   readonly unreachableFrom = new Set<string>();
@@ -43,10 +48,23 @@ export class ModelDataCentre {
   }
 
   /** A connection, or that the key is dead. */
-  connect(keyId: string, from: string, dropAfterMs: number, onEnd: Connection['onEnd']): Connection | 'duplicated' {
+  connect(
+    keyId: string,
+    from: string,
+    dropAfterMs: number,
+    onEnd: Connection['onEnd'],
+  ): Connection | 'duplicated' {
     if (this.killedKeys.has(keyId)) return 'duplicated';
     const openedAtMs = this.#simulation.nowMs;
-    const connection: Connection = { keyId, from, onEnd, openedAtMs, silentSinceMs: null, dropAfterMs, isLeft: false };
+    const connection: Connection = {
+      keyId,
+      from,
+      onEnd,
+      openedAtMs,
+      silentSinceMs: null,
+      dropAfterMs,
+      isLeft: false,
+    };
     this.#requireOneKey(keyId, from);
     const live = this.#live(keyId);
     live.add(connection);
@@ -59,7 +77,9 @@ export class ModelDataCentre {
     return 'duplicated';
   }
 
-  /** The login ends: who is connected hears of it, and so does everybody who connects from now on. */
+  /**
+   * The login ends: who is connected hears of it, and so does everybody who connects from now on.
+   */
   revoke(keyId: string): void {
     this.loggedOut.add(keyId);
     for (const connection of this.#live(keyId)) {
@@ -71,8 +91,11 @@ export class ModelDataCentre {
   #requireOneKey(keyId: string, from: string): void {
     const owner = this.owners.get(keyId);
     if (owner === undefined) return;
-    const other = this.#all().find((each) => !each.isLeft && each.keyId !== keyId && this.owners.get(each.keyId) === owner);
-    if (other !== undefined) this.#simulation.violate(`${owner} is used by two keys: ${other.from} and ${from}`);
+    const other = this.#all().find(
+      (each) => !each.isLeft && each.keyId !== keyId && this.owners.get(each.keyId) === owner,
+    );
+    if (other !== undefined)
+      this.#simulation.violate(`${owner} is used by two keys: ${other.from} and ${from}`);
   }
 
   /** Closed in order. Where the way is dead nothing of that arrives. */
@@ -111,7 +134,10 @@ export class ModelDataCentre {
     connection.silentSinceMs = null;
   }
 
-  /** Nothing comes from a host any more, nor gets there: its machine stands still or its way is dead. */
+  /**
+   * Nothing comes from a host any more, nor gets there: its machine stands still or its way is
+   * dead.
+   */
   silence(from: string): void {
     for (const connection of this.#all()) {
       if (connection.from !== from || connection.silentSinceMs !== null) continue;
@@ -122,12 +148,15 @@ export class ModelDataCentre {
 
   /** Packets come and go again. */
   hear(from: string): void {
-    for (const connection of this.#all()) if (connection.from === from && !connection.isLeft) connection.silentSinceMs = null;
+    for (const connection of this.#all())
+      if (connection.from === from && !connection.isLeft) connection.silentSinceMs = null;
   }
 
   /** The data centre ends one of the connections, as it does now and then. */
   dropOne(chance: Chance): void {
-    const all = this.#all().filter(({ isLeft, silentSinceMs }) => !isLeft && silentSinceMs === null);
+    const all = this.#all().filter(
+      ({ isLeft, silentSinceMs }) => !isLeft && silentSinceMs === null,
+    );
     if (all.length === 0) return;
     const chosen = chance.pick(all);
     this.#drop(chosen);
@@ -146,7 +175,9 @@ export class ModelDataCentre {
 
   /** From where the key is in use now, by programs that still know of their connection. */
   usersOf(keyId: string): readonly string[] {
-    return [...this.#live(keyId)].filter(({ isLeft, from }) => !isLeft && from !== stranger).map(({ from }) => from);
+    return [...this.#live(keyId)]
+      .filter(({ isLeft, from }) => !isLeft && from !== stranger)
+      .map(({ from }) => from);
   }
 
   #linger(connection: Connection): void {
@@ -158,7 +189,8 @@ export class ModelDataCentre {
   #dropWhenSilent(connection: Connection): void {
     const sinceMs = connection.silentSinceMs ?? this.#simulation.nowMs;
     this.#simulation.at(sinceMs + connection.dropAfterMs - this.#simulation.nowMs, () => {
-      if (connection.silentSinceMs !== sinceMs || !this.#live(connection.keyId).has(connection)) return;
+      if (connection.silentSinceMs !== sinceMs || !this.#live(connection.keyId).has(connection))
+        return;
       this.#drop(connection);
       if (!connection.isLeft) connection.onEnd('dropped');
     });

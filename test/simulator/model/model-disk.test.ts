@@ -27,8 +27,10 @@ const flags = fc.constantFrom(
 function writeAndRead(disk: Disk, at: string, how: number, content: string): unknown {
   const descriptor = disk.openSync(at, how, 0o600);
   try {
-    if (how === O_RDONLY || (how & O_DIRECTORY) !== 0) return disk.fstatSync(descriptor).isDirectory();
-    if ((how & (O_WRONLY | O_RDWR)) !== 0) disk.writeSync(descriptor, Buffer.from(content), 0, Buffer.byteLength(content), 1);
+    if (how === O_RDONLY || (how & O_DIRECTORY) !== 0)
+      return disk.fstatSync(descriptor).isDirectory();
+    if ((how & (O_WRONLY | O_RDWR)) !== 0)
+      disk.writeSync(descriptor, Buffer.from(content), 0, Buffer.byteLength(content), 1);
     const stat = disk.fstatSync(descriptor);
     return stat.isFile() ? stat.size : 'a directory';
   } finally {
@@ -144,7 +146,10 @@ describe('the disk of the model', () => {
         modelDisk.mkdirSync(model);
         try {
           for (const [index, run] of acts.entries())
-            expect([index, outcome(run, modelDisk as unknown as Disk, model)]).toEqual([index, outcome(run, fs, real)]);
+            expect([index, outcome(run, modelDisk as unknown as Disk, model)]).toEqual([
+              index,
+              outcome(run, fs, real),
+            ]);
         } finally {
           fs.rmSync(real, { recursive: true });
         }

@@ -30,7 +30,10 @@ export interface HostLuck {
   readonly isCustomWorker: boolean;
 }
 
-/** A process that a stop has missed: in the unit's cgroup, or somewhere else under the account's user. */
+/**
+ * A process that a stop has missed: in the unit's cgroup, or somewhere else under the account's
+ * user.
+ */
 export interface Remains {
   readonly where: 'cgroup' | 'elsewhere';
   readonly forMs: number;
@@ -77,21 +80,36 @@ export interface HelperResult {
 }
 
 const settings: Omit<HostConfig, 'host'> = {
-  ...{ format: 1, fleet: 'sim', holdAfterMs: 600_000, requireClockSync: false, settleMs: 5_000, settleUncleanMs: 30_000 },
+  ...{
+    format: 1,
+    fleet: 'sim',
+    holdAfterMs: 600_000,
+    requireClockSync: false,
+    settleMs: 5_000,
+    settleUncleanMs: 30_000,
+  },
 };
 
-/** Looks and waits of the shipped code in steps of at least this: a slow machine, and far fewer events. */
+/**
+ * Looks and waits of the shipped code in steps of at least this: a slow machine, and far fewer
+ * events.
+ */
 const leastSleepMs = 1_000;
 
 const holdName = 'hold oneshot';
 
-/** Since when, and in which way, a machine stands still: suspended or hibernated, or paused by what it runs on. */
+/**
+ * Since when, and in which way, a machine stands still: suspended or hibernated, or paused by what
+ * it runs on.
+ */
 export interface Standstill {
   readonly how: 'suspend' | 'pause';
   readonly sinceMs: number;
 }
 
-/** A server with a real directory tree as its disk; runs the shipped helper, gate and hold oneshot. */
+/**
+ * A server with a real directory tree as its disk; runs the shipped helper, gate and hold oneshot.
+ */
 export class ModelHost implements Machine {
   readonly name: string;
   readonly root: string;
@@ -124,7 +142,9 @@ export class ModelHost implements Machine {
   /** Packets from the operator do not arrive, packets to the operator do not. */
   link = { hears: true, isHeard: true };
   disk: 'good' | 'full' | 'broken' = 'good';
-  /** How long it takes from its shut-down to its next boot, ms; null: somebody has to switch it on. */
+  /**
+   * How long it takes from its shut-down to its next boot, ms; null: somebody has to switch it on.
+   */
   firmwareMs: number | null = 15_000;
   /** How long its next helper stands still before it does anything, ms. */
   stallMs = 0;
@@ -142,14 +162,23 @@ export class ModelHost implements Machine {
   /** How long it was paused and suspended in this boot. */
   #pausedMs = 0;
   #suspendedMs = 0;
-  /** New for everything that starts from nothing: a boot, and that of a container, which has no boot id of its own. */
+  /**
+   * New for everything that starts from nothing: a boot, and that of a container, which has no boot
+   * id of its own.
+   */
   life: object = {};
   #waiting: { life: object; leftMs: number; act: () => void }[] = [];
   #whenHealed: (() => void)[] = [];
   #locks = new Map<string, { process: ModelProcess; shared: boolean }[]>();
   #processes = new Set<ModelProcess>();
 
-  constructor(name: string, root: string, simulation: Simulation, dataCentre: ModelDataCentre, watch: HostWatch) {
+  constructor(
+    name: string,
+    root: string,
+    simulation: Simulation,
+    dataCentre: ModelDataCentre,
+    watch: HostWatch,
+  ) {
     this.name = name;
     this.root = root;
     this.places = placesBelow(root);
@@ -158,7 +187,13 @@ export class ModelHost implements Machine {
     this.watch = watch;
     this.chance = simulation.branch(`host ${name}`);
     const digits = createHash('sha256').update(name).digest('hex');
-    this.dmiUuid = [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20, 32)].join('-');
+    this.dmiUuid = [
+      digits.slice(0, 8),
+      digits.slice(8, 12),
+      digits.slice(12, 16),
+      digits.slice(16, 20),
+      digits.slice(20, 32),
+    ].join('-');
     this.macs = [`02:${digits.slice(32, 42).match(/../g)?.join(':')}`];
   }
 
@@ -166,9 +201,18 @@ export class ModelHost implements Machine {
   install(): void {
     this.repair();
     const machineId = join(this.root, 'etc/machine-id');
-    for (const path of [this.places.hostConfig, this.places.current, join(this.enabledLinks, 'x'), this.#cloudId, machineId])
+    for (const path of [
+      this.places.hostConfig,
+      this.places.current,
+      join(this.enabledLinks, 'x'),
+      this.#cloudId,
+      machineId,
+    ])
       mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(machineId, `${createHash('sha256').update(this.name).digest('hex').slice(0, 32)}\n`);
+    writeFileSync(
+      machineId,
+      `${createHash('sha256').update(this.name).digest('hex').slice(0, 32)}\n`,
+    );
     symlinkSync('releases/r1', this.places.current);
     this.configure({});
     this.identify(`machine-${this.name}`);
@@ -177,8 +221,8 @@ export class ModelHost implements Machine {
 
   /** What `fleet init` puts right on a host whose folders were removed. */
   repair(): void {
-    for (const directory of ['fleet/claims', 'fleet/locks', 'fleet/accounts', 'fleet-agent'].map((part) =>
-      join(this.root, 'var/lib', part),
+    for (const directory of ['fleet/claims', 'fleet/locks', 'fleet/accounts', 'fleet-agent'].map(
+      (part) => join(this.root, 'var/lib', part),
     ))
       mkdirSync(directory, { recursive: true });
     mountDisk(this.root);
@@ -186,7 +230,9 @@ export class ModelHost implements Machine {
 
   /** Keys that it believes to own. */
   claimsOf(): readonly string[] {
-    return claimedKeyIds(this.places).filter((keyId) => readClaim(this.places, keyId).claim?.state === 'active');
+    return claimedKeyIds(this.places).filter(
+      (keyId) => readClaim(this.places, keyId).claim?.state === 'active',
+    );
   }
 
   /** fleet's files as they are now, as a backup of files takes them. */
@@ -227,7 +273,9 @@ export class ModelHost implements Machine {
 
   /** `fleet init`, or its `--rollback`: what is started from now on is of that release. */
   putPrograms(programs: HostPrograms): void {
-    this.simulation.note(`${this.name} has the programs of ${programs.isBefore ? 'the release before' : 'today'}`);
+    this.simulation.note(
+      `${this.name} has the programs of ${programs.isBefore ? 'the release before' : 'today'}`,
+    );
     this.programs = programs;
   }
 
@@ -278,7 +326,10 @@ export class ModelHost implements Machine {
 
   /** What another program's init, or the operator's own, tells it about itself. */
   configure(change: Partial<HostConfig>): void {
-    writeFileSync(this.places.hostConfig, JSON.stringify({ ...settings, host: this.name, ...change }));
+    writeFileSync(
+      this.places.hostConfig,
+      JSON.stringify({ ...settings, host: this.name, ...change }),
+    );
   }
 
   get #cloudId(): string {
@@ -304,10 +355,15 @@ export class ModelHost implements Machine {
   /** Power on. `firstContactMs`: when sshd accepts, which may be before the verdict. */
   boot(sshAfterMs = 1_000, holdAfterMs = 500): void {
     if (this.isUp) return;
-    // The release before waits for 30 s after a boot, while Telegram counts its workers for longer: a fault of its own, which no upgrade brings.
-    const tooEarlyMs = this.programs.isBefore ? this.#crashedAtMs + this.programs.lingerMs - this.simulation.nowMs : 0;
+    // The release before waits for 30 s after a boot, while Telegram counts its workers for longer:
+    // a fault of its own, which no upgrade brings.
+    const tooEarlyMs = this.programs.isBefore
+      ? this.#crashedAtMs + this.programs.lingerMs - this.simulation.nowMs
+      : 0;
     if (tooEarlyMs > 0) {
-      this.simulation.at(tooEarlyMs, () => (this.watch.mayBoot(this) ? this.boot(sshAfterMs, holdAfterMs) : undefined));
+      this.simulation.at(tooEarlyMs, () =>
+        this.watch.mayBoot(this) ? this.boot(sshAfterMs, holdAfterMs) : undefined,
+      );
       return;
     }
     if (!this.isContainer || this.bootId === '') {
@@ -316,7 +372,8 @@ export class ModelHost implements Machine {
       this.bootId = this.simulation.identity();
     }
     this.simulation.note(`${this.name} boots`);
-    if (this.programs.isBefore && this.claimsOf().length > 0) this.simulation.count('boot-of-before');
+    if (this.programs.isBefore && this.claimsOf().length > 0)
+      this.simulation.count('boot-of-before');
     this.#comeUp(sshAfterMs, holdAfterMs);
   }
 
@@ -324,11 +381,19 @@ export class ModelHost implements Machine {
     this.isUp = true;
     mkdirSync(join(this.root, 'proc/1'), { recursive: true });
     writeFileSync(join(this.root, 'proc/boot-id'), `${this.bootId}\n`);
-    writeFileSync(join(this.root, 'proc/1/stat'), `1 (init (1)) S ${'0 '.repeat(18)}${Math.floor(this.uptimeMs / 10)} 0`);
+    writeFileSync(
+      join(this.root, 'proc/1/stat'),
+      `1 (init (1)) S ${'0 '.repeat(18)}${Math.floor(this.uptimeMs / 10)} 0`,
+    );
     this.#identity = '';
     if (!this.programs.isBefore) this.#nameBoot();
-    const cards = this.macs.map((mac, index) => [`sys/class/net/eth${index}/address`, mac] as const);
-    for (const [path, text] of [['sys/class/dmi/id/product_uuid', this.dmiUuid] as const, ...cards]) {
+    const cards = this.macs.map(
+      (mac, index) => [`sys/class/net/eth${index}/address`, mac] as const,
+    );
+    for (const [path, text] of [
+      ['sys/class/dmi/id/product_uuid', this.dmiUuid] as const,
+      ...cards,
+    ]) {
       mkdirSync(dirname(join(this.root, path)), { recursive: true });
       writeFileSync(join(this.root, path), `${text}\n`);
     }
@@ -338,7 +403,10 @@ export class ModelHost implements Machine {
     this.after(holdAfterMs, () => void this.#hold());
   }
 
-  /** What the current release calls this boot; the release before knows only the kernel's own name for it. */
+  /**
+   * What the current release calls this boot; the release before knows only the kernel's own name
+   * for it.
+   */
   #nameBoot(): string {
     if (this.programs.isBefore) return this.bootId;
     if (this.#identity !== '') return this.#identity;
@@ -349,12 +417,16 @@ export class ModelHost implements Machine {
     return this.#identity;
   }
 
-  /** Does something on this machine later: not after it went down, and only once it goes on when it stands still then. */
+  /**
+   * Does something on this machine later: not after it went down, and only once it goes on when it
+   * stands still then.
+   */
   after(ms: number, act: () => void, life = this.life): void {
     this.simulation.at(ms, () => {
       if (life !== this.life || !this.isUp) return;
       if (this.standstill === null) act();
-      else this.#waiting.push({ life, leftMs: this.simulation.nowMs - this.standstill.sinceMs, act });
+      else
+        this.#waiting.push({ life, leftMs: this.simulation.nowMs - this.standstill.sinceMs, act });
     });
   }
 
@@ -411,7 +483,8 @@ export class ModelHost implements Machine {
     const noticed = [...this.wayListeners];
     // A ping has no answer.
     this.after(this.chance.between(12_000, 21_000), () => {
-      if (this.isWayDead) for (const listener of noticed) if (this.wayListeners.delete(listener)) listener();
+      if (this.isWayDead)
+        for (const listener of noticed) if (this.wayListeners.delete(listener)) listener();
     });
   }
 
@@ -450,7 +523,10 @@ export class ModelHost implements Machine {
     }
   }
 
-  /** Power off, without a word to anybody; of the disk is left what was synced, and some of the rest. */
+  /**
+   * Power off, without a word to anybody; of the disk is left what was synced, and some of the
+   * rest.
+   */
   crash(): void {
     if (!this.isUp) return;
     this.simulation.note(`${this.name} loses power`);
@@ -473,7 +549,10 @@ export class ModelHost implements Machine {
     this.clearMemory();
   }
 
-  /** `systemctl reboot`: units are stopped, then the firmware takes its time, {@link firmwareMs}; null: the machine does not come up by itself. */
+  /**
+   * `systemctl reboot`: units are stopped, then the firmware takes its time, {@link firmwareMs};
+   * null: the machine does not come up by itself.
+   */
   rebootInOrder(): void {
     this.simulation.count('announced-reboot');
     this.simulation.at(1_000, () => {
@@ -487,7 +566,10 @@ export class ModelHost implements Machine {
     });
   }
 
-  /** A container: everything in it starts anew, its disk loses nothing, and the kernel's boot id stays. */
+  /**
+   * A container: everything in it starts anew, its disk loses nothing, and the kernel's boot id
+   * stays.
+   */
   restartContainer(sshAfterMs = 1_000, holdAfterMs = 500): void {
     if (!this.isUp) return;
     this.simulation.note(`${this.name} restarts as a container`);
@@ -522,7 +604,15 @@ export class ModelHost implements Machine {
   }
 
   spawn(name: string): ModelProcess {
-    const process: ModelProcess = { machine: this, name, isAlive: true, writesLeft: null, onWrite: null, onKilled: null, frozen: null };
+    const process: ModelProcess = {
+      machine: this,
+      name,
+      isAlive: true,
+      writesLeft: null,
+      onWrite: null,
+      onKilled: null,
+      frozen: null,
+    };
     this.#processes.add(process);
     return process;
   }
@@ -562,7 +652,13 @@ export class ModelHost implements Machine {
       }
       return process.isAlive && fate.isHeard();
     };
-    const world = { places: this.places, units: this.units, bootId: this.#nameBoot(), proofMs: 5_000, emit };
+    const world = {
+      places: this.places,
+      units: this.units,
+      bootId: this.#nameBoot(),
+      proofMs: 5_000,
+      emit,
+    };
     const stallMs = this.stallMs;
     this.stallMs = 0;
     if (stallMs > 0) this.simulation.note(`${this.name} fleet-host stands still for ${stallMs} ms`);
@@ -609,12 +705,18 @@ export class ModelHost implements Machine {
     return (this.#locks.get(path) ?? []).filter(({ process }) => process.isAlive);
   }
 
-  /** Writing in place needs no new block, so a full disk does not stop it, and what lies in memory is on none; the hold oneshot only writes there. */
+  /**
+   * Writing in place needs no new block, so a full disk does not stop it, and what lies in memory
+   * is on none; the hold oneshot only writes there.
+   */
   diskFault(process: ModelProcess, act: string, path: string): 'ENOSPC' | 'EIO' | null {
     if (process.name === holdName || process.name === 'early boot') return null;
     if (this.disk === 'broken' && act === 'fsyncSync') return 'EIO';
-    const needsSpace = act === 'create' || act === 'mkdirSync' || act === 'symlinkSync' || act === 'writeFileSync';
-    return this.disk === 'full' && needsSpace && !path.startsWith(join(this.root, 'run/')) ? 'ENOSPC' : null;
+    const needsSpace =
+      act === 'create' || act === 'mkdirSync' || act === 'symlinkSync' || act === 'writeFileSync';
+    return this.disk === 'full' && needsSpace && !path.startsWith(join(this.root, 'run/'))
+      ? 'ENOSPC'
+      : null;
   }
 
   sleep(process: ModelProcess, ms: number): Promise<void> {

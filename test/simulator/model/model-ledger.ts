@@ -1,7 +1,10 @@
 import type Database from 'better-sqlite3';
 import { isModelPath, modelDisk } from './model-disk.ts';
 
-/** A ledger's file: SQLite in memory. All connections to it are one, which is as if they were many because no two events of a simulation overlap. */
+/**
+ * A ledger's file: SQLite in memory. All connections to it are one, which is as if they were many
+ * because no two events of a simulation overlap.
+ */
 interface LedgerFile {
   readonly database: Database.Database;
   readonly statements: Map<string, Database.Statement>;
@@ -19,7 +22,11 @@ const blankPaths = new Map<string, string>();
 let openReal: Open | null = null;
 
 /** What `new Database(path)` gives: the one in memory where the path is on the model disk. */
-export function openDatabase(real: Open, path: string | Buffer, options?: Database.Options): Connection | Database.Database {
+export function openDatabase(
+  real: Open,
+  path: string | Buffer,
+  options?: Database.Options,
+): Connection | Database.Database {
   openReal = real;
   if (!isModelPath(path)) return new real(path, options);
   return new Connection(files.get(path) ?? keep(path, fileOf(new real(':memory:'))));
@@ -38,8 +45,10 @@ function keep(path: string, file: LedgerFile): LedgerFile {
 }
 
 /**
- * Everything that happens to a ledger is one transaction, which is rolled back when its world ends: a blank ledger whose statements are compiled
- * already. The transactions of the ledger itself are savepoints in it. That of the last commit stays open until the next one begins, because a power
+ * Everything that happens to a ledger is one transaction, which is rolled back when its world ends:
+ * a blank ledger whose statements are compiled
+ * already. The transactions of the ledger itself are savepoints in it. That of the last commit
+ * stays open until the next one begins, because a power
  * loss may take it back.
  */
 function beginStep(file: LedgerFile): void {
@@ -77,7 +86,8 @@ class Connection {
 
   prepare(sql: string): unknown {
     const { database, statements } = this.#file;
-    if (sql === 'begin' || sql === 'commit' || sql === 'rollback') return { reader: false, run: () => this.#take(sql) };
+    if (sql === 'begin' || sql === 'commit' || sql === 'rollback')
+      return { reader: false, run: () => this.#take(sql) };
     // The same statement is compiled once: a schedule makes hundreds of the same few queries.
     const known = statements.get(sql) ?? database.prepare(sql);
     statements.set(sql, known);
@@ -111,7 +121,11 @@ class Connection {
     return this.#file.database.pragma(source, options);
   }
 
-  function(name: string, options: Database.RegistrationOptions, act: (...values: unknown[]) => unknown): void {
+  function(
+    name: string,
+    options: Database.RegistrationOptions,
+    act: (...values: unknown[]) => unknown,
+  ): void {
     this.#file.database.function(name, options, act);
   }
 
@@ -121,7 +135,10 @@ class Connection {
   }
 }
 
-/** The content of a ledger, for {@link putLedger}. Only what is committed can be had, so the ledger can not become a blank one again. */
+/**
+ * The content of a ledger, for {@link putLedger}. Only what is committed can be had, so the ledger
+ * can not become a blank one again.
+ */
 export function ledgerBytes(path: string): Buffer {
   const file = files.get(path);
   if (file === undefined) throw new Error(`no ledger ${path}`);

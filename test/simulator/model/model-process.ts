@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What a program on a model host sees of its machine. The borders (borders.ts) ask it instead of the real kernel. */
+/**
+ * What a program on a model host sees of its machine. The borders (borders.ts) ask it instead of
+ * the real kernel.
+ */
 export interface Machine {
   /** Directory of the real file system that is `/` to this machine. */
   readonly root: string;
@@ -14,7 +17,10 @@ export interface Machine {
   isLocked(path: string): boolean;
   takeLock(process: ModelProcess, path: string, shared: boolean): boolean;
   freeLocks(process: ModelProcess, paths: readonly string[]): void;
-  /** `null`, or the error code that a change by this process meets now; `path`: '' where only a descriptor is known. */
+  /**
+   * `null`, or the error code that a change by this process meets now; `path`: '' where only a
+   * descriptor is known.
+   */
   diskFault(process: ModelProcess, act: string, path: string): 'ENOSPC' | 'EIO' | null;
   sleep(process: ModelProcess, ms: number): Promise<void>;
 }
@@ -34,11 +40,17 @@ export interface ModelProcess {
   frozen: (() => void)[] | null;
 }
 
-/** The process on whose behalf the code that runs now acts; none: the operator's side or the simulation itself. */
+/**
+ * The process on whose behalf the code that runs now acts; none: the operator's side or the
+ * simulation itself.
+ */
 export const running = new AsyncLocalStorage<ModelProcess>();
 
 /** The clock and the names of the simulation that runs now, for code outside any process. */
-export const stage: { nowMs: (() => number) | null; identity: (() => string) | null } = { nowMs: null, identity: null };
+export const stage: { nowMs: (() => number) | null; identity: (() => string) | null } = {
+  nowMs: null,
+  identity: null,
+};
 
 /** What a dead program meets instead of the operating system. */
 class Killed extends Error {

@@ -2,7 +2,12 @@ import type { LoginRequest } from '../../../hostside/protocol/login.ts';
 import { helperCommand } from '../../../src/facts/ask-host.ts';
 import { FleetError } from '../../../src/model/errors.ts';
 import type { HostName } from '../../../src/model/names.ts';
-import type { CommandResult, Remote, RemoteCommand, SocketReply } from '../../../src/remote/remote.ts';
+import type {
+  CommandResult,
+  Remote,
+  RemoteCommand,
+  SocketReply,
+} from '../../../src/remote/remote.ts';
 import { rebootCommand } from '../../../src/workflows/hosts/reboot-hosts.ts';
 import type { Controller } from '../controller.ts';
 import type { ModelHost } from './model-host.ts';
@@ -14,7 +19,10 @@ export interface CallFate {
   readonly replyMs: number;
   /** The operator's process dies before the call leaves it, or when its answer has arrived. */
   readonly kill: 'before' | 'after' | null;
-  /** `late`: the operator gives up, and the request arrives afterwards. `twice`: it also arrives a second time. */
+  /**
+   * `late`: the operator gives up, and the request arrives afterwards. `twice`: it also arrives a
+   * second time.
+   */
   readonly request: 'sent' | 'lost' | 'late' | 'twice';
   readonly reply: 'sent' | 'lost';
   /** For `late` and `twice`. */
@@ -26,7 +34,16 @@ export interface CallFate {
 }
 
 export const plainFate: CallFate = {
-  ...{ requestMs: 10, replyMs: 10, kill: null, request: 'sent', reply: 'sent', lateMs: 0, helperWrites: null, powerLost: false },
+  ...{
+    requestMs: 10,
+    replyMs: 10,
+    kill: null,
+    request: 'sent',
+    reply: 'sent',
+    lateMs: 0,
+    helperWrites: null,
+    powerLost: false,
+  },
 };
 
 export interface RemoteCall {
@@ -61,7 +78,8 @@ export class ModelRemote implements Remote {
 
   async connect(): ReturnType<Remote['connect']> {
     const address = { latencyMs: 20, address: '192.0.2.1', port: 22, user: 'root' };
-    if (!this.#isConnected) await this.#call('connect', connectTimeoutMs, (_, reply) => reply(address));
+    if (!this.#isConnected)
+      await this.#call('connect', connectTimeoutMs, (_, reply) => reply(address));
     this.#isConnected = true;
     return address;
   }
@@ -76,26 +94,43 @@ export class ModelRemote implements Remote {
       return { exitCode: 0, signal: null, stdout: none, stderr: none, truncated: false };
     }
     if (command.command.includes('/bin/fleet-host login ')) return this.#login(command);
-    if (command.narrow?.[0] === 'retire') return this.#retire(command.narrow.slice(1), command.timeoutMs ?? 20_000);
-    if (command.command !== helperCommand || typeof command.stdin !== 'string') throw new Error(`no such program: ${command.command}`);
+    if (command.narrow?.[0] === 'retire')
+      return this.#retire(command.narrow.slice(1), command.timeoutMs ?? 20_000);
+    if (command.command !== helperCommand || typeof command.stdin !== 'string')
+      throw new Error(`no such program: ${command.command}`);
     const request = this.#controller.isBefore ? asBefore(command.stdin) : command.stdin;
     const all = (JSON.parse(request) as { acts: { act: string }[] }).acts.map(({ act }) => act);
-    // Every request with authority is a contact; it is named where nothing else is asked but a look.
+    // Every request with authority is a contact; it is named where nothing else is asked but a
+    // look.
     const acts = (
-      all[0] === 'survey' && all[1] === 'contact' ? ['contact', 'survey'] : all.filter((act) => act !== 'contact' || all.length === 1)
+      all[0] === 'survey' && all[1] === 'contact'
+        ? ['contact', 'survey']
+        : all.filter((act) => act !== 'contact' || all.length === 1)
     ).join('+');
     const result = await this.#call<{ exitCode: number | null; lines: readonly unknown[] }>(
       acts,
       command.timeoutMs ?? 20_000,
       (fate, reply, isHeard) =>
-        this.#target.runHelper(request, { writesLeft: fate.helperWrites, powerLost: fate.powerLost, isHeard }, reply),
+        this.#target.runHelper(
+          request,
+          { writesLeft: fate.helperWrites, powerLost: fate.powerLost, isHeard },
+          reply,
+        ),
     );
     for (const line of result.lines) command.onLine?.(JSON.stringify(line));
     const none = new Uint8Array();
-    return { exitCode: result.exitCode, signal: result.exitCode === null ? 'KILL' : null, stdout: none, stderr: none, truncated: false };
+    return {
+      exitCode: result.exitCode,
+      signal: result.exitCode === null ? 'KILL' : null,
+      stdout: none,
+      stderr: none,
+      truncated: false,
+    };
   }
 
-  /** `stopOldUnits`, in a shell: a unit is disabled, loses the link to its session, and is stopped. */
+  /**
+   * `stopOldUnits`, in a shell: a unit is disabled, loses the link to its session, and is stopped.
+   */
   async #retire(keyIds: readonly string[], timeoutMs: number): Promise<CommandResult> {
     const none = new Uint8Array();
     const exitCode = await this.#call<number>('retire', timeoutMs, (_, reply) =>
@@ -111,14 +146,22 @@ export class ModelRemote implements Remote {
 
   /** The login program, a turn at a time; it ends when its operator is gone. */
   async #login({ stdin, onLine }: RemoteCommand): Promise<CommandResult> {
-    const done = { exitCode: 0, signal: null, stdout: new Uint8Array(), stderr: new Uint8Array(), truncated: false };
-    if (stdin === undefined || typeof stdin === 'string' || stdin instanceof Uint8Array) throw new Error('a login is a talk');
+    const done = {
+      exitCode: 0,
+      signal: null,
+      stdout: new Uint8Array(),
+      stderr: new Uint8Array(),
+      truncated: false,
+    };
+    if (stdin === undefined || typeof stdin === 'string' || stdin instanceof Uint8Array)
+      throw new Error('a login is a talk');
     const lines = stdin[Symbol.asyncIterator]();
     const heard = async () => {
       const { done: isOver, value } = await lines.next();
       return isOver === true ? {} : JSON.parse(Buffer.from(value).toString('utf8'));
     };
-    const turn: Turn = <T>(what: string, act: () => T): Promise<T> => this.#call<T>(what, loginTurnMs, (_, reply) => reply(act()));
+    const turn: Turn = <T>(what: string, act: () => T): Promise<T> =>
+      this.#call<T>(what, loginTurnMs, (_, reply) => reply(act()));
     const request = (await heard()) as LoginRequest;
     const { logins } = this.#target;
     // The program of an operator who is gone ends with the connection.
@@ -161,7 +204,10 @@ export class ModelRemote implements Remote {
   async get(): Promise<SocketReply> {
     const answer = await this.#call<SocketReply | null>('sample', 20_000, (_, reply) => {
       if (!this.#target.isAgentUp) return reply(null);
-      reply({ status: 200, body: new TextEncoder().encode(JSON.stringify(sampleOf(this.#target))) });
+      reply({
+        status: 200,
+        body: new TextEncoder().encode(JSON.stringify(sampleOf(this.#target))),
+      });
     });
     if (answer !== null) return answer;
     throw new FleetError('agent-unreachable', `${this.host}: the agent closed the connection`, {
@@ -180,7 +226,11 @@ export class ModelRemote implements Remote {
 
   async close(): Promise<void> {}
 
-  #call<T>(what: string, timeoutMs: number, act: (fate: CallFate, reply: (value: T) => void, isHeard: () => boolean) => void): Promise<T> {
+  #call<T>(
+    what: string,
+    timeoutMs: number,
+    act: (fate: CallFate, reply: (value: T) => void, isHeard: () => boolean) => void,
+  ): Promise<T> {
     const [controller, target] = [this.#controller, this.#target];
     const { simulation } = target;
     const fate = controller.fateOf({ controller: controller.name, host: target.name, what });
@@ -196,7 +246,12 @@ export class ModelRemote implements Remote {
         finish(() => {
           this.#isConnected = false;
           simulation.note(`${label}: ${code}`);
-          reject(new FleetError(code, `${target.name}: ${code}`, { host: target.name, hint: 'this is a simulated host' }));
+          reject(
+            new FleetError(code, `${target.name}: ${code}`, {
+              host: target.name,
+              hint: 'this is a simulated host',
+            }),
+          );
         });
       };
       const isHeard = (): boolean => !isOver && controller.isAlive && target.link.isHeard;
@@ -215,10 +270,12 @@ export class ModelRemote implements Remote {
           target.whenItGoesOn(() => (simulation.nowMs - sentMs < resendMs ? deliver() : undefined));
           return;
         }
-        if (what.includes('+') || (what !== 'connect' && what !== 'sample')) simulation.note(`${label}${isOver ? ' (late)' : ''}`);
+        if (what.includes('+') || (what !== 'connect' && what !== 'sample'))
+          simulation.note(`${label}${isOver ? ' (late)' : ''}`);
         act(fate, reply, isHeard);
       };
-      // As an event of its own: in the middle of another chain's transaction, its connection to the ledger would stay taken for ever.
+      // As an event of its own: in the middle of another chain's transaction, its connection to the
+      // ledger would stay taken for ever.
       if (fate.kill === 'before') return simulation.at(0, () => controller.kill(`before ${label}`));
       simulation.at(what === 'connect' ? connectTimeoutMs : timeoutMs, () =>
         controller.whenAwake(fail(what === 'connect' ? 'ssh-timeout' : 'command-timeout')),
@@ -227,24 +284,44 @@ export class ModelRemote implements Remote {
       if (!target.isListening) return simulation.at(lostMs, fail('ssh-timeout'));
       // What was said in a talk does not come late: its connection is gone by then.
       const isTalk = what.startsWith('login-');
-      if (fate.request === 'lost' || fate.request === 'late') simulation.at(lostMs, fail('ssh-lost'));
-      if (fate.request === 'sent' || fate.request === 'twice') simulation.at(fate.requestMs, deliver);
-      if (!isTalk && (fate.request === 'late' || fate.request === 'twice')) simulation.at(fate.requestMs + fate.lateMs, deliver);
+      if (fate.request === 'lost' || fate.request === 'late')
+        simulation.at(lostMs, fail('ssh-lost'));
+      if (fate.request === 'sent' || fate.request === 'twice')
+        simulation.at(fate.requestMs, deliver);
+      if (!isTalk && (fate.request === 'late' || fate.request === 'twice'))
+        simulation.at(fate.requestMs + fate.lateMs, deliver);
     });
   }
 }
 
 /** A request in the words of the release before, which knew no rosters. */
 function asBefore(request: string): string {
-  const { authority, ...rest } = JSON.parse(request) as { readonly authority?: Record<string, unknown> };
+  const { authority, ...rest } = JSON.parse(request) as {
+    readonly authority?: Record<string, unknown>;
+  };
   const { contact: _, history: __, ...stamp } = authority ?? {};
-  return JSON.stringify({ ...rest, format: 1, ...(authority === undefined ? {} : { authority: stamp }) });
+  return JSON.stringify({
+    ...rest,
+    format: 1,
+    ...(authority === undefined ? {} : { authority: stamp }),
+  });
 }
 
 /** A connection by way of another host that never comes about. */
 export function noWayTo(host: HostName): Remote {
   const refuse = async (): Promise<never> => {
-    throw new FleetError('ssh-timeout', `${host}: no way through others`, { host, hint: 'this network has none' });
+    throw new FleetError('ssh-timeout', `${host}: no way through others`, {
+      host,
+      hint: 'this network has none',
+    });
   };
-  return { host, connect: refuse, run: refuse, upload: refuse, download: refuse, get: refuse, close: async () => undefined };
+  return {
+    host,
+    connect: refuse,
+    run: refuse,
+    upload: refuse,
+    download: refuse,
+    get: refuse,
+    close: async () => undefined,
+  };
 }

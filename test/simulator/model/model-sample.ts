@@ -16,11 +16,20 @@ export function sampleOf(host: ModelHost): HostSample {
     takenAtMs: host.wallMs,
     agent: { version: '0', startedAtMs: host.wallMs - host.uptimeMs, ...releaseOf(host) },
     host: {
-      ...{ name: host.name, instanceId: readBootInstanceId(host.places) ?? '', bootId: host.bootId },
+      ...{
+        name: host.name,
+        instanceId: readBootInstanceId(host.places) ?? '',
+        bootId: host.bootId,
+      },
       ...{ uptimeSeconds: host.uptimeMs / 1000, os: 'model', kernel: 'model', arch: 'x64' },
     },
     cpu: { cores: 2, busyRatio: { ...none, now: 0.1 } },
-    memory: { totalBytes: 4 * gibibyte, availableBytes: 3 * gibibyte, swapTotalBytes: 0, swapFreeBytes: 0 },
+    memory: {
+      totalBytes: 4 * gibibyte,
+      availableBytes: 3 * gibibyte,
+      swapTotalBytes: 0,
+      swapFreeBytes: 0,
+    },
     disk: { totalBytes: 100 * gibibyte, freeBytes: 50 * gibibyte },
     loadAverage: [0, 0, 0],
     pressure: null,
@@ -31,7 +40,9 @@ export function sampleOf(host: ModelHost): HostSample {
 }
 
 const releaseOf = ({ agentPrograms }: ModelHost) =>
-  agentPrograms.isBefore ? { release: 'r0', helperProtocol: 1 } : { release: 'r1', helperProtocol: protocolVersion };
+  agentPrograms.isBefore
+    ? { release: 'r0', helperProtocol: 1 }
+    : { release: 'r1', helperProtocol: protocolVersion };
 
 function accountSample(host: ModelHost, keyId: string): HostSample['accounts'][number] {
   const { claim } = readClaim(host.places, keyId);
@@ -39,17 +50,33 @@ function accountSample(host: ModelHost, keyId: string): HostSample['accounts'][n
   const worker = host.units.workerOf(keyId);
   const isOnline = worker?.isOnline() === true;
   // The release before does not tell Telegram's time.
-  const counters = worker?.isBefore === true ? { connects: 1 } : { connects: 1, [clockAheadCounter]: 0 };
+  const counters =
+    worker?.isBefore === true ? { connects: 1 } : { connects: 1, [clockAheadCounter]: 0 };
   const at = new Date(host.simulation.nowMs).toISOString();
   return {
     keyId,
     account: claim?.account ?? '',
     claim: claim === null ? null : { state: claim.state, epoch: claim.epoch },
-    unit: { activeState: unit.activeState, subState: unit.subState, restarts: 0, exitStatus: unit.exitStatus },
+    unit: {
+      activeState: unit.activeState,
+      subState: unit.subState,
+      restarts: 0,
+      exitStatus: unit.exitStatus,
+    },
     cpuCores: none,
     memoryBytes: null,
     status: isOnline
-      ? { format: 1, state: 'online', since: at, reason: '', updatedAt: at, userId: null, until: null, latencyMs: 50, counters }
+      ? {
+          format: 1,
+          state: 'online',
+          since: at,
+          reason: '',
+          updatedAt: at,
+          userId: null,
+          until: null,
+          latencyMs: 50,
+          counters,
+        }
       : null,
     statusFault: null,
   };

@@ -35,7 +35,10 @@ const finalStatuses: readonly number[] = [
 ];
 const noCredentials = 243;
 
-/** systemd of one boot, with templates/units/fleet-account@.service: gate, worker, stop mark, restarts, the links that start units at boot. */
+/**
+ * systemd of one boot, with templates/units/fleet-account@.service: gate, worker, stop mark,
+ * restarts, the links that start units at boot.
+ */
 export class ModelUnits implements Units {
   readonly #host: ModelHost;
   readonly #units = new Map<string, ModelUnit>();
@@ -54,7 +57,11 @@ export class ModelUnits implements Units {
   show = (keyId: string): UnitFacts => {
     const unit = this.#units.get(keyId);
     // The template is installed: an instance is loaded as soon as somebody asks.
-    const loaded = { ...unknownUnit, isLoaded: true, ...(this.dropIns.has(keyId) ? { killMode: 'process' } : {}) };
+    const loaded = {
+      ...unknownUnit,
+      isLoaded: true,
+      ...(this.dropIns.has(keyId) ? { killMode: 'process' } : {}),
+    };
     if (unit === undefined) return loaded;
     return {
       ...loaded,
@@ -67,7 +74,8 @@ export class ModelUnits implements Units {
     };
   };
 
-  showAll = (): ReadonlyMap<string, UnitFacts> => new Map([...this.#units.keys()].map((keyId) => [keyId, this.show(keyId)]));
+  showAll = (): ReadonlyMap<string, UnitFacts> =>
+    new Map([...this.#units.keys()].map((keyId) => [keyId, this.show(keyId)]));
 
   start = (keyId: string): void => running.exit(() => this.#start(keyId));
 
@@ -78,7 +86,10 @@ export class ModelUnits implements Units {
     this.#launch(keyId, unit);
   }
 
-  /** SIGTERM to a worker that obeys, or SIGKILL after the time-out to one that does not: that is the host's luck. */
+  /**
+   * SIGTERM to a worker that obeys, or SIGKILL after the time-out to one that does not: that is the
+   * host's luck.
+   */
   stop = (keyId: string): void => {
     const helper = running.getStore();
     // systemd goes on although its client may be dead.
@@ -94,7 +105,8 @@ export class ModelUnits implements Units {
     }
     if (unit.isFrozen) throw new Error('systemctl stop failed: the unit is frozen');
     const stubbornMs = this.#host.luck.stubbornMs();
-    if (stubbornMs > 0 || unit.state === 'deactivating') this.#resist(keyId, unit, worker, stubbornMs);
+    if (stubbornMs > 0 || unit.state === 'deactivating')
+      this.#resist(keyId, unit, worker, stubbornMs);
     const isClean = !this.#host.luck.stopNeedsKill();
     const remains = this.#host.luck.leavesBehind();
     if (remains === null) worker.end(isClean);
@@ -109,7 +121,9 @@ export class ModelUnits implements Units {
     });
   }
 
-  /** It asks for more time until it is killed at last; the client of systemd gives up long before. */
+  /**
+   * It asks for more time until it is killed at last; the client of systemd gives up long before.
+   */
   #resist(keyId: string, unit: ModelUnit, worker: ModelWorker, forMs: number): never {
     if (unit.state !== 'deactivating') {
       unit.state = 'deactivating';
@@ -126,7 +140,11 @@ export class ModelUnits implements Units {
   }
 
   /** A process that the stop has missed keeps the connection. */
-  #leaveBehind(keyId: string, hangUp: (isPowerLost: boolean) => void, { where, forMs }: Remains): void {
+  #leaveBehind(
+    keyId: string,
+    hangUp: (isPowerLost: boolean) => void,
+    { where, forMs }: Remains,
+  ): void {
     const { root, simulation, name } = this.#host;
     this.#pids += 1;
     const pid = this.#pids;
@@ -137,7 +155,10 @@ export class ModelUnits implements Units {
     else {
       const uid = uidOf(keyId);
       mkdirSync(place, { recursive: true });
-      writeFileSync(join(place, 'status'), `Name:\tworker\nState:\tS (sleeping)\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\n`);
+      writeFileSync(
+        join(place, 'status'),
+        `Name:\tworker\nState:\tS (sleeping)\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\n`,
+      );
       writeFileSync(join(place, 'cgroup'), '0::/user.slice\n');
     }
     this.#remains.set(pid, (isPowerLost) => {
@@ -207,7 +228,8 @@ export class ModelUnits implements Units {
     const link = join(this.#host.enabledLinks, keyId);
     if (isEnabled) writeFileSync(link, '');
     else rmSync(link, { force: true });
-    // An account that does not start by itself is started by its operator: no need to lose these, too.
+    // An account that does not start by itself is started by its operator: no need to lose these,
+    // too.
     fsyncDirectory(this.#host.enabledLinks);
   };
 
@@ -268,7 +290,8 @@ export class ModelUnits implements Units {
     }
     const runtimeDirectory = join(places.accountRuntime, keyId);
     const stateDirectory = join(places.accountState, keyId);
-    for (const directory of [runtimeDirectory, stateDirectory]) mkdirSync(directory, { recursive: true });
+    for (const directory of [runtimeDirectory, stateDirectory])
+      mkdirSync(directory, { recursive: true });
     lchownSync(stateDirectory, uidOf(keyId), uidOf(keyId));
     const process = this.#host.spawn(`worker ${keyId}`);
     if (!this.#host.takeLock(process, runLockPath(places, keyId), false)) {
@@ -299,14 +322,21 @@ export class ModelUnits implements Units {
   /** ExecStopPost and what systemd cleans away. */
   #ended(keyId: string, unit: ModelUnit, status: number | null, isClean: boolean): void {
     const { places } = this.#host;
-    const directories = { stateDirectory: join(places.accountState, keyId), runtimeDirectory: join(places.accountRuntime, keyId) };
+    const directories = {
+      stateDirectory: join(places.accountState, keyId),
+      runtimeDirectory: join(places.accountRuntime, keyId),
+    };
     unit.worker = null;
     this.#count(keyId, unit.pid, false);
     unit.isFrozen = false;
     unit.exitStatus = status;
-    const how = isClean ? { EXIT_CODE: 'exited', EXIT_STATUS: String(status) } : { EXIT_CODE: 'killed' };
+    const how = isClean
+      ? { EXIT_CODE: 'exited', EXIT_STATUS: String(status) }
+      : { EXIT_CODE: 'killed' };
     try {
-      this.#host.inside(this.#host.spawn('stop mark'), () => this.#host.programs.markStop({ keyId, places, ...directories }, how));
+      this.#host.inside(this.#host.spawn('stop mark'), () =>
+        this.#host.programs.markStop({ keyId, places, ...directories }, how),
+      );
     } catch (error) {
       this.#host.simulation.note(`${this.#host.name} ExecStopPost fails: ${String(error)}`);
     }

@@ -34,20 +34,34 @@ export interface ModelWorker {
   sleep(): void;
 }
 
-/** How long the kernel still sends what a killed process had queued. Shorter than the default unclean settle floor, which is the product's assumption. */
+/**
+ * How long the kernel still sends what a killed process had queued. Shorter than the default
+ * unclean settle floor, which is the product's assumption.
+ */
 const orphanSocketMs = 25_000;
 
-export function startWorker(host: ModelHost, world: GateWorld, session: string, process: ModelProcess, events: WorkerEvents): ModelWorker {
+export function startWorker(
+  host: ModelHost,
+  world: GateWorld,
+  session: string,
+  process: ModelProcess,
+  events: WorkerEvents,
+): ModelWorker {
   const { simulation, dataCentre, programs } = host;
   let connection: DataCentreConnection | null = null;
   let isPastGate = false;
   let userState: WorkerState = 'starting';
   let pass: ModelPass | null = null;
-  /** Until when Telegram may count a connection that ended without its word, by the machine's clock. */
+  /**
+   * Until when Telegram may count a connection that ended without its word, by the machine's clock.
+   */
   let lingersUntilMs = 0;
   const who = `${host.name}/${world.keyId.slice(0, 4)}`;
 
-  /** Its last act: whether Telegram has confirmed the end of its connection. A disk that fails is as good as no mark. */
+  /**
+   * Its last act: whether Telegram has confirmed the end of its connection. A disk that fails is as
+   * good as no mark.
+   */
   const markEnd = (): void => {
     const isConfirmed = connection?.silentSinceMs == null && host.monotonicMs >= lingersUntilMs;
     try {
@@ -70,9 +84,21 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
   const show = (state: WorkerState): void => {
     userState = state;
     const at = new Date(simulation.nowMs).toISOString();
-    const status = { format: 1, state, since: at, reason: '', updatedAt: at, userId: null, until: null, latencyMs: 50, counters: {} };
+    const status = {
+      format: 1,
+      state,
+      since: at,
+      reason: '',
+      updatedAt: at,
+      userId: null,
+      until: null,
+      latencyMs: 50,
+      counters: {},
+    };
     // The runtime directory is in memory: no disk can fail it.
-    running.exit(() => writeFileSync(join(world.runtimeDirectory, 'status.json'), JSON.stringify(status)));
+    running.exit(() =>
+      writeFileSync(join(world.runtimeDirectory, 'status.json'), JSON.stringify(status)),
+    );
   };
 
   const thawed = (act: () => void): void => {
@@ -90,10 +116,14 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
     isPastGate = true;
     pass = gate.pass;
     host.watch.passedGate(host, world.keyId, gate.pass.epoch);
-    if (session.trim() !== host.watch.sessionOf(world.keyId)) simulation.violate(`${who} runs with another session than its key's`);
+    if (session.trim() !== host.watch.sessionOf(world.keyId))
+      simulation.violate(`${who} runs with another session than its key's`);
     show('starting');
     for (;;) {
-      await host.sleep(process, Math.max(host.chance.between(50, 900), lingersUntilMs - host.monotonicMs));
+      await host.sleep(
+        process,
+        Math.max(host.chance.between(50, 900), lingersUntilMs - host.monotonicMs),
+      );
       const refusal = host.luck.isCustomWorker ? null : gate.pass.recheck();
       if (refusal !== null) {
         simulation.note(`${who} stops before a connect: ${refusal}`);
@@ -101,19 +131,23 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
       }
       if (dataCentre.unreachableFrom.has(host.name) || host.isWayDead) continue;
       // On the new connection, before the key is shown.
-      const held = host.luck.isCustomWorker ? null : (gate.pass.judgeTime?.(simulation.nowMs) ?? null);
+      const held = host.luck.isCustomWorker
+        ? null
+        : (gate.pass.judgeTime?.(simulation.nowMs) ?? null);
       if (held !== null) {
         simulation.note(`${who} shows no key: ${held}`);
         return exit(workerExit.gateRefused);
       }
       const ended = new Promise<'duplicated' | 'dropped'>((resolve) => {
-        const hear = (reason: 'duplicated' | 'dropped'): void => host.whenItHears(() => thawed(() => resolve(reason)));
+        const hear = (reason: 'duplicated' | 'dropped'): void =>
+          host.whenItHears(() => thawed(() => resolve(reason)));
         const made = dataCentre.connect(world.keyId, host.name, programs.disconnectAfterMs, hear);
         if (made === 'duplicated') return resolve('duplicated');
         connection = made;
         host.wayListeners.add(() => {
           if (connection !== made) return;
-          lingersUntilMs = host.monotonicMs - (simulation.nowMs - host.wayDeadAtMs) + bundledLingerMs;
+          lingersUntilMs =
+            host.monotonicMs - (simulation.nowMs - host.wayDeadAtMs) + bundledLingerMs;
           dataCentre.close(made);
           thawed(() => resolve('dropped'));
         });
@@ -135,7 +169,8 @@ export function startWorker(host: ModelHost, world: GateWorld, session: string, 
     }
   };
 
-  // What the gate cannot do, for example write its mark on a full disk, refuses: hostside/gate/main.ts.
+  // What the gate cannot do, for example write its mark on a full disk, refuses:
+  // hostside/gate/main.ts.
   host.inside(process, live).catch((error: unknown) => {
     simulation.note(`${who} gate fails: ${String(error)}`);
     exit(workerExit.gateRefused);

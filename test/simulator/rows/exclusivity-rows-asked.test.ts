@@ -4,15 +4,33 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { readStaged } from '../../../hostside/helper/world.ts';
 import { claimPath } from '../../../hostside/machine/places.ts';
 import type { ModelHost } from '../model/model-host.ts';
-import { a1, allocate, at, claimAt, cut, failover, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
+import {
+  a1,
+  allocate,
+  at,
+  claimAt,
+  cut,
+  failover,
+  nothingWrong,
+  placed,
+  usersOf,
+  whole,
+  world,
+} from './rows-fixture.ts';
 import { acts, closeGate, tell } from './tell-host.ts';
 
-/** Rule F6 of docs/exclusivity.md: what every known host is asked before a grant, and whose answer stops it. */
+/**
+ * Rule F6 of docs/exclusivity.md: what every known host is asked before a grant, and whose answer
+ * stops it.
+ */
 const second = 1_000;
 const minute = 60 * second;
 const { stage, grant, release, revoke } = acts;
 
-/** a1 is in the vault and on no host, after epoch 1; a grant of it goes to h1. Gives h2, which may know more than the ledger. */
+/**
+ * a1 is in the vault and on no host, after epoch 1; a grant of it goes to h1. Gives h2, which may
+ * know more than the ledger.
+ */
 async function stored(): Promise<ModelHost> {
   await placed();
   expect(await world.command({ verb: 'remove', account: 'a1' })).toBeNull();
@@ -35,13 +53,19 @@ async function isNotPlaced(words: RegExp): Promise<void> {
 describe('a first grant waits for whoever may own the account', () => {
   it('5 a host has an active claim, and does not run it', async () => {
     const h2 = await stored();
-    expect(await tell(h2, [stage(5, 'other'), grant(5, 'other', { idle: true })])).toEqual(['ok', 'ok']);
+    expect(await tell(h2, [stage(5, 'other'), grant(5, 'other', { idle: true })])).toEqual([
+      'ok',
+      'ok',
+    ]);
     await isNotPlaced(/it holds a claim \(active, epoch 5\)/);
   });
 
   it('26 a host lets go, and has not ended that', async () => {
     const h2 = await stored();
-    expect(await tell(h2, [stage(5, 'other'), grant(5, 'other', { idle: true })])).toEqual(['ok', 'ok']);
+    expect(await tell(h2, [stage(5, 'other'), grant(5, 'other', { idle: true })])).toEqual([
+      'ok',
+      'ok',
+    ]);
     await closeGate(h2, release(5, 'away', 'h3'));
     await isNotPlaced(/it holds a claim \(releasing, epoch 5\)/);
   });
@@ -58,11 +82,20 @@ describe('a first grant waits for whoever may own the account', () => {
 
   it('28 a host has a claim that cannot be read, and what can be read of it is over', async () => {
     const h2 = await stored();
-    expect(await tell(h2, [stage(5, 'other'), grant(5, 'other'), release(5, 'away', 'h3')])).toEqual(['ok', 'ok', 'ok']);
+    expect(
+      await tell(h2, [stage(5, 'other'), grant(5, 'other'), release(5, 'away', 'h3')]),
+    ).toEqual(['ok', 'ok', 'ok']);
     const path = claimPath(h2.places, a1);
     const file = readFileSync(path);
     const older = file.toString('latin1', 0, 4096).includes('"released"') ? 4096 : 0;
-    writeFileSync(path, Buffer.concat([file.subarray(0, older), Buffer.alloc(4096, 'x'), file.subarray(older + 4096)]));
+    writeFileSync(
+      path,
+      Buffer.concat([
+        file.subarray(0, older),
+        Buffer.alloc(4096, 'x'),
+        file.subarray(older + 4096),
+      ]),
+    );
     expect(claimAt('h2')?.state).toBe('released');
     await isNotPlaced(/its claim cannot be read \(torn\)/);
   });
@@ -164,7 +197,10 @@ describe('what is said of a host that is off', () => {
     world.host('h3').isListening = true;
     world.host('h1').boot();
     await world.simulation.pass(30 * second);
-    await world.command({ verb: 'start', account: 'a1' }, { fateOf: at('start', 'h1', { helperWrites: 0, powerLost: true }) });
+    await world.command(
+      { verb: 'start', account: 'a1' },
+      { fateOf: at('start', 'h1', { helperWrites: 0, powerLost: true }) },
+    );
     expect(world.host('h1').isUp).toBe(false);
     expect((await world.command(failover('h1', 'powered-off')))?.code).toBe('claim-refused');
     nothingWrong();
@@ -200,7 +236,9 @@ describe('files of a session that nobody needs', () => {
 describe('adopt', () => {
   it('4 two hosts claim an account at one epoch: neither is guessed', async () => {
     await placed();
-    expect(await tell(world.host('h2'), [stage(1, 'other'), grant(1, 'other', { idle: true })])).toEqual(['ok', 'ok']);
+    expect(
+      await tell(world.host('h2'), [stage(1, 'other'), grant(1, 'other', { idle: true })]),
+    ).toEqual(['ok', 'ok']);
     const second = await world.secondLedger();
     await world.command({ verb: 'adopt' }, { ledgerPath: second });
     world.ledgerPath = second;
@@ -212,7 +250,10 @@ describe('adopt', () => {
   it('28 one of the two slots of a claim is damaged: it is closed above the other one', async () => {
     await placed();
     const path = claimPath(world.host('h1').places, a1);
-    writeFileSync(path, Buffer.concat([readFileSync(path).subarray(0, 4096), Buffer.alloc(4096, 'x')]));
+    writeFileSync(
+      path,
+      Buffer.concat([readFileSync(path).subarray(0, 4096), Buffer.alloc(4096, 'x')]),
+    );
     expect(await world.command({ verb: 'adopt' })).toBeNull();
     expect(claimAt('h1')).toMatchObject({ state: 'revoked', epoch: 2 });
     expect(await world.command(allocate)).toBeNull();
@@ -236,11 +277,16 @@ describe('adopt', () => {
 
   it('29 it hears of old epochs only: the next one is above all that were used', async () => {
     await placed();
-    for (const host of ['h2', 'h3']) expect(await world.command({ verb: 'move', account: 'a1', host })).toBeNull();
+    for (const host of ['h2', 'h3'])
+      expect(await world.command({ verb: 'move', account: 'a1', host })).toBeNull();
     for (const host of ['h2', 'h3']) world.host(host).link = cut;
     await world.command({ verb: 'adopt' });
     const { db } = await world.ledgerAt(world.ledgerPath);
-    const { epoch } = await db.selectFrom('epochs').select('epoch').where('key_id', '=', a1).executeTakeFirstOrThrow();
+    const { epoch } = await db
+      .selectFrom('epochs')
+      .select('epoch')
+      .where('key_id', '=', a1)
+      .executeTakeFirstOrThrow();
     expect(epoch).toBe(3);
     nothingWrong();
   });

@@ -59,12 +59,24 @@ it('41 a host whose disk was put back knows less than it had acknowledged: the n
   await world.simulation.pass(60_000);
   await world.command({ verb: 'sweep' });
   const { db } = await world.ledgerAt(world.ledgerPath);
-  const row = await db.selectFrom('hosts').selectAll().where('name', '=', 'h1').executeTakeFirstOrThrow();
+  const row = await db
+    .selectFrom('hosts')
+    .selectAll()
+    .where('name', '=', 'h1')
+    .executeTakeFirstOrThrow();
   expect([row.acknowledged_serial, row.fell_back_to]).toEqual([3, 1]);
   await world.command({ verb: 'sweep' });
-  const events = await db.selectFrom('events').selectAll().where('kind', '=', 'host-fell-back').execute();
+  const events = await db
+    .selectFrom('events')
+    .selectAll()
+    .where('kind', '=', 'host-fell-back')
+    .execute();
   expect(events.map(({ host: name, text }) => [name, text])).toEqual([
-    ['h1', 'it had acknowledged run 2 of this ledger, and knew only 1: its disk was put back to an earlier state, or it is a copy'],
+    [
+      'h1',
+      'it had acknowledged run 2 of this ledger, and knew only 1: its disk was put back ' +
+        'to an earlier state, or it is a copy',
+    ],
   ]);
   await settle(world);
   nothingWrong();
@@ -72,7 +84,8 @@ it('41 a host whose disk was put back knows less than it had acknowledged: the n
 
 it('41 requests that cross each other, and lost replies, are no fall', async () => {
   await placed();
-  const late = (call: RemoteCall): CallFate => (call.host === 'h1' ? { ...plainFate, replyMs: 40_000 } : plainFate);
+  const late = (call: RemoteCall): CallFate =>
+    call.host === 'h1' ? { ...plainFate, replyMs: 40_000 } : plainFate;
   const slow = world.start({ verb: 'sweep' }, { fateOf: late });
   await world.simulation.pass(1_000);
   await world.command({ verb: 'sweep' }, { fateOf: at('survey', 'h1', { reply: 'lost' }) });
@@ -80,8 +93,13 @@ it('41 requests that cross each other, and lost replies, are no fall', async () 
   await world.simulation.run(slow.isOver, 600_000);
   await world.command({ verb: 'sweep' });
   const { db } = await world.ledgerAt(world.ledgerPath);
-  const rows = await db.selectFrom('hosts').select(['acknowledged_serial', 'fell_back_at']).execute();
-  expect(rows.map((row) => [row.acknowledged_serial, row.fell_back_at])).toEqual(rows.map(() => [5, null]));
+  const rows = await db
+    .selectFrom('hosts')
+    .select(['acknowledged_serial', 'fell_back_at'])
+    .execute();
+  expect(rows.map((row) => [row.acknowledged_serial, row.fell_back_at])).toEqual(
+    rows.map(() => [5, null]),
+  );
   nothingWrong();
 });
 
@@ -172,25 +190,32 @@ describe("44 the operator's clock is set forward after the contact", () => {
     ['only after its serial', [0, 0, 120]],
     ['before it is planned, and stays', [120, 0, 0]],
     ['and further after its serial', [1, 0, 120]],
-  ] as const)('a failover stands still between its serial and its record: %s', async (_, [first, second, third]) => {
-    await placed();
-    await world.command({ verb: 'sweep' });
-    world.host('h1').crash();
-    await world.simulation.pass(5_000);
-    world.stepOperatorClock(first * minute);
-    const asked = world.start({ ...failover('h1', 'powered-off'), promptMs: 30_000, stoppedMs: 30_000 });
-    await world.simulation.pass(25_000);
-    world.stepOperatorClock(second * minute);
-    await world.simulation.pass(20_000);
-    world.stepOperatorClock(third * minute);
-    await world.simulation.run(asked.isOver, 10 * minute);
-    expect(asked.problem()?.code).toBe('claim-refused');
-    world.host('h1').boot();
-    await world.simulation.pass(minute);
-    expect(usersOf('a1')).toEqual(['h1']);
-    await settle(world);
-    nothingWrong();
-  });
+  ] as const)(
+    'a failover stands still between its serial and its record: %s',
+    async (_, [first, second, third]) => {
+      await placed();
+      await world.command({ verb: 'sweep' });
+      world.host('h1').crash();
+      await world.simulation.pass(5_000);
+      world.stepOperatorClock(first * minute);
+      const asked = world.start({
+        ...failover('h1', 'powered-off'),
+        promptMs: 30_000,
+        stoppedMs: 30_000,
+      });
+      await world.simulation.pass(25_000);
+      world.stepOperatorClock(second * minute);
+      await world.simulation.pass(20_000);
+      world.stepOperatorClock(third * minute);
+      await world.simulation.run(asked.isOver, 10 * minute);
+      expect(asked.problem()?.code).toBe('claim-refused');
+      world.host('h1').boot();
+      await world.simulation.pass(minute);
+      expect(usersOf('a1')).toEqual(['h1']);
+      await settle(world);
+      nothingWrong();
+    },
+  );
 
   it.each([120, -120])(
     'it stands still there for an hour while the clock steps by %i minutes, and the host is back before it goes on',
@@ -247,7 +272,10 @@ it.each([1, 2, 3, 4, 5, 6, 7, 8])(
   '45 its helper is killed after %i writes of a contact, the next one is whole, then the power is lost',
   async (writes) => {
     const owner = await failedOver();
-    await world.command({ verb: 'sweep' }, { fateOf: at('contact', 'h1', { helperWrites: writes }) });
+    await world.command(
+      { verb: 'sweep' },
+      { fateOf: at('contact', 'h1', { helperWrites: writes }) },
+    );
     await world.command({ verb: 'sweep' });
     expect(claimAt('h1')?.state).toBe('revoked');
     await reboot('h1');
@@ -299,20 +327,23 @@ it('46 the folders are put back, and the machine reboots at once: its heartbeat 
   nothingWrong();
 });
 
-it.each([false, true])('46 the folders are put back in the very boot that let go of the account (and it reboots: %s)', async (reboots) => {
-  await placed();
-  const backup = world.placeFor('backup');
-  world.host('h1').backUpFiles(backup);
-  expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
-  world.host('h1').link = cut;
-  world.host('h1').restoreFiles(backup);
-  expect(claimAt('h1')?.heldSince).toBe('put-back');
-  world.host('h1').units.start(a1);
-  await world.simulation.pass(100_000);
-  expect(usersOf('a1')).toEqual(['h2']);
-  if (reboots) await reboot('h1');
-  expect(usersOf('a1')).toEqual(['h2']);
-  world.host('h1').link = whole;
-  await settle(world);
-  nothingWrong();
-});
+it.each([false, true])(
+  '46 the folders are put back in the very boot that let go of the account (and it reboots: %s)',
+  async (reboots) => {
+    await placed();
+    const backup = world.placeFor('backup');
+    world.host('h1').backUpFiles(backup);
+    expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
+    world.host('h1').link = cut;
+    world.host('h1').restoreFiles(backup);
+    expect(claimAt('h1')?.heldSince).toBe('put-back');
+    world.host('h1').units.start(a1);
+    await world.simulation.pass(100_000);
+    expect(usersOf('a1')).toEqual(['h2']);
+    if (reboots) await reboot('h1');
+    expect(usersOf('a1')).toEqual(['h2']);
+    world.host('h1').link = whole;
+    await settle(world);
+    nothingWrong();
+  },
+);

@@ -7,17 +7,32 @@ import { readBootVerdict, readContact } from '../../../hostside/machine/boot.ts'
 import { claimPath } from '../../../hostside/machine/places.ts';
 import { losePower } from '../model/model-disk.ts';
 import type { ModelHost } from '../model/model-host.ts';
-import { a1, claimAt, cut, nothingWrong, placed, reboot, usersOf, whole, world } from './rows-fixture.ts';
+import {
+  a1,
+  claimAt,
+  cut,
+  nothingWrong,
+  placed,
+  reboot,
+  usersOf,
+  whole,
+  world,
+} from './rows-fixture.ts';
 import { acts, closeGate, tell } from './tell-host.ts';
 
 /**
- * Rows 4, 6, 7, 20, 22, 26 and 29 of docs/exclusivity.md, and rules F2, F3 and R1, at one host: requests that come late, twice, or from somebody who knows less
+ * Rows 4, 6, 7, 20, 22, 26 and 29 of docs/exclusivity.md, and rules F2, F3 and R1, at one host:
+ * requests that come late, twice, or from somebody who knows less
  * than the host. Whatever a command sends, it is the host that decides.
  */
 const { stage, grant, release, revoke, wipe, start, stop } = acts;
 
 /** a1 runs on h1, at epoch 1 by the move `own`. */
-async function ownerOf(): Promise<{ readonly h1: ModelHost; readonly h2: ModelHost; readonly own: string }> {
+async function ownerOf(): Promise<{
+  readonly h1: ModelHost;
+  readonly h2: ModelHost;
+  readonly own: string;
+}> {
   await placed();
   const claim = claimAt('h1');
   expect(claim).toMatchObject({ state: 'active', epoch: 1 });
@@ -50,7 +65,11 @@ describe('an epoch belongs to one move, and only rises', () => {
 
   it('7 a grant that comes after its own revoke', async () => {
     const { h2 } = await ownerOf();
-    expect(await tell(h2, [stage(2, 'late'), revoke(2, 'late'), grant(2, 'late')])).toEqual(['ok', 'ok', 'epoch']);
+    expect(await tell(h2, [stage(2, 'late'), revoke(2, 'late'), grant(2, 'late')])).toEqual([
+      'ok',
+      'ok',
+      'epoch',
+    ]);
     expect(await tell(h2, [release(2, 'late', 'h3')])).toEqual(['state']);
     stillOnce();
   });
@@ -82,7 +101,8 @@ describe('only the move that closed the gate gets the receipt', () => {
     const { own } = await ownerOf();
     expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
     const h2 = world.host('h2');
-    for (const act of [revoke(1, own), wipe(1)]) expect(await tell(h2, [act])).toEqual([act.act === 'wipe' ? 'state' : 'epoch']);
+    for (const act of [revoke(1, own), wipe(1)])
+      expect(await tell(h2, [act])).toEqual([act.act === 'wipe' ? 'state' : 'epoch']);
     expect(await tell(h2, [revoke(2, 'other')])).toEqual(['move']);
     expect(await tell(h2, [wipe(2)])).toEqual(['state']);
     expect(claimAt('h2')).toMatchObject({ state: 'active', epoch: 2 });
@@ -92,7 +112,9 @@ describe('only the move that closed the gate gets the receipt', () => {
   it('the state of an owner that was stopped is not replaced', async () => {
     const { h1 } = await ownerOf();
     expect(await tell(h1, [stop, stage(2, 'other')])).toEqual(['ok', 'ok']);
-    expect(await tell(h1, [{ act: 'put-state', keyId: a1, epoch: 2, moveId: 'other', archive: '' }])).toEqual(['state']);
+    expect(
+      await tell(h1, [{ act: 'put-state', keyId: a1, epoch: 2, moveId: 'other', archive: '' }]),
+    ).toEqual(['state']);
     nothingWrong();
   });
 });
@@ -102,7 +124,8 @@ describe('a claim that cannot be trusted opens nothing', () => {
     const { h1 } = await ownerOf();
     expect(await tell(h1, [stop, stage(3, 'later')])).toEqual(['ok', 'ok']);
     h1.damageClaim(a1);
-    for (const act of [stage(4, 'x'), grant(3, 'later'), start]) expect(await tell(h1, [act])).toEqual(['state']);
+    for (const act of [stage(4, 'x'), grant(3, 'later'), start])
+      expect(await tell(h1, [act])).toEqual(['state']);
     expect(await tell(h1, [revoke(2, 'x')])).toEqual(['epoch']);
     expect(await tell(h1, [revoke(3, 'later')])).toEqual(['ok']);
     expect(usersOf('a1')).toEqual([]);
@@ -124,7 +147,8 @@ describe('a claim that cannot be trusted opens nothing', () => {
 
 describe('45 what was answered is on the disk', () => {
   /** The power goes, and everything is lost that was not synced. */
-  const loseAll = (host: ModelHost): void => void losePower(host.root, { chance: () => false, between: (low) => low });
+  const loseAll = (host: ModelHost): void =>
+    void losePower(host.root, { chance: () => false, between: (low) => low });
 
   it.each([
     ['a release', [release(1, 'away', 'h2')], { state: 'released', epoch: 1, moveId: 'away' }],
@@ -140,11 +164,19 @@ describe('45 what was answered is on the disk', () => {
     const { h1, h2 } = await ownerOf();
     expect(await tell(h1, [release(1, 'away', 'h2')])).toEqual(['ok']);
     const serial = 50;
-    expect(await tell(h2, [stage(2, 'away'), grant(2, 'away')], { serial, nonce: 'n', roster: { revision: 7 } })).toEqual(['ok', 'ok']);
+    expect(
+      await tell(h2, [stage(2, 'away'), grant(2, 'away')], {
+        serial,
+        nonce: 'n',
+        roster: { revision: 7 },
+      }),
+    ).toEqual(['ok', 'ok']);
     loseAll(h2);
     expect(claimAt('h2')).toMatchObject({ state: 'active', epoch: 2 });
     expect(readStaged(h2.places, a1)).toEqual([{ epoch: 2, moveId: 'away' }]);
-    expect(readFileSync(`${h2.places.accounts}/${a1}/epochs/2/session`, 'utf8')).toBe(world.sessionOf(a1));
+    expect(readFileSync(`${h2.places.accounts}/${a1}/epochs/2/session`, 'utf8')).toBe(
+      world.sessionOf(a1),
+    );
     expect(readAuthority(h2.places)).toMatchObject({ serial });
     expect(readContact(h2.places)).toMatchObject({ serial, revision: 7 });
   });
@@ -153,7 +185,9 @@ describe('45 what was answered is on the disk', () => {
     const { h1 } = await ownerOf();
     expect(await tell(h1, [release(1, 'away', 'h2')])).toEqual(['ok']);
     const file = readFileSync(claimPath(h1.places, a1));
-    const states = [0, file.length / 2].map((from) => /"state":"(\w+)"/.exec(file.toString('latin1', from, from + file.length / 2))?.[1]);
+    const states = [0, file.length / 2].map(
+      (from) => /"state":"(\w+)"/.exec(file.toString('latin1', from, from + file.length / 2))?.[1],
+    );
     expect(states.toSorted()).toEqual(['released', 'releasing']);
   });
 });
@@ -166,7 +200,11 @@ describe('a host obeys one ledger, and of its runs only the last', () => {
     const { id } = obeyed;
     const serial = obeyed.serial + 5;
     await tell(h1, [], { serial, nonce: 'last' });
-    for (const stamp of [{ serial: serial - 1 }, { nonce: 'another-run' }, { id: 'another-ledger', serial: serial + 100 }])
+    for (const stamp of [
+      { serial: serial - 1 },
+      { nonce: 'another-run' },
+      { id: 'another-ledger', serial: serial + 100 },
+    ])
       expect(await tell(h1, [stop], stamp)).toEqual(['authority']);
     stillOnce();
     expect(await tell(h1, [], { id: 'another-ledger', serial: 1, takeOver: true })).toEqual([]);
@@ -201,7 +239,9 @@ describe('a contact closes what is over, and counts for what it lists', () => {
     ['of another move', { moveId: 'other' }],
   ])('a contact that lists the claim %s frees nothing at the next boot', async (_, change) => {
     const { h1, own } = await ownerOf();
-    await tell(h1, [], { roster: { revision: 90, owned: [{ keyId: a1, epoch: 1, moveId: own, ...change }] } });
+    await tell(h1, [], {
+      roster: { revision: 90, owned: [{ keyId: a1, epoch: 1, moveId: own, ...change }] },
+    });
     await reboot('h1');
     expect(usersOf('a1')).toEqual([]);
     nothingWrong();
@@ -214,10 +254,18 @@ describe('a contact closes what is over, and counts for what it lists', () => {
     for (let boots = 0; boots < 2; boots += 1) {
       h1.boot();
       await world.simulation.pass(60_000);
-      expect(readBootVerdict(h1.places)?.claims).toMatchObject([{ keyId: a1, epoch: 1, isHeld: true }]);
+      expect(readBootVerdict(h1.places)?.claims).toMatchObject([
+        { keyId: a1, epoch: 1, isHeld: true },
+      ]);
       expect(claimAt('h1')).toMatchObject({ format: 2, heldSince: expect.any(String) });
-      await tell(h1, [], { roster: { revision: 90 + boots, owned: [{ keyId: a1, epoch: 1, moveId: own }] } });
-      expect(readContact(h1.places)).toMatchObject({ revision: 90 + boots, claims: [], isWhole: false });
+      await tell(h1, [], {
+        roster: { revision: 90 + boots, owned: [{ keyId: a1, epoch: 1, moveId: own }] },
+      });
+      expect(readContact(h1.places)).toMatchObject({
+        revision: 90 + boots,
+        claims: [],
+        isWhole: false,
+      });
       h1.crash();
       await world.simulation.pass(10_000);
     }

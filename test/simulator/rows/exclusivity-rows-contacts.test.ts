@@ -6,13 +6,22 @@ import type { ModelHost } from '../model/model-host.ts';
 import { a1, claimAt, cut, nothingWrong, placed, usersOf, world } from './rows-fixture.ts';
 import { contactWith, send, tell } from './tell-host.ts';
 
-/** Rules R1, R2 and R5 of docs/exclusivity.md at one host: when a contact counts, and what a boot judges by it. */
+/**
+ * Rules R1, R2 and R5 of docs/exclusivity.md at one host: when a contact counts, and what a boot
+ * judges by it.
+ */
 const minute = 60_000;
 
 /** a1 runs on h1, at epoch 1. */
-async function owner(): Promise<{ readonly h1: ModelHost; readonly listed: { keyId: string; epoch: number; moveId: string } }> {
+async function owner(): Promise<{
+  readonly h1: ModelHost;
+  readonly listed: { keyId: string; epoch: number; moveId: string };
+}> {
   await placed();
-  return { h1: world.host('h1'), listed: { keyId: a1, epoch: 1, moveId: claimAt('h1')?.moveId ?? '' } };
+  return {
+    h1: world.host('h1'),
+    listed: { keyId: a1, epoch: 1, moveId: claimAt('h1')?.moveId ?? '' },
+  };
 }
 
 const judged = (host: ModelHost) => readBootVerdict(host.places)?.claims;
@@ -35,7 +44,9 @@ describe('a contact counts only when everything that is over has stopped', () =>
 
   it('48 its deadline passes while it waits for what has stopped: it is no contact', async () => {
     const { h1 } = await owner();
-    expect(await contactWith(h1, { revision: 90, gone: isOver }, { deadlineMs: 2_000 })).toBe('deadline');
+    expect(await contactWith(h1, { revision: 90, gone: isOver }, { deadlineMs: 2_000 })).toBe(
+      'deadline',
+    );
     expect(readContact(h1.places)?.revision).not.toBe(90);
     expect(await contactWith(h1, { revision: 91, gone: isOver })).toBe('ok');
     nothingWrong();
@@ -50,7 +61,9 @@ describe('a contact counts only when everything that is over has stopped', () =>
       told = replies;
     });
     await world.simulation.pass(1_000);
-    expect(await contactWith(h1, { revision: 3 }, { serial: serial + 1, nonce: 'second' })).toBe('ok');
+    expect(await contactWith(h1, { revision: 3 }, { serial: serial + 1, nonce: 'second' })).toBe(
+      'ok',
+    );
     await world.simulation.run(() => told.length > 0, minute);
     expect(told).toEqual(['authority']);
     expect(readContact(h1.places)).toMatchObject({ serial: serial + 1, revision: 3 });
@@ -99,7 +112,9 @@ it('3 the image of a host that was in contact a moment ago boots as another mach
   clone.boot();
   await world.simulation.pass(15_000);
   expect(judged(clone)).toMatchObject(held);
-  expect(readBootVerdict(clone.places)?.reasons).toEqual(['claims were made for another machine (this one is a clone or an image)']);
+  expect(readBootVerdict(clone.places)?.reasons).toEqual([
+    'claims were made for another machine (this one is a clone or an image)',
+  ]);
   expect(usersOf('a1')).toEqual(['h1']);
   nothingWrong();
 });

@@ -3,7 +3,10 @@ import '../borders.ts';
 import { settle } from '../settle.ts';
 import { allocate, claimAt, nothingWrong, placed, usersOf, world } from './rows-fixture.ts';
 
-/** Row 47 of docs/exclusivity.md: the ledger is lost, and the new inventory forgets a host that runs accounts. */
+/**
+ * Row 47 of docs/exclusivity.md: the ledger is lost, and the new inventory forgets a host that runs
+ * accounts.
+ */
 async function lostAndForgotten(): Promise<void> {
   await placed();
   world.ledgerPath = await world.secondLedger({ hosts: 2, accounts: 3 });

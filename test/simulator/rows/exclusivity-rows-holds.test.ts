@@ -1,9 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import '../borders.ts';
 import { settle } from '../settle.ts';
-import { allocate, at, claimAt, cut, failover, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
+import {
+  allocate,
+  at,
+  claimAt,
+  cut,
+  failover,
+  nothingWrong,
+  placed,
+  usersOf,
+  whole,
+  world,
+} from './rows-fixture.ts';
 
-/** Rule R8 of docs/exclusivity.md: a hold that is not needed ends without the host that happens to be silent; one that is needed does not. */
+/**
+ * Rule R8 of docs/exclusivity.md: a hold that is not needed ends without the host that happens to
+ * be silent; one that is needed does not.
+ */
 const sweep = { verb: 'sweep' } as const;
 
 /** h3 is silent; h1 was out of contact for longer than hold.after, and reboots. */
@@ -55,7 +69,9 @@ describe('a host holds its accounts since a boot, and another host is silent', (
     await world.simulation.pass(1_300_000);
     // Only h3 takes accounts; the reply to its grant is lost.
     await world.cordon('h2');
-    await world.command(failover('h1', 'powered-off'), { fateOf: at('grant', 'h3', { reply: 'lost' }) });
+    await world.command(failover('h1', 'powered-off'), {
+      fateOf: at('grant', 'h3', { reply: 'lost' }),
+    });
     await world.simulation.pass(60_000);
     expect(usersOf('a1')).toEqual(['h3']);
     world.host('h3').link = cut;
@@ -82,7 +98,9 @@ describe('a host holds its accounts since a boot, and another host is silent', (
 });
 
 describe('minutes offline of a reboot while another host is silent', () => {
-  /** Seconds from the power off until the account is online again; `sweepsEveryMs`: as cron does. */
+  /**
+   * Seconds from the power off until the account is online again; `sweepsEveryMs`: as cron does.
+   */
   async function rebootOf(downMs: number): Promise<number> {
     await placed();
     world.host('h3').link = cut;
@@ -106,7 +124,9 @@ describe('minutes offline of a reboot while another host is silent', () => {
     ['four minutes of firmware: held until the next sweep', 240_000, 480],
   ])('%s', async (what, downMs, limit) => {
     const seconds = await rebootOf(downMs);
-    console.log(`${what}: offline for ${(seconds / 60).toFixed(1)} min at most, by looks once a minute`);
+    console.log(
+      `${what}: offline for ${(seconds / 60).toFixed(1)} min at most, by looks once a minute`,
+    );
     expect(seconds).toBeLessThanOrEqual(limit);
   });
 });

@@ -10,7 +10,10 @@ import type { ModelHost } from '../model/model-host.ts';
 import { a1, claimAt, nothingWrong, placed, reboot, usersOf, world } from './rows-fixture.ts';
 import { acts, closeGate, contactWith, send, tell } from './tell-host.ts';
 
-/** Rules F1, F4 and F5 of docs/exclusivity.md at one host: what the gate lets through, what a stop proves, and what helpers do beside each other. */
+/**
+ * Rules F1, F4 and F5 of docs/exclusivity.md at one host: what the gate lets through, what a stop
+ * proves, and what helpers do beside each other.
+ */
 const second = 1_000;
 const minute = 60 * second;
 
@@ -109,7 +112,11 @@ describe('floors', () => {
   it('28 a revoke that says so answers only when the worker that it killed is no longer counted', async () => {
     const { h1 } = await owner();
     h1.luck = { ...h1.luck, stopNeedsKill: () => true };
-    expect(await tell(h1, [{ act: 'revoke', keyId: a1, account: 'a1', epoch: 2, moveId: 'adopt', settle: true }])).toEqual(['ok']);
+    expect(
+      await tell(h1, [
+        { act: 'revoke', keyId: a1, account: 'a1', epoch: 2, moveId: 'adopt', settle: true },
+      ]),
+    ).toEqual(['ok']);
     expect(usersOf('a1')).toEqual([]);
     nothingWrong();
   });
@@ -148,7 +155,10 @@ describe('stops, and what they leave', () => {
     await reboot('h1');
     expect(usersOf('a1')).toEqual([]);
     expect(await tell(h1, [release])).toEqual(['ok']);
-    expect(await tell(h2, [stage(2, 'away'), grant(2, 'away', { idle: true })])).toEqual(['ok', 'ok']);
+    expect(await tell(h2, [stage(2, 'away'), grant(2, 'away', { idle: true })])).toEqual([
+      'ok',
+      'ok',
+    ]);
     await world.simulation.pass(2 * minute);
     expect([claimAt('h2')?.state, usersOf('a1')]).toEqual(['active', []]);
     nothingWrong();
@@ -157,7 +167,11 @@ describe('stops, and what they leave', () => {
   it('22 with a grant the files of older epochs go', async () => {
     const { h1, h2 } = await owner();
     expect(await tell(h1, [release])).toEqual(['ok']);
-    expect(await tell(h2, [stage(2, 'earlier'), stage(3, 'away'), grant(3, 'away')])).toEqual(['ok', 'ok', 'ok']);
+    expect(await tell(h2, [stage(2, 'earlier'), stage(3, 'away'), grant(3, 'away')])).toEqual([
+      'ok',
+      'ok',
+      'ok',
+    ]);
     expect(readStaged(h2.places, a1)).toEqual([{ epoch: 3, moveId: 'away' }]);
     nothingWrong();
   });
@@ -169,11 +183,18 @@ describe('helpers beside each other', () => {
     const serial = 70;
     let told: readonly string[] = [];
     await tell(h1, [], { serial, nonce: 'first' });
-    send(h1, [stage(5, 'late')], { roster: { revision: 90, gone: [{ keyId: a1, epoch: 1 }] } }, (replies) => {
-      told = replies;
-    });
+    send(
+      h1,
+      [stage(5, 'late')],
+      { roster: { revision: 90, gone: [{ keyId: a1, epoch: 1 }] } },
+      (replies) => {
+        told = replies;
+      },
+    );
     await world.simulation.pass(second);
-    expect(await contactWith(h1, { revision: 3 }, { serial: serial + 1, nonce: 'second' })).toBe('ok');
+    expect(await contactWith(h1, { revision: 3 }, { serial: serial + 1, nonce: 'second' })).toBe(
+      'ok',
+    );
     await world.simulation.run(() => told.length > 0, minute);
     expect(told).toEqual(['authority', 'authority']);
     nothingWrong();
@@ -182,7 +203,9 @@ describe('helpers beside each other', () => {
   it('48 the deadline passes between the contact and the acts: none of them is done', async () => {
     const { h1 } = await owner();
     const roster = { revision: 90, gone: [{ keyId: a1, epoch: 1 }] };
-    expect(await tell(h1, [stage(5, 'late')], { deadlineMs: 2 * second, roster })).toEqual(['deadline']);
+    expect(await tell(h1, [stage(5, 'late')], { deadlineMs: 2 * second, roster })).toEqual([
+      'deadline',
+    ]);
     nothingWrong();
   });
 

@@ -2,7 +2,16 @@ import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import '../borders.ts';
 import { settle } from '../settle.ts';
-import { a1, allocate, claimAt, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
+import {
+  a1,
+  allocate,
+  claimAt,
+  nothingWrong,
+  placed,
+  usersOf,
+  whole,
+  world,
+} from './rows-fixture.ts';
 
 /** Rule R7 of docs/exclusivity.md: machines are known by their parts. */
 
@@ -50,7 +59,9 @@ describe('R7 copies', () => {
     copy.boot();
     world.leadsTo.set('h1', copy);
     await world.simulation.pass(60_000);
-    expect(await problemsOfSweep()).toContainEqual(expect.stringContaining('fleet adopt --replaced h1'));
+    expect(await problemsOfSweep()).toContainEqual(
+      expect.stringContaining('fleet adopt --replaced h1'),
+    );
     for (const verb of [
       { verb: 'adopt' },
       allocate,
@@ -78,7 +89,10 @@ describe('R7 targets', () => {
     world.leadsTo.set('h2', copy);
     await world.simulation.pass(1_000);
     const problem = await world.command({ verb: 'move', account: 'a1', host: 'h2' });
-    expect([problem?.code, problem?.message]).toEqual(['host-foreign', expect.stringContaining('another machine answers there')]);
+    expect([problem?.code, problem?.message]).toEqual([
+      'host-foreign',
+      expect.stringContaining('another machine answers there'),
+    ]);
     expect([heldOn(copy), usersOf('a1')]).toEqual([true, ['h1']]);
     copy.crash();
     world.leadsTo.clear();
@@ -114,26 +128,31 @@ describe('R7 other hardware', () => {
         h1().identify('i-7');
       },
     ],
-  ])('R7 %s: held, named, nothing is granted until the operator has said what it is; then it runs', async (_, change) => {
-    await placed();
-    await bootWith(change);
-    expect(usersOf('a1')).toEqual([]);
-    expect(await problemsOfSweep()).toContainEqual(expect.stringContaining('fleet adopt --replaced h1'));
-    // Without the statement adopt decides nothing, and nothing starts elsewhere.
-    await world.command({ verb: 'adopt' });
-    expect(world.doubted).toEqual(['h1']);
-    await world.command(allocate);
-    expect([usersOf('a1'), claimAt('h1')?.state]).toEqual([[], 'active']);
-    expect(await world.command({ verb: 'adopt', replaced: ['h1'] })).toBeNull();
-    expect(claimAt('h1')?.state).toBe('revoked');
-    expect(await world.command(allocate)).toBeNull();
-    expect(usersOf('a1')).toHaveLength(1);
-    // From now on it is that machine.
-    await bootWith(() => undefined);
-    expect(await problemsOfSweep()).toEqual([]);
-    await settle(world);
-    nothingWrong();
-  });
+  ])(
+    'R7 %s: held, named, nothing is granted until the operator has said what it is; then it runs',
+    async (_, change) => {
+      await placed();
+      await bootWith(change);
+      expect(usersOf('a1')).toEqual([]);
+      expect(await problemsOfSweep()).toContainEqual(
+        expect.stringContaining('fleet adopt --replaced h1'),
+      );
+      // Without the statement adopt decides nothing, and nothing starts elsewhere.
+      await world.command({ verb: 'adopt' });
+      expect(world.doubted).toEqual(['h1']);
+      await world.command(allocate);
+      expect([usersOf('a1'), claimAt('h1')?.state]).toEqual([[], 'active']);
+      expect(await world.command({ verb: 'adopt', replaced: ['h1'] })).toBeNull();
+      expect(claimAt('h1')?.state).toBe('revoked');
+      expect(await world.command(allocate)).toBeNull();
+      expect(usersOf('a1')).toHaveLength(1);
+      // From now on it is that machine.
+      await bootWith(() => undefined);
+      expect(await problemsOfSweep()).toEqual([]);
+      await settle(world);
+      nothingWrong();
+    },
+  );
 
   it('R7 21 a new machine under the name of one that still runs accounts is not taken for it', async () => {
     await placed();
@@ -144,7 +163,9 @@ describe('R7 other hardware', () => {
     original.dmiUuid = '4c4c4544-0000-4000-8000-000000000006';
     original.boot();
     await world.simulation.pass(60_000);
-    expect(await problemsOfSweep()).toContainEqual(expect.stringContaining('fleet adopt --replaced h1'));
+    expect(await problemsOfSweep()).toContainEqual(
+      expect.stringContaining('fleet adopt --replaced h1'),
+    );
     await world.command({ verb: 'adopt' });
     expect(world.doubted).toEqual(['h1']);
     await world.command(allocate);

@@ -1,9 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import '../borders.ts';
 import { settle } from '../settle.ts';
-import { a1, at, claimAt, cut, failover, nothingWrong, placed, reboot, usersOf, whole, world } from './rows-fixture.ts';
+import {
+  a1,
+  at,
+  claimAt,
+  cut,
+  failover,
+  nothingWrong,
+  placed,
+  reboot,
+  usersOf,
+  whole,
+  world,
+} from './rows-fixture.ts';
 
-/** Rule R8 of docs/exclusivity.md: a reboot that was announced serves one boot, and no failover believes in a host that is off in its middle. */
+/**
+ * Rule R8 of docs/exclusivity.md: a reboot that was announced serves one boot, and no failover
+ * believes in a host that is off in its middle.
+ */
 const minute = 60_000;
 const announced = (...hosts: readonly string[]) => ({ verb: 'reboot', hosts }) as const;
 const sweep = { verb: 'sweep' } as const;
@@ -35,7 +50,10 @@ describe('minutes offline of an announced reboot while another host is silent', 
     const beganMs = world.simulation.nowMs;
     expect(await world.command(announced('h1'))).toBeNull();
     const seconds = (world.simulation.nowMs - beganMs) / 1000;
-    console.log(`announced, ${what}: ${(firmwareMs / minute).toFixed(1)} min down, offline for ${(seconds / 60).toFixed(1)} min`);
+    console.log(
+      `announced, ${what}: ${(firmwareMs / minute).toFixed(1)} min down, offline for ` +
+        `${(seconds / 60).toFixed(1)} min`,
+    );
     expect([usersOf('a1'), claimAt('h1')?.epoch]).toEqual([['h1'], 1]);
     expect(seconds).toBeLessThanOrEqual(firmwareMs / 1000 + 90);
     nothingWrong();
@@ -96,7 +114,9 @@ describe('an announcement serves one boot', () => {
     'power is lost after %i writes of the announcement: the host runs or holds, never twice',
     async (writes) => {
       await placed();
-      await world.command(announced('h1'), { fateOf: at('announce', 'h1', { helperWrites: writes, powerLost: true }) });
+      await world.command(announced('h1'), {
+        fateOf: at('announce', 'h1', { helperWrites: writes, powerLost: true }),
+      });
       await world.simulation.pass(5 * minute);
       await up('h1');
       await settle(world);
@@ -163,7 +183,10 @@ describe('--rolling', () => {
     let mostDown = 0;
     while (!isOver()) {
       await world.simulation.pass(1_000);
-      mostDown = Math.max(mostDown, ['a1', 'a2', 'a3'].filter((account) => usersOf(account).length === 0).length);
+      mostDown = Math.max(
+        mostDown,
+        ['a1', 'a2', 'a3'].filter((account) => usersOf(account).length === 0).length,
+      );
     }
     expect([problem(), mostDown]).toEqual([null, 1]);
     expect(['a1', 'a2', 'a3'].map(usersOf)).toEqual([['h1'], ['h2'], ['h3']]);

@@ -1,9 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import '../borders.ts';
 import { settle } from '../settle.ts';
-import { allocate, at, claimAt, cut, failover, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
+import {
+  allocate,
+  at,
+  claimAt,
+  cut,
+  failover,
+  nothingWrong,
+  placed,
+  usersOf,
+  whole,
+  world,
+} from './rows-fixture.ts';
 
-/** Rows 36, 39 and 43 of docs/exclusivity.md: what is said of hosts that are off, and when it stops to count. */
+/**
+ * Rows 36, 39 and 43 of docs/exclusivity.md: what is said of hosts that are off, and when it stops
+ * to count.
+ */
 describe('36 a host counts as off, answers, and dies again', () => {
   it.each([
     ['resume', { verb: 'resume' }, {}],
@@ -27,7 +41,8 @@ describe('36 a host counts as off, answers, and dies again', () => {
     world.host('h1').boot();
     await world.simulation.pass(60_000);
     expect(usersOf('a1').length).toBeLessThanOrEqual(1);
-    // Believed again only after the safe moment, unless nothing with authority ever reached the host.
+    // Believed again only after the safe moment, unless nothing with authority ever reached the
+    // host.
     if (fate === undefined) expect(problem?.message).toContain('too early');
     nothingWrong();
     await settle(world);
@@ -109,7 +124,10 @@ describe('K8 a host that was declared destroyed is powered on', () => {
 
 it('the journal says granted only when the host has done it: a command that dies right before the grant leaves the move released', async () => {
   await placed();
-  await world.command({ verb: 'move', account: 'a1', host: 'h2' }, { fateOf: at('grant', 'h2', { kill: 'before' }) });
+  await world.command(
+    { verb: 'move', account: 'a1', host: 'h2' },
+    { fateOf: at('grant', 'h2', { kill: 'before' }) },
+  );
   expect((await world.read()).openMoves).toEqual([expect.stringContaining('a1 -> h2 released')]);
   expect(await world.command({ verb: 'sweep' })).toBeNull();
   expect(usersOf('a1')).toEqual(['h2']);

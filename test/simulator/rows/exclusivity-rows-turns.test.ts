@@ -7,15 +7,32 @@ import { readBootVerdict, readContact } from '../../../hostside/machine/boot.ts'
 import type { ModelHost } from '../model/model-host.ts';
 import { type CallFate, plainFate, type RemoteCall } from '../model/model-remote.ts';
 import { settle } from '../settle.ts';
-import { a1, allocate, at, claimAt, cut, failover, nothingWrong, placed, usersOf, world } from './rows-fixture.ts';
+import {
+  a1,
+  allocate,
+  at,
+  claimAt,
+  cut,
+  failover,
+  nothingWrong,
+  placed,
+  usersOf,
+  world,
+} from './rows-fixture.ts';
 import { acts, send, tell } from './tell-host.ts';
 
-/** Invariant 2 of docs/exclusivity.md while an account moves: what is looked at before the grant, and when it goes on, goes back, or is dropped. */
+/**
+ * Invariant 2 of docs/exclusivity.md while an account moves: what is looked at before the grant,
+ * and when it goes on, goes back, or is dropped.
+ */
 const second = 1_000;
 const minute = 60 * second;
 const toH2 = { verb: 'move', account: 'a1', host: 'h2' } as const;
 
-/** Does something right before a call to `host` that contains `what` leaves; `times`: which one of them, from 1. */
+/**
+ * Does something right before a call to `host` that contains `what` leaves; `times`: which one of
+ * them, from 1.
+ */
 const rightBefore = (
   what: string,
   host: string,
@@ -32,17 +49,22 @@ const rightBefore = (
     return { ...plainFate, ...fate };
   };
 };
-const kill = (what: string, host: string, times = 1) => rightBefore(what, host, () => undefined, { kill: 'before' }, times);
+const kill = (what: string, host: string, times = 1) =>
+  rightBefore(what, host, () => undefined, { kill: 'before' }, times);
 const openMoves = async (): Promise<readonly string[]> => (await world.read()).openMoves;
 
 /** Somebody's process in the cgroup of a1's unit. */
-const cgroupOf = (host: ModelHost): string => join(host.root, 'sys/fs/cgroup', defaultControlGroup(a1));
+const cgroupOf = (host: ModelHost): string =>
+  join(host.root, 'sys/fs/cgroup', defaultControlGroup(a1));
 const addProcess = (host: ModelHost): void => {
   mkdirSync(cgroupOf(host), { recursive: true });
   writeFileSync(join(cgroupOf(host), 'cgroup.procs'), '999\n');
 };
 
-/** The machine becomes another one within its boot, as a snapshot that is resumed elsewhere: it takes nothing that opens a gate. */
+/**
+ * The machine becomes another one within its boot, as a snapshot that is resumed elsewhere: it
+ * takes nothing that opens a gate.
+ */
 const becomeAnother = (host: ModelHost): void => host.identify('another-machine');
 const becomeItselfAgain = (host: ModelHost): void => host.identify(`machine-${host.name}`);
 
@@ -50,7 +72,9 @@ describe('the last look at the old owner, after its receipt and before the grant
   it('6 a process of the account is there again', async () => {
     await placed();
     const h1 = world.host('h1');
-    const problem = await world.command(toH2, { fateOf: rightBefore('survey', 'h1', () => addProcess(h1)) });
+    const problem = await world.command(toH2, {
+      fateOf: rightBefore('survey', 'h1', () => addProcess(h1)),
+    });
     expect(problem?.message ?? 'it went on').toContain('1 processes');
     expect([usersOf('a1'), claimAt('h2')?.state]).toEqual([[], undefined]);
     rmSync(cgroupOf(h1), { recursive: true });
@@ -62,8 +86,11 @@ describe('the last look at the old owner, after its receipt and before the grant
   it('4 its claim is one of a later epoch, by somebody of whom this move knows nothing', async () => {
     await placed();
     const h1 = world.host('h1');
-    const later = (): void => send(h1, [acts.stage(9, 'other'), acts.grant(9, 'other', { idle: true })]);
-    const problem = await world.command(toH2, { fateOf: rightBefore('survey', 'h1', later, { requestMs: 5 * second }) });
+    const later = (): void =>
+      send(h1, [acts.stage(9, 'other'), acts.grant(9, 'other', { idle: true })]);
+    const problem = await world.command(toH2, {
+      fateOf: rightBefore('survey', 'h1', later, { requestMs: 5 * second }),
+    });
     expect(problem?.message ?? 'it went on').toContain('its claim is active at epoch 9');
     expect([usersOf('a1'), claimAt('h2')?.state]).toEqual([[], undefined]);
     nothingWrong();
@@ -82,7 +109,9 @@ describe('the last look at the old owner, after its receipt and before the grant
 describe('a target that refuses for good', () => {
   it('32 after the release: its epoch is closed there, and the account goes back above it', async () => {
     await placed();
-    const problem = await world.command(toH2, { fateOf: rightBefore('grant', 'h2', () => becomeAnother(world.host('h2'))) });
+    const problem = await world.command(toH2, {
+      fateOf: rightBefore('grant', 'h2', () => becomeAnother(world.host('h2'))),
+    });
     expect(problem?.message ?? 'it went there').toContain('h2');
     expect([usersOf('a1'), claimAt('h1')?.epoch]).toEqual([['h1'], 3]);
     expect(claimAt('h2')).toMatchObject({ state: 'revoked', epoch: 2 });
@@ -95,7 +124,8 @@ describe('a target that refuses for good', () => {
     const there = rightBefore('grant', 'h2', () => becomeAnother(h2));
     const back = rightBefore('grant', 'h1', () => becomeAnother(h1));
     const again = rightBefore('stage', 'h1', () => becomeItselfAgain(h1), {}, 2);
-    const fateOf = (call: RemoteCall): CallFate => [there(call), back(call), again(call)].at(0) ?? plainFate;
+    const fateOf = (call: RemoteCall): CallFate =>
+      [there(call), back(call), again(call)].at(0) ?? plainFate;
     expect(await world.command(toH2, { fateOf })).not.toBeNull();
     expect(usersOf('a1')).toEqual([]);
     expect(await openMoves()).toHaveLength(1);
@@ -107,7 +137,9 @@ describe('a target that refuses for good', () => {
 
   it('32 it takes the account, which has a trouble of its own: it stays there', async () => {
     await placed();
-    await world.command(toH2, { fateOf: rightBefore('grant', 'h2', () => world.dataCentre.strange(a1)) });
+    await world.command(toH2, {
+      fateOf: rightBefore('grant', 'h2', () => world.dataCentre.strange(a1)),
+    });
     expect([claimAt('h1')?.state, claimAt('h2')?.state]).toEqual(['released', 'active']);
     expect(await openMoves()).toEqual([]);
   });
@@ -117,21 +149,31 @@ describe('an old owner that refuses its release', () => {
   it('26 for good: the target is closed, and the move is over; its epoch is not used again', async () => {
     await placed();
     const h1 = world.host('h1');
-    expect(await world.command(toH2, { fateOf: rightBefore('release', 'h1', () => becomeAnother(h1)) })).not.toBeNull();
+    expect(
+      await world.command(toH2, { fateOf: rightBefore('release', 'h1', () => becomeAnother(h1)) }),
+    ).not.toBeNull();
     expect(claimAt('h2')).toMatchObject({ state: 'revoked', epoch: 2 });
     expect([await openMoves(), usersOf('a1')]).toEqual([[], ['h1']]);
     becomeItselfAgain(h1);
     expect(await world.command({ verb: 'remove', account: 'a1' })).toBeNull();
     const { db } = await world.ledgerAt(world.ledgerPath);
-    expect(await db.selectFrom('epochs').select('epoch').where('key_id', '=', a1).executeTakeFirst()).toEqual({ epoch: 2 });
+    expect(
+      await db.selectFrom('epochs').select('epoch').where('key_id', '=', a1).executeTakeFirst(),
+    ).toEqual({ epoch: 2 });
     nothingWrong();
   });
 
   it('26 although it has closed the gate for this very move: the move can only go on', async () => {
     await placed();
     const h1 = world.host('h1');
-    for (let helperWrites = 1; claimAt('h1')?.state === 'active' && helperWrites < 40; helperWrites += 1)
-      await world.command(helperWrites === 1 ? toH2 : { verb: 'resume' }, { fateOf: at('release', 'h1', { helperWrites }) });
+    for (
+      let helperWrites = 1;
+      claimAt('h1')?.state === 'active' && helperWrites < 40;
+      helperWrites += 1
+    )
+      await world.command(helperWrites === 1 ? toH2 : { verb: 'resume' }, {
+        fateOf: at('release', 'h1', { helperWrites }),
+      });
     expect(claimAt('h1')?.state).toBe('releasing');
     becomeAnother(h1);
     expect(await world.command({ verb: 'resume' })).not.toBeNull();
@@ -237,7 +279,10 @@ it('1 an account that has arrived, of which the journal does not know yet, survi
   await world.command(toH2, { fateOf: at('grant', 'h2', { reply: 'lost' }) });
   // A host that has booted a moment ago waits for what it may have run before.
   await world.simulation.pass(minute);
-  expect([usersOf('a1'), (await openMoves())[0]]).toEqual([['h2'], expect.stringContaining('released')]);
+  expect([usersOf('a1'), (await openMoves())[0]]).toEqual([
+    ['h2'],
+    expect.stringContaining('released'),
+  ]);
   expect(await world.command({ verb: 'start', account: 'a2' })).toBeNull();
   h2.shutDown();
   await world.simulation.pass(10 * second);
@@ -271,7 +316,9 @@ describe('what speaks against a boot is told, each of it', () => {
     await world.simulation.pass(200);
     await world.command({ verb: 'start', account: 'a1' });
     await world.simulation.pass(minute);
-    expect(readBootVerdict(h1.places)?.reasons.join()).toContain('only after the operator was in contact in this boot');
+    expect(readBootVerdict(h1.places)?.reasons.join()).toContain(
+      'only after the operator was in contact in this boot',
+    );
     expect(usersOf('a1')).toEqual([]);
     nothingWrong();
   });
@@ -288,7 +335,9 @@ describe('what speaks against a boot is told, each of it', () => {
     h1.clockOffsetMs = -30 * second;
     h1.boot();
     await world.simulation.pass(2 * minute);
-    expect(readBootVerdict(h1.places)?.reasons).toEqual([expect.stringMatching(/the clock is \d+ s behind the last contact/)]);
+    expect(readBootVerdict(h1.places)?.reasons).toEqual([
+      expect.stringMatching(/the clock is \d+ s behind the last contact/),
+    ]);
     expect(usersOf('a1')).toEqual([]);
     nothingWrong();
   });

@@ -2,9 +2,22 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import '../borders.ts';
 import { type HostPrograms, programsBefore } from '../model/host-programs.ts';
 import { settle } from '../settle.ts';
-import { a1, allocate, at, claimAt, failover, nothingWrong, placedOnBefore, usersOf, world } from './rows-fixture.ts';
+import {
+  a1,
+  allocate,
+  at,
+  claimAt,
+  failover,
+  nothingWrong,
+  placedOnBefore,
+  usersOf,
+  world,
+} from './rows-fixture.ts';
 
-/** Rule R3 of docs/exclusivity.md: hosts run the very programs of the release before, are upgraded in place, and put back. */
+/**
+ * Rule R3 of docs/exclusivity.md: hosts run the very programs of the release before, are upgraded
+ * in place, and put back.
+ */
 const minute = 60_000;
 let before: HostPrograms;
 
@@ -89,14 +102,17 @@ describe('R3 programs of the release before', () => {
     await endsWell();
   });
 
-  it.each([true, false])('38 its worker has asked Telegram for longer than those of today do (it was seen: %s)', async (isSeen) => {
-    await placedOnBefore(isSeen);
-    for (const host of ['h2', 'h3']) await world.command(init(host));
-    world.host('h1').crash();
-    expect(await world.command(failover('h1', 'destroyed'))).toBeNull();
-    expect(usersOf('a1')).toHaveLength(1);
-    nothingWrong();
-  });
+  it.each([true, false])(
+    '38 its worker has asked Telegram for longer than those of today do (it was seen: %s)',
+    async (isSeen) => {
+      await placedOnBefore(isSeen);
+      for (const host of ['h2', 'h3']) await world.command(init(host));
+      world.host('h1').crash();
+      expect(await world.command(failover('h1', 'destroyed'))).toBeNull();
+      expect(usersOf('a1')).toHaveLength(1);
+      nothingWrong();
+    },
+  );
 
   it('38 and runs on after an upgrade: its host is lost before it was started anew', async () => {
     await placedOnBefore();
@@ -118,23 +134,28 @@ describe('R3 an upgrade in place', () => {
     ['init agent', 'after'],
     ['contact', 'before'],
     ['contact', 'after'],
-  ] as const)('is killed at "%s" (%s), then a boot; then the programs are put back, and it boots again', async (what, kill) => {
-    await placedOnBefore();
-    const atThatCall = at(what, 'h1', { kill });
-    await world.command(init('h1'), { fateOf: atThatCall });
-    expect(usersOf('a1')).toEqual(['h1']);
-    await boot('h1');
-    await world.command(putBack('h1'));
-    await boot('h1');
-    await boot('h1', 15 * minute);
-    expect(usersOf('a1').length).toBeLessThanOrEqual(1);
-    await endsWell();
-  });
+  ] as const)(
+    'is killed at "%s" (%s), then a boot; then the programs are put back, and it boots again',
+    async (what, kill) => {
+      await placedOnBefore();
+      const atThatCall = at(what, 'h1', { kill });
+      await world.command(init('h1'), { fateOf: atThatCall });
+      expect(usersOf('a1')).toEqual(['h1']);
+      await boot('h1');
+      await world.command(putBack('h1'));
+      await boot('h1');
+      await boot('h1', 15 * minute);
+      expect(usersOf('a1').length).toBeLessThanOrEqual(1);
+      await endsWell();
+    },
+  );
 
   it('loses its power at each write of the first contact, and boots at once with the programs of before', async () => {
     for (let writes = 1; writes <= 14; writes += 1) {
       await placedOnBefore();
-      await world.command(init('h1'), { fateOf: at('contact', 'h1', { helperWrites: writes, powerLost: true }) });
+      await world.command(init('h1'), {
+        fateOf: at('contact', 'h1', { helperWrites: writes, powerLost: true }),
+      });
       world.host('h1').putPrograms(before);
       world.host('h1').boot();
       await pass(4 * minute);
@@ -149,7 +170,10 @@ describe('R3 an upgrade in place', () => {
     await placedOnBefore();
     for (const host of ['h1', 'h2', 'h3']) await world.command(init(host));
     // The gate is closed, and the receipt is not heard.
-    await world.command({ verb: 'move', account: 'a1', host: 'h2' }, { fateOf: at('release', 'h1', { reply: 'lost' }) });
+    await world.command(
+      { verb: 'move', account: 'a1', host: 'h2' },
+      { fateOf: at('release', 'h1', { reply: 'lost' }) },
+    );
     world.host('h1').putPrograms(before);
     world.host('h1').restartAgent();
     world.host('h1').crash();
@@ -203,7 +227,8 @@ describe('R3 an upgrade in place', () => {
     world.forgetSerials();
     await world.command({ verb: 'adopt' });
     await world.command(allocate);
-    for (const account of ['a1', 'a2', 'a3']) expect(usersOf(account).length).toBeLessThanOrEqual(1);
+    for (const account of ['a1', 'a2', 'a3'])
+      expect(usersOf(account).length).toBeLessThanOrEqual(1);
     world.isLedgerOld = true;
     await endsWell();
   });

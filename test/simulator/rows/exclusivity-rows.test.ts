@@ -11,7 +11,10 @@ import { settle } from '../settle.ts';
 import { checkMemory, remember } from '../stories/moving.ts';
 import { keyIds, World } from '../world.ts';
 
-/** The rows of the table of interleavings (docs/exclusivity.md), each with its number and title; where no software can close one, it shows what the operator is told. */
+/**
+ * The rows of the table of interleavings (docs/exclusivity.md), each with its number and title;
+ * where no software can close one, it shows what the operator is told.
+ */
 const a1 = keyIds.a1 ?? '';
 const allocate = { verb: 'allocate' } as const;
 const cut = { hears: false, isHeard: false };
@@ -34,9 +37,11 @@ async function placed(): Promise<World> {
   return world;
 }
 
-const usersOf = (account: string): readonly string[] => world.dataCentre.usersOf(keyIds[account] ?? '');
+const usersOf = (account: string): readonly string[] =>
+  world.dataCentre.usersOf(keyIds[account] ?? '');
 const usersOfAll = (): (readonly string[])[] => world.accounts.map(usersOf);
-const claimAt = (host: string, account = 'a1') => readClaim(world.host(host).places, keyIds[account] ?? '').claim;
+const claimAt = (host: string, account = 'a1') =>
+  readClaim(world.host(host).places, keyIds[account] ?? '').claim;
 const nothingWrong = (): void => expect(world.simulation.violations).toEqual([]);
 
 /** Faults at calls to `host` that contain `act`. */
@@ -145,7 +150,8 @@ describe('two connections at once', () => {
       await world.command(allocate);
       expect(claimAt('h1')).toMatchObject({ state: 'revoked', epoch: 1 });
       // Behind the settle floor of the host that let go.
-      if (row.at === 'running') expect(world.simulation.nowMs - beforeMs).toBeGreaterThanOrEqual(5_000);
+      if (row.at === 'running')
+        expect(world.simulation.nowMs - beforeMs).toBeGreaterThanOrEqual(5_000);
       expect(await world.command({ verb: 'sweep' })).toBeNull();
       expect(readStaged(world.host('h1').places, a1)).toEqual([]);
       expect(usersOf('a1')).toHaveLength(1);
@@ -175,9 +181,11 @@ describe('two connections at once', () => {
     nothingWrong();
   };
 
-  it('3b memory snapshot, or a machine that was paused: no connection before the operator is in contact', () => standsStill('pause'));
+  it('3b memory snapshot, or a machine that was paused: no connection before the operator is in contact', () =>
+    standsStill('pause'));
 
-  it('37 a machine that was suspended: no connection before the operator is in contact', () => standsStill('suspend'));
+  it('37 a machine that was suspended: no connection before the operator is in contact', () =>
+    standsStill('suspend'));
 
   it('a clock that is wrong, and one that is set while the worker runs, hold nothing', async () => {
     await placed();
@@ -203,7 +211,9 @@ describe('two connections at once', () => {
     nothingWrong();
   });
 
-  it('5 two ledgers, first placement: whatever the moment, at most one of them starts an account', { timeout: 120_000 }, async () => {
+  it('5 two ledgers, first placement: whatever the moment, at most one of them starts an account', {
+    timeout: 120_000,
+  }, async () => {
     for (let offsetMs = 0; offsetMs <= 120; offsetMs += 10) {
       world = await World.create(1);
       world.areEpochsUnique = false;
@@ -241,7 +251,9 @@ describe('two connections at once', () => {
 
   it('7 late message: a grant that arrives after the account has gone elsewhere starts nothing', async () => {
     world = await World.create(1);
-    await world.command(allocate, { fateOf: at('grant', 'h1', { request: 'late', lateMs: 200_000 }) });
+    await world.command(allocate, {
+      fateOf: at('grant', 'h1', { request: 'late', lateMs: 200_000 }),
+    });
     expect(usersOf('a1')).toEqual([]);
     expect(await world.command(allocate)).toBeNull();
     expect(usersOf('a1')).toEqual(['h1']);
@@ -255,7 +267,9 @@ describe('two connections at once', () => {
 
   it('8 paused CLI: its acts are refused once a later run was in contact', async () => {
     world = await World.create(1);
-    const paused = world.start(allocate, { fateOf: (call) => ({ ...plainFate, requestMs: call.what === 'grant' ? 60_000 : 10 }) });
+    const paused = world.start(allocate, {
+      fateOf: (call) => ({ ...plainFate, requestMs: call.what === 'grant' ? 60_000 : 10 }),
+    });
     await world.simulation.pass(5_000);
     expect(await world.command(allocate)).toBeNull();
     await moveA1Away();
@@ -272,11 +286,16 @@ describe('two connections at once', () => {
     await moveA1Away();
     const before = usersOfAll();
     for (const verb of ['stop', 'remove', 'export'] as const) {
-      expect((await world.command({ verb, account: 'a1' }, { ledgerPath: old }))?.code).toBe('ledger-stale');
+      expect((await world.command({ verb, account: 'a1' }, { ledgerPath: old }))?.code).toBe(
+        'ledger-stale',
+      );
     }
     // However often it is tried: its serial would be high enough at last.
-    for (let tries = 0; tries < 5; tries += 1) expect((await world.command(allocate, { ledgerPath: old }))?.code ?? null).toBe(null);
-    expect((await world.command({ verb: 'sweep' }, { ledgerPath: old }))?.code).toBe('ledger-stale');
+    for (let tries = 0; tries < 5; tries += 1)
+      expect((await world.command(allocate, { ledgerPath: old }))?.code ?? null).toBe(null);
+    expect((await world.command({ verb: 'sweep' }, { ledgerPath: old }))?.code).toBe(
+      'ledger-stale',
+    );
     expect(usersOfAll()).toEqual(before);
     nothingWrong();
   });
@@ -287,7 +306,8 @@ describe('two connections at once', () => {
     await world.command(allocate);
     await moveA1Away();
     const before = usersOfAll();
-    for (let tries = 0; tries < 5; tries += 1) expect((await world.command(allocate, { ledgerPath: old }))?.code).toBe('ledger-stale');
+    for (let tries = 0; tries < 5; tries += 1)
+      expect((await world.command(allocate, { ledgerPath: old }))?.code).toBe('ledger-stale');
     expect(usersOfAll()).toEqual(before);
     nothingWrong();
   });
@@ -317,7 +337,9 @@ describe('two connections at once', () => {
     expect((await world.command({ verb: 'stop', account: 'a1' }))?.code).toBe('authority-refused');
     world.ledgerPath = second;
     world.host('h2').link = cut;
-    expect((await world.command({ verb: 'failover', host: 'h2', statement: 'powered-off' }))?.code).toBe('claim-refused');
+    expect(
+      (await world.command({ verb: 'failover', host: 'h2', statement: 'powered-off' }))?.code,
+    ).toBe('claim-refused');
     world.host('h2').link = whole;
     await settle(world);
     expect(usersOfAll()).toEqual(before);
@@ -329,7 +351,9 @@ describe('two connections at once', () => {
     world.host('h1').link = cut;
     const second = await world.secondLedger();
     world.areEpochsUnique = false;
-    expect((await world.command(allocate, { ledgerPath: second }))?.code).toMatch(/^(survey-incomplete|authority-refused|claim-refused)$/);
+    expect((await world.command(allocate, { ledgerPath: second }))?.code).toMatch(
+      /^(survey-incomplete|authority-refused|claim-refused)$/,
+    );
     expect(usersOfAll()).toEqual([['h1'], ['h2'], ['h3']]);
     nothingWrong();
   });
@@ -356,7 +380,9 @@ describe('two connections at once', () => {
   it('11 false statement about a machine that runs behind a cut: no software can know; it is not believed before a boot would hold', async () => {
     await placed();
     world.host('h1').link = cut;
-    expect((await world.command({ verb: 'failover', host: 'h1', statement: 'powered-off' }))?.code).toBe('claim-refused');
+    expect(
+      (await world.command({ verb: 'failover', host: 'h1', statement: 'powered-off' }))?.code,
+    ).toBe('claim-refused');
     expect(usersOf('a1')).toEqual(['h1']);
     nothingWrong();
   });
@@ -395,7 +421,10 @@ describe('two connections at once', () => {
   it('15 imported twice under another name: refused by the key', async () => {
     await placed();
     const problem = await world.command({ verb: 'import', account: 'a1', as: 'other' });
-    expect([problem?.code, problem?.message]).toEqual(['session-file', expect.stringContaining('SAME_KEY')]);
+    expect([problem?.code, problem?.message]).toEqual([
+      'session-file',
+      expect.stringContaining('SAME_KEY'),
+    ]);
     nothingWrong();
   });
 
@@ -456,7 +485,10 @@ describe('two connections at once', () => {
     const host = world.host('h1');
     host.luck = { ...host.luck, stopLagMs: () => 900_000 };
     const problem = await world.command({ verb: 'move', account: 'a1', host: 'h2' });
-    expect([problem?.code, problem?.message]).toEqual(['claim-refused', expect.stringContaining('h1 refused to release a1')]);
+    expect([problem?.code, problem?.message]).toEqual([
+      'claim-refused',
+      expect.stringContaining('h1 refused to release a1'),
+    ]);
     expect([claimAt('h1')?.state, usersOf('a1')]).toEqual(['releasing', []]);
     await world.simulation.pass(1_000_000);
     await settle(world);
@@ -466,7 +498,10 @@ describe('two connections at once', () => {
 
   it('20 hand run: a unit that somebody starts where the account was given up stays down', async () => {
     await placed();
-    await world.command({ verb: 'export', account: 'a1' }, { fateOf: at('wipe', 'h1', { kill: 'before' }) });
+    await world.command(
+      { verb: 'export', account: 'a1' },
+      { fateOf: at('wipe', 'h1', { kill: 'before' }) },
+    );
     expect(readStaged(world.host('h1').places, a1)).toHaveLength(1);
     world.host('h1').units.start(a1);
     await world.simulation.pass(60_000);
@@ -491,7 +526,10 @@ describe('two connections at once', () => {
 describe('session or state lost', () => {
   it('22 a wipe that arrives late takes nothing from the new owner', async () => {
     await placed();
-    await world.command({ verb: 'export', account: 'a1' }, { fateOf: at('wipe', 'h1', { request: 'twice', lateMs: 100_000 }) });
+    await world.command(
+      { verb: 'export', account: 'a1' },
+      { fateOf: at('wipe', 'h1', { request: 'twice', lateMs: 100_000 }) },
+    );
     await world.command({ verb: 'import', account: 'a1' });
     for (const other of ['h2', 'h3']) await world.cordon(other);
     expect(await world.command(allocate)).toBeNull();
@@ -504,8 +542,14 @@ describe('session or state lost', () => {
   it('23 killed between the read of the state and its keeping: the receipt asks for that very state', async () => {
     await placed();
     await remember(world);
-    await world.command({ verb: 'move', account: 'a1', host: 'h2' }, { fateOf: at('release', 'h1', { kill: 'after' }) });
-    expect([claimAt('h1')?.state, claimAt('h1')?.stateHash]).toEqual(['released', expect.stringMatching(/^[0-9a-f]{64}$/)]);
+    await world.command(
+      { verb: 'move', account: 'a1', host: 'h2' },
+      { fateOf: at('release', 'h1', { kill: 'after' }) },
+    );
+    expect([claimAt('h1')?.state, claimAt('h1')?.stateHash]).toEqual([
+      'released',
+      expect.stringMatching(/^[0-9a-f]{64}$/),
+    ]);
     expect(await world.command({ verb: 'resume' })).toBeNull();
     expect(usersOf('a1')).toEqual(['h2']);
     await checkMemory(world);
@@ -517,14 +561,19 @@ describe('session or state lost', () => {
     await remember(world);
     const old = world.copyLedger('old');
     expect(await world.command({ verb: 'move', account: 'a1', host: 'h2' })).toBeNull();
-    await world.command({ verb: 'move', account: 'a1', host: 'h3' }, { fateOf: at('put-state', 'h3', { kill: 'before' }) });
+    await world.command(
+      { verb: 'move', account: 'a1', host: 'h3' },
+      { fateOf: at('put-state', 'h3', { kill: 'before' }) },
+    );
     expect(claimAt('h2')).toMatchObject({ state: 'released', epoch: 2, successor: 'h3' });
     world.ledgerPath = old;
     world.isLedgerOld = true;
     world.host('h2').link = cut;
     expect(await world.command({ verb: 'adopt' })).toBeNull();
     world.host('h2').link = whole;
-    expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }))?.code).toBe('ledger-stale');
+    expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }))?.code).toBe(
+      'ledger-stale',
+    );
     expect(claimAt('h2')).toMatchObject({ state: 'released', epoch: 2, successor: 'h3' });
     await settle(world);
     expect(usersOf('a1')).toEqual(['h3']);
@@ -540,7 +589,9 @@ describe('session or state lost', () => {
     await world.command({ verb: 'sweep' });
     world.gone.add('h1');
     world.host('h1').crash();
-    expect(await world.command({ verb: 'failover', host: 'h1', statement: 'destroyed' })).toBeNull();
+    expect(
+      await world.command({ verb: 'failover', host: 'h1', statement: 'destroyed' }),
+    ).toBeNull();
     expect(usersOf('a1')).toHaveLength(1);
     await checkMemory(world);
     await settle(world);
@@ -551,7 +602,8 @@ describe('session or state lost', () => {
     await placed();
     await remember(world);
     await world.command({ verb: 'sweep' });
-    const kept = async () => (await memoryStatesOf(world.vault).get('a1' as AccountName))?.takenAtMs ?? 0;
+    const kept = async () =>
+      (await memoryStatesOf(world.vault).get('a1' as AccountName))?.takenAtMs ?? 0;
     const first = await kept();
     expect(world.simulation.nowMs - first).toBeLessThan(1_000);
     await world.simulation.pass(3_600_000);
@@ -565,7 +617,10 @@ describe('session or state lost', () => {
 describe('stuck or wrongly offline', () => {
   it('26 release sent, reply lost, host gone: the others go on, and the release is finished when the host is back', async () => {
     await placed();
-    const problem = await world.command({ verb: 'remove', account: 'a1' }, { fateOf: at('release', 'h1', { reply: 'lost' }) });
+    const problem = await world.command(
+      { verb: 'remove', account: 'a1' },
+      { fateOf: at('release', 'h1', { reply: 'lost' }) },
+    );
     expect(problem?.code).toBe('ssh-lost');
     world.host('h1').crash();
     await world.command({ verb: 'stop', account: 'a2' });
@@ -577,18 +632,28 @@ describe('stuck or wrongly offline', () => {
 
   it('26 a start that still waits while the account is exported says nothing about it afterwards', async () => {
     await placed();
-    const start = world.start({ verb: 'start', account: 'a1' }, { fateOf: at('start', 'h1', { replyMs: 30_000 }) });
+    const start = world.start(
+      { verb: 'start', account: 'a1' },
+      { fateOf: at('start', 'h1', { replyMs: 30_000 }) },
+    );
     await world.simulation.pass(1_000);
     expect(await world.command({ verb: 'export', account: 'a1' })).toBeNull();
     expect(await world.simulation.run(start.isOver, 600_000)).toBe(true);
-    expect((await world.read()).accounts[0]).toMatchObject({ name: 'a1', state: 'detached', host: null });
+    expect((await world.read()).accounts[0]).toMatchObject({
+      name: 'a1',
+      state: 'detached',
+      host: null,
+    });
     await settle(world);
     nothingWrong();
   });
 
   it('26 a wipe that was lost: the files of a former owner go also when the account has left the fleet meanwhile', async () => {
     await placed();
-    await world.command({ verb: 'move', account: 'a1', host: 'h2' }, { fateOf: at('wipe', 'h1', { request: 'lost' }) });
+    await world.command(
+      { verb: 'move', account: 'a1', host: 'h2' },
+      { fateOf: at('wipe', 'h1', { request: 'lost' }) },
+    );
     expect(await world.command({ verb: 'export', account: 'a1' })).toBeNull();
     expect(readStaged(world.host('h1').places, a1)).toHaveLength(1);
     await settle(world);
@@ -600,7 +665,10 @@ describe('stuck or wrongly offline', () => {
     await placed();
     world.host('h1').disk = 'full';
     await world.command({ verb: 'remove', account: 'a1' });
-    expect([claimAt('h1')?.state, usersOf('a1')]).toEqual([expect.any(String), claimAt('h1')?.state === 'active' ? ['h1'] : []]);
+    expect([claimAt('h1')?.state, usersOf('a1')]).toEqual([
+      expect.any(String),
+      claimAt('h1')?.state === 'active' ? ['h1'] : [],
+    ]);
     await settle(world);
     nothingWrong();
   });
@@ -621,7 +689,10 @@ describe('stuck or wrongly offline', () => {
     await world.simulation.pass(60_000);
     expect(usersOf('a1')).toEqual([]);
     const problem = await world.command({ verb: 'start', account: 'a1' });
-    expect([problem?.code, problem?.message]).toEqual(['claim-refused', expect.stringMatching(/h1 refused: .*claim/)]);
+    expect([problem?.code, problem?.message]).toEqual([
+      'claim-refused',
+      expect.stringMatching(/h1 refused: .*claim/),
+    ]);
     nothingWrong();
   });
 
@@ -719,7 +790,10 @@ describe('stuck or wrongly offline', () => {
     await placed();
     const host = world.host('h1');
     host.luck = { ...host.luck, stopLagMs: () => 20_000 };
-    const first = world.start({ verb: 'remove', account: 'a1' }, { fateOf: at('release', 'h1', { reply: 'lost' }) });
+    const first = world.start(
+      { verb: 'remove', account: 'a1' },
+      { fateOf: at('release', 'h1', { reply: 'lost' }) },
+    );
     await world.simulation.pass(1_000);
     first.controller.kill('as its link drops');
     expect(await world.command({ verb: 'remove', account: 'a1' })).toBeNull();
@@ -732,5 +806,7 @@ describe('stuck or wrongly offline', () => {
 it('every row of the table has a schedule', async () => {
   const text = await readFile(new URL(import.meta.url), 'utf8');
   const rows = new Set([...text.matchAll(/^ {2}it\('(\d+b?) /gm)].map(([, row]) => row));
-  expect([...rows].sort()).toEqual([...Array.from({ length: 33 }, (_, index) => String(index + 1)), '3b', '37'].sort());
+  expect([...rows].sort()).toEqual(
+    [...Array.from({ length: 33 }, (_, index) => String(index + 1)), '3b', '37'].sort(),
+  );
 });

@@ -4,10 +4,21 @@ import { listOpenMoves } from '../../../src/ledger/queries/moves.ts';
 import type { RemoteCall } from '../model/model-remote.ts';
 import { plainFate } from '../model/model-remote.ts';
 import { settle } from '../settle.ts';
-import { allocate, at, cut, failover, nothingWrong, placed, usersOf, whole, world } from './rows-fixture.ts';
+import {
+  allocate,
+  at,
+  cut,
+  failover,
+  nothingWrong,
+  placed,
+  usersOf,
+  whole,
+  world,
+} from './rows-fixture.ts';
 
 /** What the explorer (test/explorer) found by itself, as schedules of the whole product. */
-const openMoves = async (): Promise<number> => (await listOpenMoves((await world.ledgerAt(world.ledgerPath)).db)).length;
+const openMoves = async (): Promise<number> =>
+  (await listOpenMoves((await world.ledgerAt(world.ledgerPath)).db)).length;
 const killedAt = (act: string, host: string, times = 1) => {
   let seen = 0;
   return (call: RemoteCall) => {
@@ -23,23 +34,26 @@ async function lose(host: string): Promise<void> {
 }
 
 describe('a host is lost while an account is on its way', () => {
-  it.each(['stage', 'grant', 'await'])('a first placement that was killed before its %s goes elsewhere', async (act) => {
-    await placed();
-    await world.command({ verb: 'remove', account: 'a1' });
-    await world.command({ verb: 'import', account: 'a1' });
-    for (const host of ['h2', 'h3']) await world.cordon(host);
-    await world.command(allocate, { fateOf: killedAt(act, 'h1') });
-    await world.uncordonAll();
-    world.gone.add('h1');
-    await lose('h1');
-    await world.command(failover('h1', 'destroyed'));
-    await world.command(allocate);
-    expect(usersOf('a1')).toHaveLength(1);
-    expect(await openMoves()).toBe(0);
-    nothingWrong();
-    await settle(world);
-    nothingWrong();
-  });
+  it.each(['stage', 'grant', 'await'])(
+    'a first placement that was killed before its %s goes elsewhere',
+    async (act) => {
+      await placed();
+      await world.command({ verb: 'remove', account: 'a1' });
+      await world.command({ verb: 'import', account: 'a1' });
+      for (const host of ['h2', 'h3']) await world.cordon(host);
+      await world.command(allocate, { fateOf: killedAt(act, 'h1') });
+      await world.uncordonAll();
+      world.gone.add('h1');
+      await lose('h1');
+      await world.command(failover('h1', 'destroyed'));
+      await world.command(allocate);
+      expect(usersOf('a1')).toHaveLength(1);
+      expect(await openMoves()).toBe(0);
+      nothingWrong();
+      await settle(world);
+      nothingWrong();
+    },
+  );
 
   it('a failover whose new host is lost too is begun anew', async () => {
     await placed();

@@ -48,8 +48,14 @@ async function extentOf({ verb, before }: Case): Promise<{ calls: number; querie
   return { calls, queries: started.controller.queries };
 }
 
-/** Runs the command with a fault, then again without, then checks everything. Returns what is wrong. */
-async function survives({ verb, before }: Case, fault: Parameters<World['start']>[1], label: string): Promise<string[]> {
+/**
+ * Runs the command with a fault, then again without, then checks everything. Returns what is wrong.
+ */
+async function survives(
+  { verb, before }: Case,
+  fault: Parameters<World['start']>[1],
+  label: string,
+): Promise<string[]> {
   const world = await prepared(before);
   await world.command(verb, fault);
   await world.simulation.pass(1_000);
@@ -70,7 +76,9 @@ const atCall = (wanted: number, fate: Partial<CallFate>) => {
 const nameOf = ({ verb }: Case): string => verb.verb;
 
 describe.each(cases.map((each) => [nameOf(each), each] as const))('%s', (_, each) => {
-  it('survives the death of the operator before and after every remote call', { timeout: 120_000 }, async () => {
+  it('survives the death of the operator before and after every remote call', {
+    timeout: 120_000,
+  }, async () => {
     const { calls } = await extentOf(each);
     expect(calls).toBeGreaterThan(0);
     for (let call = 1; call <= calls; call += 1) {
@@ -79,14 +87,18 @@ describe.each(cases.map((each) => [nameOf(each), each] as const))('%s', (_, each
     }
   });
 
-  it('survives the death of the operator after every query to the ledger', { timeout: 240_000 }, async () => {
+  it('survives the death of the operator after every query to the ledger', {
+    timeout: 240_000,
+  }, async () => {
     const { queries } = await extentOf(each);
     expect(queries).toBeGreaterThan(0);
     for (let query = 1; query <= queries; query += isExhaustive ? 1 : 4)
       expect(await survives(each, { queriesLeft: query }, `after query ${query}`)).toEqual([]);
   });
 
-  it('survives lost, late and repeated messages at every remote call', { timeout: 240_000 }, async () => {
+  it('survives lost, late and repeated messages at every remote call', {
+    timeout: 240_000,
+  }, async () => {
     const { calls } = await extentOf(each);
     const fates: readonly Partial<CallFate>[] = [
       { request: 'lost' },
@@ -95,8 +107,13 @@ describe.each(cases.map((each) => [nameOf(each), each] as const))('%s', (_, each
       { request: 'twice', lateMs: 500 },
     ];
     for (let call = 1; call <= calls; call += 1) {
-      const chosen = isExhaustive ? fates : fates.filter((_fate, index) => index === call % fates.length);
-      for (const fate of chosen) expect(await survives(each, atCall(call, fate), `${JSON.stringify(fate)} at call ${call}`)).toEqual([]);
+      const chosen = isExhaustive
+        ? fates
+        : fates.filter((_fate, index) => index === call % fates.length);
+      for (const fate of chosen)
+        expect(
+          await survives(each, atCall(call, fate), `${JSON.stringify(fate)} at call ${call}`),
+        ).toEqual([]);
     }
   });
 });
@@ -120,12 +137,17 @@ describe('the helper', () => {
           const world = await prepared(each.before);
           await world.command(each.verb, { fateOf });
           await world.simulation.pass(30_000);
-          const wasKilled = world.simulation.trace.some((line) => line.includes('fleet-host is killed') || line.includes('loses power'));
+          const wasKilled = world.simulation.trace.some(
+            (line) => line.includes('fleet-host is killed') || line.includes('loses power'),
+          );
           await world.command(each.verb);
           await settle(world);
           const { violations } = world.simulation;
           await world.destroy();
-          expect(violations, `${act} killed before change ${writes}${powerLost ? ' with its machine' : ''}`).toEqual([]);
+          expect(
+            violations,
+            `${act} killed before change ${writes}${powerLost ? ' with its machine' : ''}`,
+          ).toEqual([]);
           if (!wasKilled) {
             expect(writes).toBeGreaterThan(5);
             break;

@@ -5,7 +5,10 @@ import { programsBefore } from '../model/host-programs.ts';
 import { type CallFate, plainFate, type RemoteCall } from '../model/model-remote.ts';
 import { keyIds, World } from '../world.ts';
 
-/** What the schedules of rows 34 and later of docs/exclusivity.md have in common: hosts that come back. */
+/**
+ * What the schedules of rows 34 and later of docs/exclusivity.md have in common: hosts that come
+ * back.
+ */
 export const a1 = keyIds.a1 ?? '';
 export const allocate = { verb: 'allocate' } as const;
 export const cut = { hears: false, isHeard: false };
@@ -28,7 +31,10 @@ export async function placed(): Promise<World> {
   return world;
 }
 
-/** As {@link placed}, by an operator of the release before, on hosts of that release. `isSwept`: that operator has seen the accounts online. */
+/**
+ * As {@link placed}, by an operator of the release before, on hosts of that release. `isSwept`:
+ * that operator has seen the accounts online.
+ */
 export async function placedOnBefore(isSwept = true): Promise<World> {
   const before = await programsBefore();
   world = await World.create(1);
@@ -40,8 +46,10 @@ export async function placedOnBefore(isSwept = true): Promise<World> {
   return world;
 }
 
-export const usersOf = (account: string): readonly string[] => world.dataCentre.usersOf(keyIds[account] ?? '');
-export const claimAt = (host: string, account = 'a1') => readClaim(world.host(host).places, keyIds[account] ?? '').claim;
+export const usersOf = (account: string): readonly string[] =>
+  world.dataCentre.usersOf(keyIds[account] ?? '');
+export const claimAt = (host: string, account = 'a1') =>
+  readClaim(world.host(host).places, keyIds[account] ?? '').claim;
 export const nothingWrong = (): void => expect(world.simulation.violations).toEqual([]);
 export const failover = (host: string, statement: 'powered-off' | 'destroyed' | 'fenced') =>
   ({ verb: 'failover', host, statement }) as const;
@@ -52,7 +60,10 @@ export const at =
   (call: RemoteCall): CallFate =>
     call.host === host && call.what.includes(act) ? { ...plainFate, ...fate } : plainFate;
 
-/** h1 is truly off and its account goes to another host; then h1 boots, and holds, as it should. Gives the new owner. */
+/**
+ * h1 is truly off and its account goes to another host; then h1 boots, and holds, as it should.
+ * Gives the new owner.
+ */
 export async function failedOver(): Promise<string> {
   await placed();
   world.host('h1').crash();

@@ -1,4 +1,7 @@
-/** An open move one of whose hosts has lost its files or its hardware, and what a grant leaves that is cut off: a command that is named brings the account online. */
+/**
+ * An open move one of whose hosts has lost its files or its hardware, and what a grant leaves that
+ * is cut off: a command that is named brings the account online.
+ */
 import { expect, it } from 'vitest';
 import '../borders.ts';
 import { namesIn } from '../../../hostside/machine/durable-file.ts';
@@ -8,7 +11,8 @@ import { checkMemory, remember } from '../stories/moving.ts';
 import { a1, at, claimAt, nothingWrong, placed, usersOf, world } from './rows-fixture.ts';
 
 const toH2 = { verb: 'move', account: 'a1', host: 'h2' } as const;
-const epochsAt = (host: string): readonly string[] => namesIn(`${accountPath(world.host(host).places, a1)}/epochs`).toSorted();
+const epochsAt = (host: string): readonly string[] =>
+  namesIn(`${accountPath(world.host(host).places, a1)}/epochs`).toSorted();
 
 /** Another machine, as far as its parts tell; the disk is the same. */
 async function changeHardware(name: string): Promise<void> {
@@ -19,7 +23,10 @@ async function changeHardware(name: string): Promise<void> {
   await world.simulation.pass(30_000);
 }
 
-/** The operator's machine loses power, and with it what the vault wrote last: the state that the move took. */
+/**
+ * The operator's machine loses power, and with it what the vault wrote last: the state that the
+ * move took.
+ */
 const loseState = (): void => void world.vault.loseLastWrite();
 
 function loseFiles(name: string): void {
@@ -41,9 +48,15 @@ it('a move is ended before its release, so its target refuses it for good; its o
   await world.command({ ...toH2, host: 'h3' }, { fateOf: at('release', 'h2', { kill: 'before' }) });
   expect((await world.read()).openMoves[0]).toContain('a1 -> h3 staged');
   await changeHardware('h2');
-  // The aborted move leaves a revoked claim above that of the owner, and the receipt of the owner before is still there.
+  // The aborted move leaves a revoked claim above that of the owner, and the receipt of the owner
+  // before is still there.
   await world.command({ verb: 'sweep' });
-  expect([claimAt('h1')?.state, claimAt('h2')?.epoch, claimAt('h3')?.state, claimAt('h3')?.epoch]).toEqual(['released', 2, 'revoked', 3]);
+  expect([
+    claimAt('h1')?.state,
+    claimAt('h2')?.epoch,
+    claimAt('h3')?.state,
+    claimAt('h3')?.epoch,
+  ]).toEqual(['released', 2, 'revoked', 3]);
   expect(await world.command({ verb: 'adopt', replaced: ['h2'] })).toBeNull();
   expect([claimAt('h2')?.state, (await world.read()).accounts[0]?.host]).toEqual(['revoked', null]);
   expect(await world.command({ verb: 'allocate' })).toBeNull();
@@ -58,9 +71,16 @@ it('the grant is done and unheard, the state that was kept is lost, and the old 
   await world.simulation.pass(30_000);
   loseFiles('h1');
   loseState();
-  expect([(await world.read()).openMoves[0], usersOf('a1')]).toEqual([expect.stringContaining('a1 -> h2 released'), ['h2']]);
+  expect([(await world.read()).openMoves[0], usersOf('a1')]).toEqual([
+    expect.stringContaining('a1 -> h2 released'),
+    ['h2'],
+  ]);
   expect(await world.command({ verb: 'resume' })).toBeNull();
-  expect((await world.read()).accounts[0]).toMatchObject({ name: 'a1', host: 'h2', state: 'online' });
+  expect((await world.read()).accounts[0]).toMatchObject({
+    name: 'a1',
+    host: 'h2',
+    state: 'online',
+  });
   await everythingIsWell();
 });
 
@@ -73,7 +93,8 @@ it('the same before the grant: the refusal names fleet adopt, which ends the mov
   const refused = await world.command({ verb: 'resume' });
   expect([refused?.code, refused?.hint]).toEqual([
     'claim-refused',
-    'was h1 reinstalled, or its disk rolled back? If no copy of it still runs: fleet adopt, then fleet allocate a1',
+    'was h1 reinstalled, or its disk rolled back? If no copy of it still runs: fleet ' +
+      'adopt, then fleet allocate a1',
   ]);
   expect(await world.command({ verb: 'adopt' })).toBeNull();
   expect((await world.read()).openMoves).toEqual([]);
@@ -124,7 +145,10 @@ it('the same, and the ledger hears of that grant by adopt, so that no grant come
   await everythingIsWell();
 });
 
-/** a1 on h1 is held since a boot, and the helper dies in the grant that ends it, right after the claim of epoch 2 is durable. */
+/**
+ * a1 on h1 is held since a boot, and the helper dies in the grant that ends it, right after the
+ * claim of epoch 2 is durable.
+ */
 async function killGrantAfterItsClaim(): Promise<void> {
   world.host('h1').crash();
   await world.simulation.pass(2_000_000);

@@ -9,7 +9,10 @@ import { checkMemory, remember } from '../stories/moving.ts';
 import { World } from '../world.ts';
 import { a1, at, claimAt, nothingWrong, placed, usersOf, world } from './rows-fixture.ts';
 
-/** Schedules after which an account was safe and stuck: the commands that the errors name have to bring each of them online. */
+/**
+ * Schedules after which an account was safe and stuck: the commands that the errors name have to
+ * bring each of them online.
+ */
 async function everythingIsWell(): Promise<void> {
   await settle(world);
   await checkMemory(world);
@@ -21,7 +24,9 @@ it('the old host is put back to a disk from before its receipt, while the move w
   await remember(world);
   const disk = world.snapshotDisk(world.host('h1'));
   const lost = { fateOf: at('grant', 'h2', { request: 'lost' }) } as const;
-  expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }, lost))?.code).toBe('in-doubt');
+  expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }, lost))?.code).toBe(
+    'in-doubt',
+  );
   world.host('h1').crash();
   await world.simulation.pass(200_000);
   world.restoreDisk(world.host('h1'), disk);
@@ -47,7 +52,8 @@ it('the new owner is put back to a disk from before its grant: the sweep names f
   const problem = await world.command({ verb: 'sweep' });
   expect([problem?.message, problem?.hint]).toEqual([
     'a1 should be on h2, which has no claim',
-    'was h2 reinstalled, or its disk rolled back? If no copy of that machine still runs: fleet adopt, then fleet allocate a1',
+    'was h2 reinstalled, or its disk rolled back? If no copy of that machine still runs: ' +
+      'fleet adopt, then fleet allocate a1',
   ]);
   expect(await world.command({ verb: 'adopt' })).toBeNull();
   expect(await world.command({ verb: 'allocate' })).toBeNull();
@@ -59,7 +65,8 @@ it('the owner is put back to a disk from when it owned the account before: that 
   await placed();
   await remember(world);
   const disk = world.snapshotDisk(world.host('h1'));
-  for (const host of ['h2', 'h1']) expect(await world.command({ verb: 'move', account: 'a1', host })).toBeNull();
+  for (const host of ['h2', 'h1'])
+    expect(await world.command({ verb: 'move', account: 'a1', host })).toBeNull();
   world.host('h1').crash();
   world.restoreDisk(world.host('h1'), disk);
   world.host('h1').boot();
@@ -76,7 +83,9 @@ it('who owned it before an owner that has forgotten it comes back: it owns nothi
   world.host('h1').crash();
   await world.simulation.pass(1_300_000);
   await world.cordon('h3');
-  expect(await world.command({ verb: 'failover', host: 'h1', statement: 'powered-off' })).toBeNull();
+  expect(
+    await world.command({ verb: 'failover', host: 'h1', statement: 'powered-off' }),
+  ).toBeNull();
   expect(usersOf('a1')).toEqual(['h2']);
   world.host('h2').crash();
   world.restoreDisk(world.host('h2'), disk);
@@ -118,8 +127,13 @@ it('a copy of the ledger removes an account of which the other one has sent file
 
 it('what lies in memory is on no disk that is put back', async () => {
   await placed();
-  world.host('h1').luck = { ...goodLuck, leavesBehind: () => ({ where: 'cgroup', forMs: 300_000 }) };
-  expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }))?.message).toContain('still in the cgroup');
+  world.host('h1').luck = {
+    ...goodLuck,
+    leavesBehind: () => ({ where: 'cgroup', forMs: 300_000 }),
+  };
+  expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }))?.message).toContain(
+    'still in the cgroup',
+  );
   const disk = world.snapshotDisk(world.host('h1'));
   world.host('h1').crash();
   world.restoreDisk(world.host('h1'), disk);
@@ -137,8 +151,12 @@ it("fleet's folders are removed under a running account: adopt closes what is le
   await world.command({ verb: 'sweep' });
   world.host('h1').removeFiles();
   world.host('h1').repair();
-  expect((await world.command({ verb: 'sweep' }))?.message).toBe('a1 should be on h1, which has no claim');
-  expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }))?.code).toBe('claim-refused');
+  expect((await world.command({ verb: 'sweep' }))?.message).toBe(
+    'a1 should be on h1, which has no claim',
+  );
+  expect((await world.command({ verb: 'move', account: 'a1', host: 'h2' }))?.code).toBe(
+    'claim-refused',
+  );
   expect(await world.command({ verb: 'adopt' })).toBeNull();
   expect([claimAt('h1')?.state, usersOf('a1')]).toEqual(['revoked', []]);
   expect(await world.command({ verb: 'allocate' })).toBeNull();
@@ -190,11 +208,20 @@ it('an owner loses its claim before its grant is closed in the ledger: adopt clo
   expect((await other.read()).openMoves[0]).toContain('a1 -> h1 granted');
   expect(await other.command({ verb: 'adopt' })).toBeNull();
   await other.command({ verb: 'sweep' });
-  expect((await other.read()).accounts[0]).toMatchObject({ name: 'a1', host: null, state: 'stored' });
+  expect((await other.read()).accounts[0]).toMatchObject({
+    name: 'a1',
+    host: null,
+    state: 'stored',
+  });
   expect(await other.command({ verb: 'allocate' })).toBeNull();
   await other.command({ verb: 'sweep' });
   expect((await other.read()).accounts[0]).toMatchObject({
-    ...{ host: null, state: 'stored', wanted: 0, state_reason: 'you have stopped it; fleet allocate a1 starts it' },
+    ...{
+      host: null,
+      state: 'stored',
+      wanted: 0,
+      state_reason: 'you have stopped it; fleet allocate a1 starts it',
+    },
   });
   expect(await other.command({ verb: 'allocate', names: ['a1'] })).toBeNull();
   expect(other.dataCentre.usersOf(a1)).toHaveLength(1);
@@ -226,9 +253,13 @@ it('folders are removed under an account whose grant the ledger never heard of: 
   await other.simulation.pass(10_000);
   other.host('h1').removeFiles();
   other.host('h1').repair();
-  expect([(await other.read()).accounts[0]?.host, other.dataCentre.usersOf(a1)]).toEqual([null, ['h1']]);
+  expect([(await other.read()).accounts[0]?.host, other.dataCentre.usersOf(a1)]).toEqual([
+    null,
+    ['h1'],
+  ]);
   expect((await other.command({ verb: 'allocate' }))?.hint).toBe(
-    'it is not started twice. h1 has no valid claim on it: fleet adopt stops whatever runs there; then: fleet allocate a1',
+    'it is not started twice. h1 has no valid claim on it: fleet adopt stops whatever ' +
+      'runs there; then: fleet allocate a1',
   );
   expect(await other.command({ verb: 'adopt' })).toBeNull();
   expect(other.dataCentre.usersOf(a1)).toEqual([]);
@@ -263,7 +294,10 @@ it('an older ledger finds a move whose target ran on, was swept and is put back:
   const disk = world.snapshotDisk(world.host('h2'));
   const old = world.copyLedger('old');
   // The wipe never arrives: the old owner still has its receipt and its state.
-  await world.command({ verb: 'move', account: 'a1', host: 'h2' }, { fateOf: at('wipe', 'h1', { request: 'lost' }) });
+  await world.command(
+    { verb: 'move', account: 'a1', host: 'h2' },
+    { fateOf: at('wipe', 'h1', { request: 'lost' }) },
+  );
   expect([claimAt('h1')?.state, usersOf('a1')]).toEqual(['released', ['h2']]);
   await remember(world, later);
   await world.command({ verb: 'sweep' }, { fateOf: at('wipe', 'h1', { request: 'lost' }) });
@@ -297,7 +331,8 @@ it('an older ledger, and the host that had the account before with an older disk
   world.host('h1').boot();
   world.forgetSerials();
   await world.simulation.pass(60_000);
-  for (let times = 0; times < 3; times += 1) await world.command({ verb: 'sweep' }, { ledgerPath: old });
+  for (let times = 0; times < 3; times += 1)
+    await world.command({ verb: 'sweep' }, { ledgerPath: old });
   expect(await kept()).toBe(2);
 });
 
@@ -318,7 +353,8 @@ it('a stopped account whose owner has lost its claim goes on elsewhere with what
 
 it('an account that was stopped, exported and imported again is wanted, like any that is imported', async () => {
   await placed();
-  for (const verb of ['stop', 'export', 'import'] as const) expect(await world.command({ verb, account: 'a1' })).toBeNull();
+  for (const verb of ['stop', 'export', 'import'] as const)
+    expect(await world.command({ verb, account: 'a1' })).toBeNull();
   expect(await world.command({ verb: 'allocate' })).toBeNull();
   expect(usersOf('a1')).toHaveLength(1);
   nothingWrong();
@@ -328,7 +364,8 @@ it.each(['remove', 'export'] as const)(
   'a command that slept while its account left by another one, and came back, takes nothing from it: %s',
   async (verb) => {
     await placed();
-    const late = (call: RemoteCall): CallFate => (call.what.includes('wipe') ? { ...plainFate, replyMs: 50_000 } : plainFate);
+    const late = (call: RemoteCall): CallFate =>
+      call.what.includes('wipe') ? { ...plainFate, replyMs: 50_000 } : plainFate;
     const slow = world.start({ verb, account: 'a1' }, { fateOf: late });
     await world.simulation.pass(10_000);
     expect(await world.command({ verb, account: 'a1' })).toBeNull();
@@ -337,7 +374,11 @@ it.each(['remove', 'export'] as const)(
     expect(usersOf('a1')).toHaveLength(1);
     await world.simulation.run(slow.isOver, 600_000);
     expect(slow.problem()?.code).toBe('plan-stale');
-    expect((await world.read()).accounts[0]).toMatchObject({ name: 'a1', state: 'online', host: usersOf('a1')[0] });
+    expect((await world.read()).accounts[0]).toMatchObject({
+      name: 'a1',
+      state: 'online',
+      host: usersOf('a1')[0],
+    });
     await settle(world);
     nothingWrong();
   },

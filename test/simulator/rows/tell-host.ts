@@ -12,7 +12,10 @@ export interface Told extends Partial<AuthorityStamp> {
   readonly writesLeft?: number;
 }
 
-/** Sends acts with the authority that the host obeys, and goes on. `onReply`: with what was refused, act by act; `ok`: it was not. The contact is the last one. */
+/**
+ * Sends acts with the authority that the host obeys, and goes on. `onReply`: with what was refused,
+ * act by act; `ok`: it was not. The contact is the last one.
+ */
 export function send(
   host: ModelHost,
   acts: readonly HostAct[],
@@ -30,21 +33,38 @@ export function send(
   host.runHelper(
     JSON.stringify({ format: 2, authority, acts: [...acts, { act: 'contact' }] }),
     { writesLeft: writesLeft ?? null, powerLost: false, isHeard: () => true },
-    ({ lines }) => onReply(lines.filter((line): line is ActReply => 'index' in (line as object)).map(({ refusal }) => refusal ?? 'ok')),
+    ({ lines }) =>
+      onReply(
+        lines
+          .filter((line): line is ActReply => 'index' in (line as object))
+          .map(({ refusal }) => refusal ?? 'ok'),
+      ),
   );
 }
 
 /** As {@link send}, and waits for the reply: what was refused of `acts`. */
-export async function tell(host: ModelHost, acts: readonly HostAct[], told: Told = {}): Promise<readonly string[]> {
+export async function tell(
+  host: ModelHost,
+  acts: readonly HostAct[],
+  told: Told = {},
+): Promise<readonly string[]> {
   return (await tellAll(host, acts, told)).slice(0, acts.length);
 }
 
 /** What became of a contact that offers a roster. */
-export async function contactWith(host: ModelHost, roster: Partial<Roster>, told: Told = {}): Promise<string | undefined> {
+export async function contactWith(
+  host: ModelHost,
+  roster: Partial<Roster>,
+  told: Told = {},
+): Promise<string | undefined> {
   return (await tellAll(host, [], { ...told, roster })).at(-1);
 }
 
-async function tellAll(host: ModelHost, acts: readonly HostAct[], told: Told): Promise<readonly string[]> {
+async function tellAll(
+  host: ModelHost,
+  acts: readonly HostAct[],
+  told: Told,
+): Promise<readonly string[]> {
   let replies: readonly string[] | null = null;
   send(host, acts, told, (found) => {
     replies = found;
@@ -63,19 +83,35 @@ export const acts = {
     session: world.sessionOf(a1),
   }),
   /** `idle`: it is owned, and not started. */
-  grant: (epoch: number, moveId: string, more: { readonly idle?: boolean; readonly stateHash?: string } = {}): HostAct => ({
+  grant: (
+    epoch: number,
+    moveId: string,
+    more: { readonly idle?: boolean; readonly stateHash?: string } = {},
+  ): HostAct => ({
     ...{ act: 'grant', ...about, epoch, moveId, vaultHash: '0'.repeat(64), ...more },
   }),
-  release: (epoch: number, moveId: string, successor: string): HostAct => ({ act: 'release', keyId: a1, epoch, moveId, successor }),
+  release: (epoch: number, moveId: string, successor: string): HostAct => ({
+    act: 'release',
+    keyId: a1,
+    epoch,
+    moveId,
+    successor,
+  }),
   revoke: (epoch: number, moveId: string): HostAct => ({ act: 'revoke', ...about, epoch, moveId }),
   wipe: (epoch: number): HostAct => ({ act: 'wipe', keyId: a1, epoch }),
   stop: { act: 'stop', keyId: a1 },
   start: { act: 'start', keyId: a1 },
 } as const;
 
-/** The helper is killed right after it has closed the gate for `release`, before it stops anything. */
+/**
+ * The helper is killed right after it has closed the gate for `release`, before it stops anything.
+ */
 export async function closeGate(host: ModelHost, release: HostAct): Promise<void> {
-  for (let writesLeft = 1; claimAt(host.name)?.state === 'active' && writesLeft < 40; writesLeft += 1)
+  for (
+    let writesLeft = 1;
+    claimAt(host.name)?.state === 'active' && writesLeft < 40;
+    writesLeft += 1
+  )
     await tell(host, [release], { writesLeft });
   expect(claimAt(host.name)?.state).toBe('releasing');
 }

@@ -1,4 +1,7 @@
-/** Every open move has a command that ends it: the one that the screens name, run once, whatever command left the move open and wherever that was killed. */
+/**
+ * Every open move has a command that ends it: the one that the screens name, run once, whatever
+ * command left the move open and wherever that was killed.
+ */
 import { describe, expect, it } from 'vitest';
 import '../borders.ts';
 import { listOpenMoves } from '../../../src/ledger/queries/moves.ts';
@@ -32,17 +35,26 @@ function verbOf(command: string): Verb {
   const [, verb = '', ...rest] = command.split(' ');
   if (command === 'fleet allocate --all') return allocate;
   if (command === 'fleet resume') return { verb: 'resume' };
-  if (verb === 'accounts' && rest[0] === 'remove') return { verb: 'remove', account: rest[1] ?? '' };
-  if (verb === 'failover' && rest[1] === '--destroyed') return { verb: 'failover', host: rest[0] ?? '', statement: 'destroyed' };
+  if (verb === 'accounts' && rest[0] === 'remove')
+    return { verb: 'remove', account: rest[1] ?? '' };
+  if (verb === 'failover' && rest[1] === '--destroyed')
+    return { verb: 'failover', host: rest[0] ?? '', statement: 'destroyed' };
   throw new Error(`no such command: ${command}`);
 }
 
-const openMoves = async (world: World): Promise<MoveRow[]> => listOpenMoves((await world.ledgerAt(world.ledgerPath)).db);
+const openMoves = async (world: World): Promise<MoveRow[]> =>
+  listOpenMoves((await world.ledgerAt(world.ledgerPath)).db);
 const labelOf = ({ kind, from_host, to_host, phase }: MoveRow): string =>
   `${kind === 'failover' ? kind : routeOf(from_host, to_host)} ${phase}`;
 
-/** The command, killed after so many queries; then what the moves say. Gives the moves that it left, and what is still open. */
-async function endsAfter(each: Case, queriesLeft: number): Promise<{ left: string[]; open: string[]; isOver: boolean }> {
+/**
+ * The command, killed after so many queries; then what the moves say. Gives the moves that it left,
+ * and what is still open.
+ */
+async function endsAfter(
+  each: Case,
+  queriesLeft: number,
+): Promise<{ left: string[]; open: string[]; isOver: boolean }> {
   const world = await World.create(1);
   for (const verb of each.before) await world.command(verb);
   if (each.isHostLost === true) {
@@ -55,12 +67,15 @@ async function endsAfter(each: Case, queriesLeft: number): Promise<{ left: strin
   const isOver = started.controller.isDone;
   await world.simulation.pass(1_000);
   const left = await openMoves(world);
-  for (const command of new Set(left.map(endingCommandOf))) await world.command(verbOf(command), { fateOf: () => plainFate });
+  for (const command of new Set(left.map(endingCommandOf)))
+    await world.command(verbOf(command), { fateOf: () => plainFate });
   const open = (await openMoves(world)).map((move) => `${labelOf(move)}: ${move.problem}`);
   // Ended means arrived: what a lost host had is somewhere else.
   const { accounts } = await world.read();
   if (each.isHostLost === true && left.length > 0)
-    open.push(...accounts.filter(({ host }) => host === 'h1').map(({ name }) => `${name} is still on h1`));
+    open.push(
+      ...accounts.filter(({ host }) => host === 'h1').map(({ name }) => `${name} is still on h1`),
+    );
   expect(world.simulation.violations).toEqual([]);
   await world.destroy();
   return { left: left.map(labelOf), open, isOver };
@@ -69,14 +84,18 @@ async function endsAfter(each: Case, queriesLeft: number): Promise<{ left: strin
 describe('the command that a move names ends it', () => {
   const met = new Set<string>();
 
-  it.each(Object.entries(cases))('%s, killed after its queries', { timeout: 240_000 }, async (name, each) => {
-    for (let query = 1; ; query += 2) {
-      const { left, open, isOver } = await endsAfter(each, query);
-      for (const label of left) met.add(label);
-      expect(open, `${name} killed after query ${query} left ${left.join(', ')}`).toEqual([]);
-      if (isOver) break;
-    }
-  });
+  it.each(Object.entries(cases))(
+    '%s, killed after its queries',
+    { timeout: 240_000 },
+    async (name, each) => {
+      for (let query = 1; ; query += 2) {
+        const { left, open, isOver } = await endsAfter(each, query);
+        for (const label of left) met.add(label);
+        expect(open, `${name} killed after query ${query} left ${left.join(', ')}`).toEqual([]);
+        if (isOver) break;
+      }
+    },
+  );
 
   it('and every kind of open move was among them', () => {
     expect([...met].sort()).toEqual([

@@ -5,7 +5,10 @@ import type { Chance, Simulation } from '../simulation.ts';
 import type { World } from '../world.ts';
 import { mishaps } from './mishaps.ts';
 
-/** What chance decides inside the hosts; `isRough`: stops take long, need force, leave something behind, and meet somebody who starts the unit again. */
+/**
+ * What chance decides inside the hosts; `isRough`: stops take long, need force, leave something
+ * behind, and meet somebody who starts the unit again.
+ */
 export const luckOf = (simulation: Simulation, name: string, isRough: boolean): HostLuck => {
   const chance = simulation.branch(`luck of ${name}`);
   return {
@@ -14,11 +17,15 @@ export const luckOf = (simulation: Simulation, name: string, isRough: boolean): 
     stopLagMs: () => (chance.chance(isRough ? 0.5 : 0.05) ? chance.between(500, 20_000) : 0),
     leavesBehind: () =>
       chance.chance(isRough ? 0.15 : 0.02)
-        ? { where: chance.pick(['cgroup', 'elsewhere'] as const), forMs: chance.between(500, 300_000) }
+        ? {
+            where: chance.pick(['cgroup', 'elsewhere'] as const),
+            forMs: chance.between(500, 300_000),
+          }
         : null,
     stubbornMs: () => (chance.chance(isRough ? 0.1 : 0.01) ? chance.between(1_000, 400_000) : 0),
     afterStop: (host, keyId, helper) => {
-      // Somebody's `systemctl start`, at the worst moment: between the proof of the stop and its record.
+      // Somebody's `systemctl start`, at the worst moment: between the proof of the stop and its
+      // record.
       if (helper === undefined || !chance.chance(isRough ? 0.5 : 0.05)) return;
       helper.onWrite = () => {
         if (host.units.show(keyId).activeState !== 'inactive') return;
@@ -31,13 +38,21 @@ export const luckOf = (simulation: Simulation, name: string, isRough: boolean): 
 };
 
 /** Fates of the calls of one command, of which about one in `1 / fault` goes wrong. */
-export const fates = (simulation: Simulation, fault: number, name = simulation.nameOf('fates')): (() => CallFate) => {
+export const fates = (
+  simulation: Simulation,
+  fault: number,
+  name = simulation.nameOf('fates'),
+): (() => CallFate) => {
   const chance = simulation.branch(name);
   let calls = 0;
   return () => {
     calls += 1;
     const slow = chance.chance(0.05) ? 60 : 1;
-    const plain = { ...plainFate, requestMs: chance.between(5, 300) * slow, replyMs: chance.between(5, 300) * slow };
+    const plain = {
+      ...plainFate,
+      requestMs: chance.between(5, 300) * slow,
+      replyMs: chance.between(5, 300) * slow,
+    };
     if (!chance.chance(fault)) return plain;
     const { kind, ...fate } = badFate(chance);
     if (!simulation.happens(`${name}/call-${calls}`)) return plain;
@@ -64,8 +79,18 @@ function badFate(chance: Chance): Partial<CallFate> & { readonly kind: 'late-mes
   ]);
 }
 
-/** A command of the operator at some moment; importing waits for real I/O and therefore happens at once. */
-export function commandAt(world: World, delayMs: number, verb: Verb, fault: number, ledgerPath?: string, withLock = false): void {
+/**
+ * A command of the operator at some moment; importing waits for real I/O and therefore happens at
+ * once.
+ */
+export function commandAt(
+  world: World,
+  delayMs: number,
+  verb: Verb,
+  fault: number,
+  ledgerPath?: string,
+  withLock = false,
+): void {
   const { simulation } = world;
   const name = simulation.nameOf(verb.verb);
   const chance = simulation.branch(`${name} dies`);
@@ -79,13 +104,25 @@ export function commandAt(world: World, delayMs: number, verb: Verb, fault: numb
       ...(ledgerPath === undefined ? {} : { ledgerPath }),
     });
     if (verb.verb === 'import') await world.lastWork;
-    if (chance.chance(fault)) simulation.at(chance.between(10, 3_000), () => started.controller.sleep(chance.between(1_000, 120_000)));
+    if (chance.chance(fault))
+      simulation.at(chance.between(10, 3_000), () =>
+        started.controller.sleep(chance.between(1_000, 120_000)),
+      );
   });
 }
 
 export function someVerb({ simulation, accounts }: World): Verb {
   const account = simulation.pick(accounts);
-  const verb = simulation.pick(['allocate', 'allocate', 'stop', 'start', 'remove', 'export', 'import', 'status'] as const);
+  const verb = simulation.pick([
+    'allocate',
+    'allocate',
+    'stop',
+    'start',
+    'remove',
+    'export',
+    'import',
+    'status',
+  ] as const);
   return verb === 'allocate' || verb === 'status' ? { verb } : { verb, account };
 }
 
@@ -94,20 +131,37 @@ const allMishaps = Object.keys(mishaps) as readonly MishapKind[];
 
 /** What the release before stands, too: the other kinds are what today's programs were made for. */
 export const plainMishaps = [
-  ...(['power-loss', 'cut-link', 'step-clock', 'spoiled-disk', 'crashed-worker', 'dropped-connection', 'held-lock'] as const),
+  ...([
+    'power-loss',
+    'cut-link',
+    'step-clock',
+    'spoiled-disk',
+    'crashed-worker',
+    'dropped-connection',
+    'held-lock',
+  ] as const),
   ...(['stopped-agent', 'reboot-again', 'frozen-unit', 'lost-commit', 'lost-vault-write'] as const),
 ] as const satisfies readonly MishapKind[];
 
 const isPlain = (kind: MishapKind): boolean => plainMishaps.some((plain) => plain === kind);
 
 /** One of the things that happen to servers, at some moment. */
-export function mishapAt(world: World, delayMs: number, kinds: readonly MishapKind[] = allMishaps): void {
+export function mishapAt(
+  world: World,
+  delayMs: number,
+  kinds: readonly MishapKind[] = allMishaps,
+): void {
   const { simulation } = world;
   const host = simulation.pick(world.hosts);
   const kind = simulation.pick(kinds);
   const name = simulation.nameOf(kind);
   simulation.at(delayMs, () => {
-    if (world.isCalm || (!isPlain(kind) && world.hosts.some((each) => each.hasProgramsBefore())) || !simulation.happens(name)) return;
+    if (
+      world.isCalm ||
+      (!isPlain(kind) && world.hosts.some((each) => each.hasProgramsBefore())) ||
+      !simulation.happens(name)
+    )
+      return;
     if (kind !== 'power-loss') simulation.count(kind);
     mishaps[kind](world, host, simulation.branch(name));
   });

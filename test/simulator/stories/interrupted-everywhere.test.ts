@@ -41,20 +41,32 @@ const cases: readonly Case[] = [
   { name: 'sweep', verb: { verb: 'sweep' }, before: placed },
   { name: 'sweep of a host that holds', verb: { verb: 'sweep' }, before: held },
   { name: 'sweep without a host', verb: { verb: 'sweep' }, before: withoutH1 },
-  { name: 'failover', verb: { verb: 'failover', host: 'h1', statement: 'powered-off' }, before: withoutH1 },
+  {
+    name: 'failover',
+    verb: { verb: 'failover', host: 'h1', statement: 'powered-off' },
+    before: withoutH1,
+  },
   { name: 'move', verb: { verb: 'move', account: 'a1', host: 'h2' }, before: placed },
-  { name: 'reboot', verb: { verb: 'reboot', hosts: ['h1', 'h2'], isRolling: true }, before: placed },
+  {
+    name: 'reboot',
+    verb: { verb: 'reboot', hosts: ['h1', 'h2'], isRolling: true },
+    before: placed,
+  },
 ];
 
 let world: World;
 afterEach(() => world?.destroy());
 
-/** Ctrl-C at the n-th remote call, hosts being asked one after the other. Whether the command came so far. */
+/**
+ * Ctrl-C at the n-th remote call, hosts being asked one after the other. Whether the command came
+ * so far.
+ */
 async function interruptAt({ verb, before }: Case, wanted: number): Promise<boolean> {
   world = await World.create(1);
   await before(world);
   const healthBefore = await health();
-  const stateOf = (): readonly (readonly string[])[] => ['a1', 'a2', 'a3'].map((name) => world.dataCentre.usersOf(keyIds[name] ?? ''));
+  const stateOf = (): readonly (readonly string[])[] =>
+    ['a1', 'a2', 'a3'].map((name) => world.dataCentre.usersOf(keyIds[name] ?? ''));
   const usersBefore = stateOf();
   world.inventory = { ...world.inventory, concurrency: 1 };
   let calls = 0;
@@ -67,11 +79,14 @@ async function interruptAt({ verb, before }: Case, wanted: number): Promise<bool
   });
   expect(await world.simulation.run(started.isOver, hour)).toBe(true);
   const label = `interrupted at call ${wanted}: ${world.simulation.trace.slice(-12).join('\n')}`;
-  const said = world.simulation.trace.filter((line) => line.includes(`${started.controller.name} `)).join('\n');
+  const said = world.simulation.trace
+    .filter((line) => line.includes(`${started.controller.name} `))
+    .join('\n');
   // Hosts that were not asked are not silent, and nobody is told to give them up.
   expect(said, label).not.toMatch(/survey-incomplete|did not answer|might be running/);
   expect(await health(), label).toEqual(healthBefore);
-  if (calls >= wanted && verb.verb === 'sweep') expect(stateOf().flat().length, label).toBeGreaterThanOrEqual(usersBefore.flat().length);
+  if (calls >= wanted && verb.verb === 'sweep')
+    expect(stateOf().flat().length, label).toBeGreaterThanOrEqual(usersBefore.flat().length);
   expect(world.simulation.violations, label).toEqual([]);
   await settle(world);
   expect(world.simulation.violations, label).toEqual([]);
@@ -82,11 +97,17 @@ async function interruptAt({ verb, before }: Case, wanted: number): Promise<bool
 /** What the ledger says of each host, and how often one that is up failed to answer. */
 async function health(): Promise<readonly (readonly [string, string, number])[]> {
   const { db } = await world.ledgerAt(world.ledgerPath);
-  return (await listHosts(db)).map(({ name, health: own, failures }) => [name, own, world.host(name).isUp ? failures : 0]);
+  return (await listHosts(db)).map(({ name, health: own, failures }) => [
+    name,
+    own,
+    world.host(name).isUp ? failures : 0,
+  ]);
 }
 
 describe.each(cases.map((each) => [each.name, each] as const))('%s', (_, each) => {
-  it('interrupted at any remote call blames no host, and the next commands end what it left', { timeout: 240_000 }, async () => {
+  it('interrupted at any remote call blames no host, and the next commands end what it left', {
+    timeout: 240_000,
+  }, async () => {
     let call = 1;
     while (await interruptAt(each, call)) call += 1;
     expect(call).toBeGreaterThan(2);

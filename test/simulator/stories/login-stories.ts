@@ -17,16 +17,35 @@ export const loginStories = {
     simulation.at(endsAtMs, () => endSession(world, account));
     commandAt(world, endsAtMs + simulation.between(1_000, minute), { verb: 'sweep' }, fault);
     for (let times = simulation.between(1, 4); times > 0; times -= 1)
-      commandAt(world, endsAtMs + simulation.between(minute, 12 * minute), login(world, account), fault, undefined, simulation.chance(0.5));
+      commandAt(
+        world,
+        endsAtMs + simulation.between(minute, 12 * minute),
+        login(world, account),
+        fault,
+        undefined,
+        simulation.chance(0.5),
+      );
     for (let times = simulation.between(0, 4); times > 0; times -= 1)
-      commandAt(world, simulation.between(0, 15 * minute), aroundLogin(world), fault, undefined, simulation.chance(0.5));
-    if (simulation.chance(0.15) && world.hosts.length > 2) burnAt(world, simulation.between(0, 12 * minute));
-    for (let times = simulation.between(0, 2); times > 0; times -= 1) mishapAt(world, simulation.between(0, 10 * minute));
+      commandAt(
+        world,
+        simulation.between(0, 15 * minute),
+        aroundLogin(world),
+        fault,
+        undefined,
+        simulation.chance(0.5),
+      );
+    if (simulation.chance(0.15) && world.hosts.length > 2)
+      burnAt(world, simulation.between(0, 12 * minute));
+    for (let times = simulation.between(0, 2); times > 0; times -= 1)
+      mishapAt(world, simulation.between(0, 10 * minute));
     await simulation.pass(20 * minute);
   },
 } as const satisfies Readonly<Record<string, (world: World) => Promise<void>>>;
 
-/** Now and then Telegram knows it again later: who starts it then beside the new one uses the account by two keys. */
+/**
+ * Now and then Telegram knows it again later: who starts it then beside the new one uses the
+ * account by two keys.
+ */
 function endSession(world: World, account: string): void {
   const { simulation, dataCentre } = world;
   const keyId = world.keyIdOf(account);
@@ -55,7 +74,12 @@ function burnAt(world: World, delayMs: number): void {
     host.crash();
     world.gone.add(host.name);
   });
-  commandAt(world, delayMs + simulation.between(minute, 3 * minute), { verb: 'failover', host: host.name, statement: 'destroyed' }, 0.03);
+  commandAt(
+    world,
+    delayMs + simulation.between(minute, 3 * minute),
+    { verb: 'failover', host: host.name, statement: 'destroyed' },
+    0.03,
+  );
 }
 
 function aroundLogin(world: World): Verb {

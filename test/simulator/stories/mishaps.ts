@@ -30,7 +30,8 @@ export function cutLink(world: World, host: ModelHost, chance: Chance): void {
   });
 }
 
-const someKey = (world: World, chance: Chance): string => world.keyIdOf(chance.pick(world.accounts));
+const someKey = (world: World, chance: Chance): string =>
+  world.keyIdOf(chance.pick(world.accounts));
 
 /** What may happen to a host, or to the operator's machine, at any moment of any story. */
 export const mishaps = {
@@ -61,7 +62,9 @@ export const mishaps = {
   },
   'operator-clock': (world, _, chance) => {
     world.stepOperatorClock(chance.between(-2 * hour, 2 * hour));
-    world.later(chance.between(5_000, 20 * minute), () => world.stepOperatorClock(-world.operatorClockMs));
+    world.later(chance.between(5_000, 20 * minute), () =>
+      world.stepOperatorClock(-world.operatorClockMs),
+    );
   },
   'spoiled-disk': (world, host, chance) => {
     const { simulation } = world;
@@ -71,9 +74,13 @@ export const mishaps = {
       host.disk = 'good';
     });
   },
-  'crashed-worker': (world, host, chance) => host.units.crash(someKey(world, chance), chance.chance(0.3)),
+  'crashed-worker': (world, host, chance) =>
+    host.units.crash(someKey(world, chance), chance.chance(0.3)),
   'dropped-connection': ({ dataCentre }, _, chance) => dataCentre.dropOne(chance),
-  /** A helper that hangs in the kernel with its locks: acts on the account, or a new serial, have to wait or are refused. */
+  /**
+   * A helper that hangs in the kernel with its locks: acts on the account, or a new serial, have to
+   * wait or are refused.
+   */
   'held-lock': (world, host, chance) => {
     if (!host.isUp) return;
     const stuck = host.spawn('a helper that hangs');
@@ -107,7 +114,8 @@ export const mishaps = {
       atMs += chance.between(2_000, chance.pick([60_000, 8 * minute]));
     }
   },
-  'container-boot': (_, host, chance) => host.restartContainer(chance.between(100, 3_000), chance.between(100, 3_000)),
+  'container-boot': (_, host, chance) =>
+    host.restartContainer(chance.between(100, 3_000), chance.between(100, 3_000)),
   'young-rollback': (world, host, chance) => {
     const disk = world.snapshotDisk(host);
     world.later(chance.between(2 * minute, 9 * minute), () => {
@@ -117,7 +125,8 @@ export const mishaps = {
     });
   },
   'same-identity': (world, host, chance) => {
-    // A copy that was made between the announcement of a reboot and that reboot is the machine that was announced: no software can tell them apart.
+    // A copy that was made between the announcement of a reboot and that reboot is the machine that
+    // was announced: no software can tell them apart.
     if (readAnnouncement(host.places)?.usedBy === null) return;
     const copy = world.clone(host, 'everything');
     world.later(chance.between(2 * minute, 9 * minute), () => copy.boot());
@@ -148,7 +157,8 @@ export const mishaps = {
     world.simulation.note(`${host.name} has new hardware (${what})`);
     const serial = String(chance.between(10, 99));
     if (what === 'card' || what === 'all') host.macs = [`02:00:00:00:00:${serial}`];
-    if (what === 'firmware' || what === 'all') host.dmiUuid = `4c4c4544-0000-4000-8000-0000000000${serial}`;
+    if (what === 'firmware' || what === 'all')
+      host.dmiUuid = `4c4c4544-0000-4000-8000-0000000000${serial}`;
     if (what === 'cloud' || what === 'all') host.identify(`machine-${serial}`);
     bootLater(world, host, chance, chance.between(2_000, 60_000));
   },
@@ -197,6 +207,10 @@ function standStill(world: World, host: ModelHost, chance: Chance, how: 'suspend
   // A worker of another kind that does not ask before it connects can be kept by no software.
   if (host.luck.isCustomWorker) return;
   host.standStill(how);
-  const forMs = chance.pick([chance.between(2_000, minute), chance.between(minute, 15 * minute), chance.between(hour, 3 * hour)]);
+  const forMs = chance.pick([
+    chance.between(2_000, minute),
+    chance.between(minute, 15 * minute),
+    chance.between(hour, 3 * hour),
+  ]);
   world.later(forMs, () => host.goOn());
 }

@@ -14,7 +14,8 @@ export async function remember(world: World, words = usualWords): Promise<void> 
   for (const { name, host } of (await world.read()).accounts) {
     if (host === null) continue;
     const { places } = world.host(host);
-    const directory = stateDirectory(places, world.keyIdOf(name)) ?? join(places.accountState, world.keyIdOf(name));
+    const directory =
+      stateDirectory(places, world.keyIdOf(name)) ?? join(places.accountState, world.keyIdOf(name));
     mkdirSync(join(directory, 'deep'), { recursive: true });
     writeFileSync(notesBelow(directory), words(name));
     // A worker that wants to keep something syncs it.
@@ -23,7 +24,10 @@ export async function remember(world: World, words = usualWords): Promise<void> 
   }
 }
 
-/** No account has forgotten anything on its way, or continues from less than is known of it: what a machine that is gone alone had, nobody has. */
+/**
+ * No account has forgotten anything on its way, or continues from less than is known of it: what a
+ * machine that is gone alone had, nobody has.
+ */
 export async function checkMemory(world: World, words = usualWords): Promise<void> {
   for (const { name, host } of (await world.read()).accounts) {
     if (host === null || !world.remembering.has(name)) continue;
@@ -38,7 +42,17 @@ export async function checkMemory(world: World, words = usualWords): Promise<voi
 export function someMove(world: World): Verb {
   const { simulation } = world;
   const host = simulation.pick(world.hosts).name;
-  const verb = simulation.pick(['move', 'move', 'move', 'drain', 'rebalance', 'resume', 'allocate', 'stop', 'start'] as const);
+  const verb = simulation.pick([
+    'move',
+    'move',
+    'move',
+    'drain',
+    'rebalance',
+    'resume',
+    'allocate',
+    'stop',
+    'start',
+  ] as const);
   if (verb === 'drain') return { verb, host };
   if (verb === 'resume' || verb === 'allocate' || verb === 'rebalance') return { verb };
   const account = simulation.pick(world.accounts);

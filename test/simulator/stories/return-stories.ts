@@ -15,9 +15,15 @@ const hour = 60 * minute;
 /** Longer than `hold.after`, and the margin, since anybody could have been in contact. */
 const untilBelieved = 21 * minute;
 
-/** Stories of hosts that come back after their accounts were given to others, and of what people do about them. */
+/**
+ * Stories of hosts that come back after their accounts were given to others, and of what people do
+ * about them.
+ */
 export const returnStories = {
-  /** It boots again and again; commands reach it, or not, and die in the middle; now and then it is said again, truly, that it is off. */
+  /**
+   * It boots again and again; commands reach it, or not, and die in the middle; now and then it is
+   * said again, truly, that it is off.
+   */
   returned: async (world: World) => {
     const { simulation } = world;
     await placedAndKept(world);
@@ -36,19 +42,31 @@ export const returnStories = {
       for (let times = simulation.between(0, 3); times > 0; times -= 1)
         commandAt(world, simulation.between(0, 3 * minute), aroundReturn(world, lost), fault);
       if (simulation.chance(0.2)) mishapAt(world, simulation.between(0, 5 * minute));
-      await simulation.pass(simulation.between(5_000, simulation.pick([minute, 9 * minute, 30 * minute])));
+      await simulation.pass(
+        simulation.between(5_000, simulation.pick([minute, 9 * minute, 30 * minute])),
+      );
       if (simulation.chance(0.3)) lost.link = simulation.pick([whole, cut]);
       if (simulation.chance(0.3)) lost.shutDown();
       else lost.crash();
       if (simulation.chance(0.4))
-        commandAt(world, simulation.between(0, minute), { verb: 'failover', host: lost.name, statement: 'powered-off' }, fault);
-      await simulation.pass(simulation.between(2_000, simulation.pick([minute, 9 * minute, 30 * minute])));
+        commandAt(
+          world,
+          simulation.between(0, minute),
+          { verb: 'failover', host: lost.name, statement: 'powered-off' },
+          fault,
+        );
+      await simulation.pass(
+        simulation.between(2_000, simulation.pick([minute, 9 * minute, 30 * minute])),
+      );
     }
     lost.boot(simulation.between(100, 3_000), simulation.between(100, 3_000));
     await simulation.pass(simulation.between(minute, hour));
   },
 
-  /** Accounts leave the fleet, or come back into it, while the host that had them is away; strangers use what was exported. */
+  /**
+   * Accounts leave the fleet, or come back into it, while the host that had them is away; strangers
+   * use what was exported.
+   */
   left: async (world: World) => {
     const { simulation } = world;
     await placedAndKept(world);
@@ -61,7 +79,8 @@ export const returnStories = {
       simulation.count('leaves-around-failover');
       const problem = await world.command({ verb, account }, { fateOf: fates(simulation, fault) });
       if (problem === null && verb === 'export') strangeAt(world, account);
-      if (simulation.chance(0.3)) commandAt(world, simulation.between(minute, hour), { verb: 'import', account }, 0);
+      if (simulation.chance(0.3))
+        commandAt(world, simulation.between(minute, hour), { verb: 'import', account }, 0);
     }
     await simulation.pass(simulation.between(1_000, hour));
     lost.link = simulation.chance(0.8) ? whole : cut;
@@ -73,7 +92,9 @@ export const returnStories = {
     await simulation.pass(30 * minute);
   },
 
-  /** A machine stands still for so long that it is failed over, and then goes on in the same boot. */
+  /**
+   * A machine stands still for so long that it is failed over, and then goes on in the same boot.
+   */
   asleep: async (world: World) => {
     const { simulation } = world;
     // One that does not ask before it connects can be kept by no software.
@@ -84,7 +105,10 @@ export const returnStories = {
     simulation.count(how);
     lost.standStill(how);
     await simulation.pass(untilBelieved + simulation.between(0, hour));
-    await world.tell({ verb: 'failover', host: lost.name, statement: 'powered-off' }, { fateOf: fates(simulation, 0.03) });
+    await world.tell(
+      { verb: 'failover', host: lost.name, statement: 'powered-off' },
+      { fateOf: fates(simulation, 0.03) },
+    );
     await simulation.pass(simulation.between(1_000, 2 * hour));
     if (simulation.chance(0.5)) lost.link = cut;
     lost.goOn();
@@ -94,7 +118,10 @@ export const returnStories = {
     await simulation.pass(simulation.between(minute, hour));
   },
 
-  /** The one will never boot again, the other one is off and comes back; or the second is only cut off. */
+  /**
+   * The one will never boot again, the other one is off and comes back; or the second is only cut
+   * off.
+   */
   'two-lost': async (world: World) => {
     const { simulation } = world;
     await placedAndKept(world);
@@ -108,7 +135,12 @@ export const returnStories = {
     if (isOff) off.crash();
     else off.link = cut;
     const burntAtMs = simulation.between(0, 30 * minute);
-    commandAt(world, burntAtMs, { verb: 'failover', host: burnt.name, statement: 'destroyed' }, fault);
+    commandAt(
+      world,
+      burntAtMs,
+      { verb: 'failover', host: burnt.name, statement: 'destroyed' },
+      fault,
+    );
     commandAt(world, burntAtMs + simulation.between(0, 2 * minute), { verb: 'resume' }, fault);
     if (isOff) {
       commandAt(
@@ -128,7 +160,8 @@ export const returnStories = {
   },
 
   /**
-   * The fence does nothing, or nobody can ask it; or somebody switches the machine on before anything was given to others: a survey was incomplete, the
+   * The fence does nothing, or nobody can ask it; or somebody switches the machine on before
+   * anything was given to others: a survey was incomplete, the
    * command was killed. Later than that no software can know.
    */
   'bad-fence': async (world: World) => {
@@ -139,8 +172,14 @@ export const returnStories = {
     const other = simulation.pick(world.hosts.filter((host) => host !== lost));
     lost.link = cut;
     world.fences = { fails: simulation.chance(0.2), isUnknown: simulation.chance(0.2) };
-    if (simulation.chance(0.5)) mishaps['cut-link'](world, other, simulation.branch('another is cut off, too'));
-    commandAt(world, simulation.between(0, 20_000), { verb: 'failover', host: lost.name, statement: 'fenced' }, simulation.pick([0, 0.12]));
+    if (simulation.chance(0.5))
+      mishaps['cut-link'](world, other, simulation.branch('another is cut off, too'));
+    commandAt(
+      world,
+      simulation.between(0, 20_000),
+      { verb: 'failover', host: lost.name, statement: 'fenced' },
+      simulation.pick([0, 0.12]),
+    );
     simulation.at(simulation.between(5_000, 9 * minute), () => switchOnEarly(world, lost));
     for (let times = simulation.between(1, 6); times > 0; times -= 1)
       commandAt(world, simulation.between(20_000, 10 * minute), someReturnVerb(world, lost), 0.03);
@@ -153,7 +192,10 @@ export const returnStories = {
     await simulation.pass(minute);
   },
 
-  /** "Are you sure?" is answered after minutes, in which the host came back, was heard, and died again. */
+  /**
+   * "Are you sure?" is answered after minutes, in which the host came back, was heard, and died
+   * again.
+   */
   prompt: async (world: World) => {
     const { simulation } = world;
     await placedAndKept(world);
@@ -166,8 +208,12 @@ export const returnStories = {
     const chance = simulation.branch('the process');
     const stoppedMs = chance.chance(0.4) ? chance.between(1_000, 30 * minute) : 0;
     if (chance.chance(0.3)) await sayTooEarly(world, lost, chance);
-    world.start({ verb: 'failover', host: lost.name, statement, promptMs, stoppedMs }, { withLock: simulation.chance(0.5) });
-    if (stoppedMs > 0) stepClockAround(world, chance, [promptMs - minute, promptMs + stoppedMs / 2]);
+    world.start(
+      { verb: 'failover', host: lost.name, statement, promptMs, stoppedMs },
+      { withLock: simulation.chance(0.5) },
+    );
+    if (stoppedMs > 0)
+      stepClockAround(world, chance, [promptMs - minute, promptMs + stoppedMs / 2]);
     const backAtMs = simulation.between(1_000, promptMs - minute);
     bootLater(world, lost, simulation, backAtMs);
     for (let times = simulation.between(0, 3); times > 0; times -= 1)
@@ -180,7 +226,8 @@ export const returnStories = {
   },
 
   /**
-   * The disk of a host is put back to what it was some minutes ago, when it still had its accounts; or a machine of the same identity boots from an image
+   * The disk of a host is put back to what it was some minutes ago, when it still had its accounts;
+   * or a machine of the same identity boots from an image
    * of that time. No way leads to the operator, and the last contact is younger than `hold.after`.
    */
   young: async (world: World) => {
@@ -208,7 +255,10 @@ export const returnStories = {
     await simulation.pass(2 * minute);
   },
 
-  /** fleet's files on a host come back from a backup, or go, while accounts run; or the host has booted without any of them. */
+  /**
+   * fleet's files on a host come back from a backup, or go, while accounts run; or the host has
+   * booted without any of them.
+   */
   files: async (world: World) => {
     const { simulation } = world;
     await placed(world);
@@ -232,14 +282,25 @@ export const returnStories = {
     world.isLedgerOld = true;
   },
 
-  /** The ledger is lost; the operator writes a new inventory, forgets a host that runs accounts, and adopts. */
+  /**
+   * The ledger is lost; the operator writes a new inventory, forgets a host that runs accounts, and
+   * adopts.
+   */
   forgotten: async (world: World) => {
     const { simulation } = world;
     await placed(world);
     simulation.count('forgotten-host');
-    world.ledgerPath = await world.secondLedger({ hosts: world.hosts.length - 1, accounts: world.accounts.length });
+    world.ledgerPath = await world.secondLedger({
+      hosts: world.hosts.length - 1,
+      accounts: world.accounts.length,
+    });
     world.forgetLastHost();
-    const verbs: Verb[] = [{ verb: 'adopt' }, { verb: 'allocate' }, { verb: 'sweep' }, { verb: 'allocate' }];
+    const verbs: Verb[] = [
+      { verb: 'adopt' },
+      { verb: 'allocate' },
+      { verb: 'sweep' },
+      { verb: 'allocate' },
+    ];
     for (const verb of verbs) {
       await world.tell(verb, { fateOf: fates(simulation, 0.03) });
       await simulation.pass(simulation.between(1_000, 10 * minute));
@@ -249,7 +310,10 @@ export const returnStories = {
     world.isLedgerOld = true;
   },
 
-  /** Another program has told the hosts another `hold.after`, of which the ledger knows nothing; then a host is lost. */
+  /**
+   * Another program has told the hosts another `hold.after`, of which the ledger knows nothing;
+   * then a host is lost.
+   */
   settings: async (world: World) => {
     const { simulation } = world;
     await placedAndKept(world);
@@ -263,7 +327,10 @@ export const returnStories = {
   },
 } as const satisfies Readonly<Record<string, (world: World) => Promise<void>>>;
 
-/** It is back and has been heard, dies again, and is said to be off at once, by a clock that is set to and fro around the serial of that command. */
+/**
+ * It is back and has been heard, dies again, and is said to be off at once, by a clock that is set
+ * to and fro around the serial of that command.
+ */
 async function sayTooEarly(world: World, lost: ModelHost, chance: Chance): Promise<void> {
   const { simulation } = world;
   lost.boot();
@@ -274,8 +341,12 @@ async function sayTooEarly(world: World, lost: ModelHost, chance: Chance): Promi
   world.stepOperatorClock(stepMs);
   const [promptMs, stoppedMs] = [chance.between(1_000, minute), chance.between(1_000, minute)];
   world.start({ verb: 'failover', host: lost.name, statement: 'powered-off', promptMs, stoppedMs });
-  if (chance.chance(0.8)) simulation.at(promptMs - 500, () => world.stepOperatorClock(-world.operatorClockMs));
-  if (chance.chance(0.8)) simulation.at(promptMs + stoppedMs - 500, () => world.stepOperatorClock(stepMs - world.operatorClockMs));
+  if (chance.chance(0.8))
+    simulation.at(promptMs - 500, () => world.stepOperatorClock(-world.operatorClockMs));
+  if (chance.chance(0.8))
+    simulation.at(promptMs + stoppedMs - 500, () =>
+      world.stepOperatorClock(stepMs - world.operatorClockMs),
+    );
   await simulation.pass(3 * minute);
   simulation.count('operator-clock');
 }
@@ -302,13 +373,18 @@ async function failOver(world: World, lost: ModelHost, fault: number): Promise<v
   const { simulation } = world;
   lost.crash();
   await simulation.pass(untilBelieved + simulation.between(0, 10 * minute));
-  await world.tell({ verb: 'failover', host: lost.name, statement: 'powered-off' }, { fateOf: fates(simulation, fault) });
+  await world.tell(
+    { verb: 'failover', host: lost.name, statement: 'powered-off' },
+    { fateOf: fates(simulation, fault) },
+  );
   await simulation.pass(simulation.between(1_000, simulation.pick([minute, hour])));
 }
 
 function strangeAt(world: World, account: string): void {
   world.simulation.at(world.simulation.between(1_000, 10 * minute), async () => {
-    const isOut = (await world.read()).accounts.some(({ name, state }) => name === account && state === 'detached');
+    const isOut = (await world.read()).accounts.some(
+      ({ name, state }) => name === account && state === 'detached',
+    );
     if (!isOut) return;
     world.simulation.count('stranger');
     world.dataCentre.strange(keyIds[account] ?? '');
@@ -318,7 +394,9 @@ function strangeAt(world: World, account: string): void {
 /** Not when something of it is elsewhere already, or may be granted at this very moment. */
 function switchOnEarly(world: World, lost: ModelHost): void {
   if (lost.isUp || world.simulation.nowMs < world.askedFenceAtMs + minute) return;
-  const isElsewhere = world.hosts.some((host) => host !== lost && host.claimsOf().some((keyId) => lost.claimsOf().includes(keyId)));
+  const isElsewhere = world.hosts.some(
+    (host) => host !== lost && host.claimsOf().some((keyId) => lost.claimsOf().includes(keyId)),
+  );
   if (isElsewhere) return;
   world.simulation.note('somebody switches it on');
   lost.boot();

@@ -4,25 +4,44 @@ import { commandAt, fates, mishapAt, someVerb } from './faults.ts';
 import { cutLink, mishaps } from './mishaps.ts';
 import { someMove } from './moving.ts';
 
-/** Each ends with faults that may still be there; how everything comes to rest then is the same for all of them. */
+/**
+ * Each ends with faults that may still be there; how everything comes to rest then is the same for
+ * all of them.
+ */
 export const stories = {
   calls: async (world: World) => {
     await someCommands(world, 0.12);
   },
   hosts: async (world: World) => {
-    for (let count = world.simulation.between(2, 6); count > 0; count -= 1) mishapAt(world, world.simulation.between(0, 240_000));
+    for (let count = world.simulation.between(2, 6); count > 0; count -= 1)
+      mishapAt(world, world.simulation.between(0, 240_000));
     await someCommands(world, 0.02);
   },
   'two-operators': async (world: World) => {
     const { simulation } = world;
-    // With the ledger's lock, as the command line takes it, or without, because a lock that has expired protects nobody.
+    // With the ledger's lock, as the command line takes it, or without, because a lock that has
+    // expired protects nobody.
     for (let count = simulation.between(2, 4); count > 0; count -= 1)
-      commandAt(world, simulation.between(0, 1_500), { verb: 'allocate' }, 0.06, undefined, simulation.chance(0.3));
+      commandAt(
+        world,
+        simulation.between(0, 1_500),
+        { verb: 'allocate' },
+        0.06,
+        undefined,
+        simulation.chance(0.3),
+      );
     // Two operators and cron.
     for (let count = simulation.between(1, 2); count > 0; count -= 1) {
       const atMs = simulation.between(5_000, 200_000);
       for (const verb of [someMove(world), someMove(world), { verb: 'sweep' } as const])
-        commandAt(world, atMs + simulation.between(0, 2_000), verb, 0.04, undefined, simulation.chance(0.5));
+        commandAt(
+          world,
+          atMs + simulation.between(0, 2_000),
+          verb,
+          0.04,
+          undefined,
+          simulation.chance(0.5),
+        );
     }
     await someCommands(world, 0.06);
   },
@@ -44,7 +63,13 @@ export const stories = {
     // So that the two choose differently.
     if (simulation.chance(0.7)) await world.cordon(simulation.pick(world.hosts).name, second);
     for (let count = simulation.between(1, 3); count > 0; count -= 1) {
-      commandAt(world, simulation.between(0, 40_000), { verb: 'allocate' }, 0.02, simulation.chance(0.5) ? second : undefined);
+      commandAt(
+        world,
+        simulation.between(0, 40_000),
+        { verb: 'allocate' },
+        0.02,
+        simulation.chance(0.5) ? second : undefined,
+      );
       commandAt(world, simulation.between(0, 500), { verb: 'allocate' }, 0.02, second);
     }
     commandAt(world, simulation.between(0, 500), { verb: 'allocate' }, 0.02);
@@ -80,11 +105,18 @@ export const stories = {
     await world.command({ verb: 'allocate' });
     await simulation.pass(simulation.between(1_000, 120_000));
     const chance = simulation.branch('the machine');
-    const kind = chance.pick(['clone', 'same-ids', 'wrong-machine', 'new-hardware', 'less-hardware'] as const);
+    const kind = chance.pick([
+      'clone',
+      'same-ids',
+      'wrong-machine',
+      'new-hardware',
+      'less-hardware',
+    ] as const);
     if (kind !== 'clone') {
       simulation.count(kind);
       mishaps[kind](world, simulation.pick(world.hosts), chance);
-      for (let minutes = chance.between(6, 25); minutes > 0; minutes -= 5) await someCommands(world, 0.02);
+      for (let minutes = chance.between(6, 25); minutes > 0; minutes -= 5)
+        await someCommands(world, 0.02);
       return;
     }
     const copy = world.clone(simulation.pick(world.hosts));
@@ -100,7 +132,10 @@ export const stories = {
       commandAt(
         world,
         simulation.between(0, 120_000),
-        { verb: simulation.pick(['remove', 'export', 'stop', 'start', 'import'] as const), account: simulation.pick(world.accounts) },
+        {
+          verb: simulation.pick(['remove', 'export', 'stop', 'start', 'import'] as const),
+          account: simulation.pick(world.accounts),
+        },
         0.04,
       );
       commandAt(world, simulation.between(0, 200_000), { verb: 'allocate' }, 0.02);
@@ -119,26 +154,43 @@ async function rivals(world: World): Promise<string> {
   // Long enough between the survey and the grants that both have asked before either acts.
   const usual = fates(simulation, 0.02);
   const fateOf = (call: RemoteCall): CallFate =>
-    /^(?:grant|wipe)/.test(call.what) ? { ...usual(), requestMs: simulation.between(10, 4_000) } : usual();
+    /^(?:grant|wipe)/.test(call.what)
+      ? { ...usual(), requestMs: simulation.between(10, 4_000) }
+      : usual();
   for (const ledgerPath of [copy, world.ledgerPath])
-    simulation.at(simulation.between(0, 600), () => void world.start({ verb: 'allocate' }, { ledgerPath, fateOf }));
+    simulation.at(
+      simulation.between(0, 600),
+      () => void world.start({ verb: 'allocate' }, { ledgerPath, fateOf }),
+    );
   for (let count = simulation.between(0, 3); count > 0; count -= 1) {
-    commandAt(world, simulation.between(0, 60_000), someVerb(world), 0.03, simulation.pick([copy, world.ledgerPath]));
+    commandAt(
+      world,
+      simulation.between(0, 60_000),
+      someVerb(world),
+      0.03,
+      simulation.pick([copy, world.ledgerPath]),
+    );
   }
   await simulation.pass(60_000);
   return copy;
 }
 
-/** Two copies of one ledger take the same account out of the fleet; the later one insists until its serial has caught up. */
+/**
+ * Two copies of one ledger take the same account out of the fleet; the later one insists until its
+ * serial has caught up.
+ */
 async function duel(world: World): Promise<string> {
   const { simulation } = world;
   await world.command({ verb: 'allocate' });
   const copy = world.copyLedger('copy');
   const account = simulation.pick(world.accounts);
-  const [early, late] = simulation.chance(0.5) ? [copy, world.ledgerPath] : [world.ledgerPath, copy];
+  const [early, late] = simulation.chance(0.5)
+    ? [copy, world.ledgerPath]
+    : [world.ledgerPath, copy];
   const leave = () => ({ verb: simulation.pick(['remove', 'export'] as const), account });
   commandAt(world, 0, leave(), 0.02, early);
-  for (let count = simulation.between(1, 4); count > 0; count -= 1) commandAt(world, simulation.between(0, 50_000), leave(), 0.02, late);
+  for (let count = simulation.between(1, 4); count > 0; count -= 1)
+    commandAt(world, simulation.between(0, 50_000), leave(), 0.02, late);
   await simulation.pass(60_000);
   return copy;
 }

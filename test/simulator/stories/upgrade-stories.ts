@@ -14,8 +14,10 @@ const untilBelieved = 21 * minute;
 /** Stories of hosts that run the release before this one, and get this one. */
 export const upgradeStories = {
   /**
-   * Accounts are online on hosts of the release before, which an operator of that release has placed. Then the operator's program is today's, and hosts are
-   * upgraded at any moment, killed in the middle, put back, upgraded again, while commands go on, hosts boot, and some are failed over and return.
+   * Accounts are online on hosts of the release before, which an operator of that release has
+   * placed. Then the operator's program is today's, and hosts are
+   * upgraded at any moment, killed in the middle, put back, upgraded again, while commands go on,
+   * hosts boot, and some are failed over and return.
    */
   upgrades: async (world: World) => {
     const { simulation } = world;
@@ -24,22 +26,34 @@ export const upgradeStories = {
     const fault = simulation.pick([0, 0.05, 0.15]);
     for (const host of world.hosts) {
       upgradeAt(world, host, simulation.between(0, hour), fault);
-      if (simulation.chance(0.5)) putBackAt(world, host, before, simulation.between(0, hour), fault);
-      for (let boots = simulation.between(0, 2); boots > 0; boots -= 1) bootAt(world, host, simulation.between(0, hour));
+      if (simulation.chance(0.5))
+        putBackAt(world, host, before, simulation.between(0, hour), fault);
+      for (let boots = simulation.between(0, 2); boots > 0; boots -= 1)
+        bootAt(world, host, simulation.between(0, hour));
     }
     for (let times = simulation.between(1, 6); times > 0; times -= 1)
       commandAt(world, simulation.between(0, hour), someUpgradeVerb(world), fault);
-    for (let times = simulation.between(0, 2); times > 0; times -= 1) mishapAt(world, simulation.between(0, hour), plainMishaps);
-    if (simulation.chance(0.4)) loseAt(world, simulation.pick(world.hosts), simulation.between(0, 20 * minute), fault);
+    for (let times = simulation.between(0, 2); times > 0; times -= 1)
+      mishapAt(world, simulation.between(0, hour), plainMishaps);
+    if (simulation.chance(0.4))
+      loseAt(world, simulation.pick(world.hosts), simulation.between(0, 20 * minute), fault);
     await simulation.pass(simulation.between(hour, 2 * hour));
-    if (simulation.chance(0.3)) for (const host of world.hosts) upgradeAt(world, host, simulation.between(0, 5 * minute), 0);
+    if (simulation.chance(0.3))
+      for (const host of world.hosts) upgradeAt(world, host, simulation.between(0, 5 * minute), 0);
     if (simulation.chance(0.5)) mishapAt(world, simulation.between(6 * minute, 10 * minute));
     await simulation.pass(simulation.between(minute, hour));
   },
 } as const satisfies Readonly<Record<string, (world: World) => Promise<void>>>;
 
-/** Everything runs, on hosts of which at least one has the release before, and its operator has kept what the accounts remember. */
-export async function placedBefore(world: World, before: HostPrograms, hosts: readonly ModelHost[] = someHosts(world)): Promise<void> {
+/**
+ * Everything runs, on hosts of which at least one has the release before, and its operator has kept
+ * what the accounts remember.
+ */
+export async function placedBefore(
+  world: World,
+  before: HostPrograms,
+  hosts: readonly ModelHost[] = someHosts(world),
+): Promise<void> {
   const { simulation } = world;
   for (const host of hosts) host.installBefore(before);
   await simulation.pass(5_000);
@@ -65,7 +79,13 @@ function upgradeAt(world: World, host: ModelHost, delayMs: number, fault: number
 }
 
 /** `fleet init --rollback`, of a host that was upgraded. */
-function putBackAt(world: World, host: ModelHost, programs: HostPrograms, delayMs: number, fault: number): void {
+function putBackAt(
+  world: World,
+  host: ModelHost,
+  programs: HostPrograms,
+  delayMs: number,
+  fault: number,
+): void {
   const { simulation } = world;
   simulation.at(delayMs, () => {
     if (host.programs.isBefore || host.isWayDead || host.standstill !== null) return;
@@ -81,7 +101,12 @@ function bootAt(world: World, host: ModelHost, delayMs: number): void {
     if (chance.chance(0.5)) host.shutDown();
     else host.crash();
   });
-  bootLater(world, host, chance, delayMs + chance.between(2_000, chance.pick([minute, 20 * minute])));
+  bootLater(
+    world,
+    host,
+    chance,
+    delayMs + chance.between(2_000, chance.pick([minute, 20 * minute])),
+  );
 }
 
 /** It is off, it is said to be off once that can be believed, and it boots again. */
@@ -90,10 +115,16 @@ function loseAt(world: World, host: ModelHost, delayMs: number, fault: number): 
   world.later(delayMs, () => host.crash());
   const statedMs = delayMs + untilBelieved + simulation.between(0, 10 * minute);
   simulation.at(statedMs, () => {
-    if (!host.isUp) commandAt(world, 0, { verb: 'failover', host: host.name, statement: 'powered-off' }, fault);
+    if (!host.isUp)
+      commandAt(world, 0, { verb: 'failover', host: host.name, statement: 'powered-off' }, fault);
   });
   for (let boots = simulation.between(1, 2); boots > 0; boots -= 1)
-    bootLater(world, host, simulation.branch(simulation.nameOf('boot')), statedMs + simulation.between(1_000, 40 * minute));
+    bootLater(
+      world,
+      host,
+      simulation.branch(simulation.nameOf('boot')),
+      statedMs + simulation.between(1_000, 40 * minute),
+    );
 }
 
 function someUpgradeVerb(world: World) {

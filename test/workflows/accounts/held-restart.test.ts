@@ -9,12 +9,22 @@ import { claimOf, factsOf } from '../../hostside/claims/claim-fixtures.ts';
 function refusedStart(claim: StandingClaim): ActRefused {
   const refusal = decideStart(claim, factsOf());
   if (refusal === null) throw new Error('it would start');
-  return new ActRefused('h1', 'anna', { index: 0, ok: false, refusal: refusal.code, message: refusal.message, claim: claim.claim });
+  return new ActRefused('h1', 'anna', {
+    index: 0,
+    ok: false,
+    refusal: refusal.code,
+    message: refusal.message,
+    claim: claim.claim,
+  });
 }
 
 test('an account that its host holds since a boot has no worker to be restarted, and a sweep gives it back', () => {
   const held = refusedStart({ claim: claimOf({ format: 2, heldSince: 'boot-0' }), fault: null });
-  expect([isNoRestart(held), held.code, held.hint]).toEqual([true, 'claim-refused', expect.stringContaining('fleet sweep')]);
+  expect([isNoRestart(held), held.code, held.hint]).toEqual([
+    true,
+    'claim-refused',
+    expect.stringContaining('fleet sweep'),
+  ]);
 });
 
 test.each([
@@ -24,7 +34,10 @@ test.each([
   ['absent', { claim: null, fault: null }],
 ] as const)('a claim that is %s is a failure of the restart', (_, claim) => {
   const error = refusedStart(claim);
-  expect([isNoRestart(error), error.hint]).toEqual([false, expect.stringContaining('fleet accounts show')]);
+  expect([isNoRestart(error), error.hint]).toEqual([
+    false,
+    expect.stringContaining('fleet accounts show'),
+  ]);
 });
 
 test('programs of an earlier fleet restart nothing; whatever else fails is a failure', () => {

@@ -1,4 +1,6 @@
-/** Names that people have become names that accounts can have; what people call them stays visible. */
+/**
+ * Names that people have become names that accounts can have; what people call them stays visible.
+ */
 import { randomBytes } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -45,15 +47,29 @@ test('files of such names are imported, known again, and shown with both names',
   const { path, fleet } = await makeFolder();
   const write = async (name: string): Promise<string> => {
     const authKey = randomBytes(256);
-    const session = { dataCentre: 2, authKey, userId: 77n, isBot: false, testMode: false, keyId: keyIdOf(authKey) };
+    const session = {
+      dataCentre: 2,
+      authKey,
+      userId: 77n,
+      isBot: false,
+      testMode: false,
+      keyId: keyIdOf(authKey),
+    };
     await exportSession(join(path, name), session, 'telethon', 4711);
     return name;
   };
-  const names = [await write('小明.session'), await write('Мой аккаунт.session'), await write('anna.session'), await write('Анна.session')];
+  const names = [
+    await write('小明.session'),
+    await write('Мой аккаунт.session'),
+    await write('anna.session'),
+    await write('Анна.session'),
+  ];
   await fleet(['vault', 'create-key']);
   const imported = async (files: readonly string[]) => {
     const { stdout } = await fleet(['accounts', 'import', ...files, '--yes', '--json']);
-    const { files: outcomes } = JSON.parse(stdout) as { files: { account: string; displayName: string | null; result: string }[] };
+    const { files: outcomes } = JSON.parse(stdout) as {
+      files: { account: string; displayName: string | null; result: string }[];
+    };
     return outcomes.map(({ account, displayName, result }) => [account, displayName, result]);
   };
   const anna = proposeName('Анна', true).name;

@@ -5,7 +5,11 @@ import type { LoginRequest } from '../../../hostside/protocol/login.ts';
 import { FleetError } from '../../../src/model/errors.ts';
 import type { HostSpec } from '../../../src/model/inventory.ts';
 import type { CommandResult, Remote, RemoteCommand } from '../../../src/remote/remote.ts';
-import { type LoginPrompts, loginIdOf, talkLogin } from '../../../src/workflows/accounts/login-talk.ts';
+import {
+  type LoginPrompts,
+  loginIdOf,
+  talkLogin,
+} from '../../../src/workflows/accounts/login-talk.ts';
 
 const host = { name: 'h1' } as HostSpec;
 const key = { dataCentre: 2, authKey: Buffer.alloc(256, 7).toString('base64') };
@@ -13,8 +17,16 @@ const request = { account: 'ann', apiHash: 'SECRET-HASH' } as LoginRequest;
 const done = { end: 'done', key, userId: '5', username: null, isBot: false, lingerMs: 0 };
 const question = { ask: 'code', by: 'app', length: 5, nextInS: null, problem: null };
 
-/** Says `says`, each after an answer to the one before; ends when the operator's line ends, or all was said and answered. */
-function hostSaying(says: readonly unknown[], result: Partial<CommandResult> = {}, heard: unknown[] = [], commands: RemoteCommand[] = []) {
+/**
+ * Says `says`, each after an answer to the one before; ends when the operator's line ends, or all
+ * was said and answered.
+ */
+function hostSaying(
+  says: readonly unknown[],
+  result: Partial<CommandResult> = {},
+  heard: unknown[] = [],
+  commands: RemoteCommand[] = [],
+) {
   const run = async (command: RemoteCommand): Promise<CommandResult> => {
     commands.push(command);
     const lines = (command.stdin as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
@@ -32,14 +44,28 @@ function hostSaying(says: readonly unknown[], result: Partial<CommandResult> = {
   return { remoteFor: () => ({ run }) as unknown as Remote, signal: new AbortController().signal };
 }
 
-const prompts: LoginPrompts = { text: async () => '+49', code: async () => ({ text: '12345' }), show: () => undefined };
+const prompts: LoginPrompts = {
+  text: async () => '+49',
+  code: async () => ({ text: '12345' }),
+  show: () => undefined,
+};
 const sides = { prompts, keep: async () => undefined };
 
 test('questions are answered one by one; secrets go over standard input only', async () => {
   const [heard, commands]: [unknown[], RemoteCommand[]] = [[], []];
   const kept: unknown[] = [];
-  const context = hostSaying([{ ask: 'keep', key }, { ask: 'phone', problem: null }, question, done], {}, heard, commands);
-  expect(await talkLogin(context, host, request, { prompts, keep: async (each) => void kept.push(each) })).toEqual(done);
+  const context = hostSaying(
+    [{ ask: 'keep', key }, { ask: 'phone', problem: null }, question, done],
+    {},
+    heard,
+    commands,
+  );
+  expect(
+    await talkLogin(context, host, request, {
+      prompts,
+      keep: async (each) => void kept.push(each),
+    }),
+  ).toEqual(done);
   expect(heard).toEqual([request, { kept: true }, { text: '+49' }, { text: '12345' }]);
   expect(kept).toEqual([key]);
   expect(commands[0]?.command).not.toContain('SECRET');
@@ -51,24 +77,43 @@ test('a key that could not be kept is not said to be kept', async () => {
   const heard: unknown[] = [];
   const broken = new FleetError('vault', 'full', { hint: 'x' });
   const keep = () => Promise.reject(broken);
-  await expect(talkLogin(hostSaying([{ ask: 'keep', key }, done], {}, heard), host, request, { prompts, keep })).rejects.toBe(broken);
+  await expect(
+    talkLogin(hostSaying([{ ask: 'keep', key }, done], {}, heard), host, request, {
+      prompts,
+      keep,
+    }),
+  ).rejects.toBe(broken);
   expect(heard).toEqual([request]);
 });
 
 test('whoever does not answer ends the talk, and is who is blamed', async () => {
   const gone = new FleetError('interrupted', 'no answer', { hint: 'x' });
-  const context = hostSaying([question, { end: 'failed', why: 'silent', message: 'm', seconds: null, lingerMs: 0 }]);
-  await expect(talkLogin(context, host, request, { ...sides, prompts: { ...prompts, code: () => Promise.reject(gone) } })).rejects.toBe(
-    gone,
-  );
+  const context = hostSaying([
+    question,
+    { end: 'failed', why: 'silent', message: 'm', seconds: null, lingerMs: 0 },
+  ]);
+  await expect(
+    talkLogin(context, host, request, {
+      ...sides,
+      prompts: { ...prompts, code: () => Promise.reject(gone) },
+    }),
+  ).rejects.toBe(gone);
 });
 
 test('nobody is asked any longer when the host has ended the talk', async () => {
   const waiting = (_question: unknown, over: AbortSignal) =>
     new Promise<never>((_resolve, reject) =>
-      over.addEventListener('abort', () => reject(new FleetError('interrupted', 'over', { hint: 'x' }))),
+      over.addEventListener('abort', () =>
+        reject(new FleetError('interrupted', 'over', { hint: 'x' })),
+      ),
     );
-  const end = { end: 'failed', why: 'silent', message: 'there was no answer', seconds: null, lingerMs: 0 };
+  const end = {
+    end: 'failed',
+    why: 'silent',
+    message: 'there was no answer',
+    seconds: null,
+    lingerMs: 0,
+  };
   const run = async ({ onLine }: RemoteCommand): Promise<CommandResult> => {
     onLine?.(JSON.stringify(question));
     await sleep(10);
@@ -76,8 +121,13 @@ test('nobody is asked any longer when the host has ended the talk', async () => 
     const none = new Uint8Array();
     return { exitCode: 0, signal: null, stdout: none, stderr: none, truncated: false };
   };
-  const context = { remoteFor: () => ({ run }) as unknown as Remote, signal: new AbortController().signal };
-  expect(await talkLogin(context, host, request, { ...sides, prompts: { ...prompts, code: waiting } })).toEqual(end);
+  const context = {
+    remoteFor: () => ({ run }) as unknown as Remote,
+    signal: new AbortController().signal,
+  };
+  expect(
+    await talkLogin(context, host, request, { ...sides, prompts: { ...prompts, code: waiting } }),
+  ).toEqual(end);
 });
 
 test('Ctrl-C ends the talk while nothing is asked', async () => {
@@ -92,7 +142,9 @@ test('Ctrl-C ends the talk while nothing is asked', async () => {
     return { exitCode: 0, signal: null, stdout: none, stderr: none, truncated: false };
   };
   const context = { remoteFor: () => ({ run }) as unknown as Remote, signal: interruption.signal };
-  await expect(talkLogin(context, host, request, sides)).rejects.toMatchObject({ code: 'interrupted' });
+  await expect(talkLogin(context, host, request, sides)).rejects.toMatchObject({
+    code: 'interrupted',
+  });
   expect(isEnded).toBe(true);
 });
 
@@ -112,5 +164,7 @@ test.each([
   [2, 'host-not-ready'],
   [1, 'agent-reply'],
 ])('exit code %d without a word', async (exitCode, code) => {
-  await expect(talkLogin(hostSaying([], { exitCode }), host, request, sides)).rejects.toMatchObject({ code });
+  await expect(talkLogin(hostSaying([], { exitCode }), host, request, sides)).rejects.toMatchObject(
+    { code },
+  );
 });

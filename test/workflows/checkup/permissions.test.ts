@@ -6,7 +6,11 @@ import { loadInventory } from '../../../src/inventory/load-inventory.ts';
 import { readSecret } from '../../../src/inventory/read-secret.ts';
 import { openLedger } from '../../../src/ledger/ledger.ts';
 import { fileRisks } from '../../../src/model/file-trust.ts';
-import { examinePermissions, permissionFindings, watchedPaths } from '../../../src/workflows/checkup/examine-permissions.ts';
+import {
+  examinePermissions,
+  permissionFindings,
+  watchedPaths,
+} from '../../../src/workflows/checkup/examine-permissions.ts';
 
 let folder: string;
 const at = (name: string): string => join(folder, name);
@@ -18,7 +22,8 @@ hosts: { h1: { ssh: { identity_files: [keys/ssh] } } }
 `;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fleet-permissions-'));
-  for (const name of ['vault', 'vault/states', 'keys', 'backups']) await mkdir(at(name), { mode: 0o700 });
+  for (const name of ['vault', 'vault/states', 'keys', 'backups'])
+    await mkdir(at(name), { mode: 0o700 });
   await writeFile(at('inventory.yaml'), text, { mode: 0o644 });
   await writeFile(at('keys/vault.key'), 'AGE-SECRET-KEY-1X', { mode: 0o600 });
   await writeFile(at('keys/ssh'), 'key', { mode: 0o600 });
@@ -41,13 +46,22 @@ describe('what others may do with a file', () => {
     [{ mode: 0o600, uid: 0, gid: 0 }, me, {}],
     [{ mode: 0o600, uid: other, gid: other }, 0, {}],
   ])('%j, seen by %d: %j', (facts, who, risks) => {
-    expect(fileRisks(facts, who)).toEqual({ isForeign: false, isWritable: false, isReadable: false, ...risks });
+    expect(fileRisks(facts, who)).toEqual({
+      isForeign: false,
+      isWritable: false,
+      isReadable: false,
+      ...risks,
+    });
   });
 });
 
 describe('fleet doctor', () => {
   it('finds nothing where everything is one’s own', async () => {
-    expect((await examinePermissions(await loadInventory(at('inventory.yaml')))).map(({ level }) => level)).toEqual(['ok']);
+    expect(
+      (await examinePermissions(await loadInventory(at('inventory.yaml')))).map(
+        ({ level }) => level,
+      ),
+    ).toEqual(['ok']);
   });
 
   it.each([
@@ -63,21 +77,39 @@ describe('fleet doctor', () => {
     ['vault/states', 0o707, 'critical', 'go-rwx'],
     ['backups', 0o755, 'warning', 'go-rwx'],
     ['', 0o777, 'critical', 'go-w'],
-  ] as const)('finds %s of mode %o: %s, with the command that mends it', async (name, mode, level, change) => {
-    const inventory = await loadInventory(at('inventory.yaml'));
-    const { uid } = await stat(folder);
-    if ((mode & 0o007) === 0) await chown(at(name), uid, uid + 1).catch(() => undefined);
-    await chmod(at(name), mode);
-    const worst = (await examinePermissions(inventory)).find((found) => found.level === level);
-    const isGroupOnly = (mode & 0o007) === 0 && (await stat(at(name))).gid === uid;
-    if (!isGroupOnly) expect(worst).toMatchObject({ level, remedy: expect.stringMatching(`^chmod ${change} '`) });
-  });
+  ] as const)(
+    'finds %s of mode %o: %s, with the command that mends it',
+    async (name, mode, level, change) => {
+      const inventory = await loadInventory(at('inventory.yaml'));
+      const { uid } = await stat(folder);
+      if ((mode & 0o007) === 0) await chown(at(name), uid, uid + 1).catch(() => undefined);
+      await chmod(at(name), mode);
+      const worst = (await examinePermissions(inventory)).find((found) => found.level === level);
+      const isGroupOnly = (mode & 0o007) === 0 && (await stat(at(name))).gid === uid;
+      if (!isGroupOnly)
+        expect(worst).toMatchObject({ level, remedy: expect.stringMatching(`^chmod ${change} '`) });
+    },
+  );
 
   it('looks at the inventory, its ledger, vault, keys and known_hosts, and at the folders of all of them', async () => {
-    const paths = watchedPaths(await loadInventory(at('inventory.yaml')), folder).map(({ path }) => path.slice(folder.length + 1));
+    const paths = watchedPaths(await loadInventory(at('inventory.yaml')), folder).map(({ path }) =>
+      path.slice(folder.length + 1),
+    );
     expect([...new Set(paths)].sort()).toEqual(
-      ['', 'backups', 'fleet.db', 'fleet.db-shm', 'fleet.db-wal', 'inventory.yaml', 'keys', 'keys/ssh', 'keys/vault.key'].concat(
-        ['known_hosts', 'vault', 'vault/', 'vault/removed', 'vault/states'].filter((name) => paths.includes(name)),
+      [
+        '',
+        'backups',
+        'fleet.db',
+        'fleet.db-shm',
+        'fleet.db-wal',
+        'inventory.yaml',
+        'keys',
+        'keys/ssh',
+        'keys/vault.key',
+      ].concat(
+        ['known_hosts', 'vault', 'vault/', 'vault/removed', 'vault/states'].filter((name) =>
+          paths.includes(name),
+        ),
       ),
     );
   });
@@ -85,7 +117,11 @@ describe('fleet doctor', () => {
   it('says whose a file is that belongs to somebody else', () => {
     const watched = { path: '/x/vault.key', what: 'the vault key', kind: 'secret' } as const;
     expect(permissionFindings(watched, { mode: 0o600, uid: 1001, gid: 1001 }, 1000)).toMatchObject([
-      { level: 'critical', text: expect.stringContaining('belongs to somebody else'), remedy: expect.stringContaining('chown') },
+      {
+        level: 'critical',
+        text: expect.stringContaining('belongs to somebody else'),
+        remedy: expect.stringContaining('chown'),
+      },
     ]);
   });
 });
@@ -96,7 +132,10 @@ describe('commands that use them', () => {
     const read = () => readSecret(reference, { cwd: folder, env: {} });
     for (const mode of [0o604, 0o602, 0o666]) {
       await chmod(at('keys/vault.key'), mode);
-      await expect(read()).rejects.toMatchObject({ code: 'secret', hint: expect.stringContaining('chmod') });
+      await expect(read()).rejects.toMatchObject({
+        code: 'secret',
+        hint: expect.stringContaining('chmod'),
+      });
     }
     await chmod(at('keys/vault.key'), 0o600);
     expect(await read()).toBe('AGE-SECRET-KEY-1X');
@@ -109,12 +148,18 @@ describe('commands that use them', () => {
       hint: expect.stringContaining('chmod go-w'),
     });
     await chmod(at('fleet.db'), 0o606);
-    await expect(openLedger(at('fleet.db'))).rejects.toMatchObject({ code: 'ledger-readonly', hint: expect.stringContaining('chmod') });
+    await expect(openLedger(at('fleet.db'))).rejects.toMatchObject({
+      code: 'ledger-readonly',
+      hint: expect.stringContaining('chmod'),
+    });
     await chmod(at('fleet.db'), 0o600);
     await (await openLedger(at('fleet.db'))).close();
   });
 
   it('refuse an inventory without end', async () => {
-    await expect(loadInventory('/dev/zero')).rejects.toMatchObject({ code: 'inventory', message: expect.stringContaining('longer than') });
+    await expect(loadInventory('/dev/zero')).rejects.toMatchObject({
+      code: 'inventory',
+      message: expect.stringContaining('longer than'),
+    });
   });
 });

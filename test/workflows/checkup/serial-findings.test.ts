@@ -34,20 +34,44 @@ test('a host or a ledger that has fallen back is named with what to do, and nobo
   ] as const;
   const find = async (nowMs: number, more: Parameters<typeof serialFindings>[1] = []) =>
     (
-      await serialFindings({ ledger, now: () => nowMs }, [...heard, ...more], new Map((await listHosts(db)).map((row) => [row.name, row])))
+      await serialFindings(
+        { ledger, now: () => nowMs },
+        [...heard, ...more],
+        new Map((await listHosts(db)).map((row) => [row.name, row])),
+      )
     ).map(({ where, level, text, remedy }) => [where, level, text.slice(0, 80), remedy !== '']);
   const fallen = [
-    ['h2', 'critical', 'it had acknowledged run 4 of this ledger, and knew only 3: its disk was put back', true],
-    ['h3', 'critical', 'it had acknowledged run 4 of this ledger, and knows of none: it was installed an', true],
+    [
+      'h2',
+      'critical',
+      'it had acknowledged run 4 of this ledger, and knew only 3: its disk was put back',
+      true,
+    ],
+    [
+      'h3',
+      'critical',
+      'it had acknowledged run 4 of this ledger, and knows of none: it was installed an',
+      true,
+    ],
   ];
   expect(await find(3 * day)).toEqual([
     ...fallen,
-    ['h6', 'warning', 'on 1970-01-03T00:00:00.000Z it knew only run 2 of this ledger, and had acknowled', true],
+    [
+      'h6',
+      'warning',
+      'on 1970-01-03T00:00:00.000Z it knew only run 2 of this ledger, and had acknowled',
+      true,
+    ],
   ]);
   expect(await find(10 * day)).toEqual(fallen);
   expect(await find(10 * day, [['h1', { id, serial: 6, heads }]])).toEqual([
     ...fallen,
-    ['h1', 'critical', 'this ledger is an old copy and read-only: h1 has obeyed its run 6, and its last ', true],
+    [
+      'h1',
+      'critical',
+      'this ledger is an old copy and read-only: h1 has obeyed its run 6, and its last ',
+      true,
+    ],
   ]);
   await markStale(db, 'it was restored');
   expect(await find(10 * day)).toEqual([]);

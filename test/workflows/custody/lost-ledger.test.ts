@@ -7,7 +7,11 @@ import { beginRun } from '../../../src/ledger/queries/runs.ts';
 import type { FleetContext } from '../../../src/workflows/context.ts';
 import { lostLedgerErrors, refuseLostLedger } from '../../../src/workflows/custody/lost-ledger.ts';
 
-async function fresh(): Promise<{ context: FleetContext; ledger: Ledger; keep: (name: string) => Promise<void> }> {
+async function fresh(): Promise<{
+  context: FleetContext;
+  ledger: Ledger;
+  keep: (name: string) => Promise<void>;
+}> {
   const directory = await mkdtemp(join(tmpdir(), 'fleet-lost-'));
   const ledger = await openLedger(join(directory, 'fleet.db'));
   onTestFinished(async () => {
@@ -19,7 +23,11 @@ async function fresh(): Promise<{ context: FleetContext; ledger: Ledger; keep: (
     await mkdir(vault, { recursive: true });
     await writeFile(join(vault, name), 'x');
   };
-  return { ledger, keep, context: { ledger, inventory: { paths: { vault } }, now: () => 1 } as unknown as FleetContext };
+  return {
+    ledger,
+    keep,
+    context: { ledger, inventory: { paths: { vault } }, now: () => 1 } as unknown as FleetContext,
+  };
 }
 
 it('a new ledger beside a vault with sessions is refused, and both ways back are named; looks say it', async () => {
@@ -28,7 +36,11 @@ it('a new ledger beside a vault with sessions is refused, and both ways back are
   await keep('ben.age');
   const message = expect.stringContaining('2 sessions are in the vault');
   const hint = expect.stringMatching(/fleet restore FILE.*fleet adopt/);
-  await expect(refuseLostLedger(context)).rejects.toMatchObject({ code: 'ledger-stale', message, hint });
+  await expect(refuseLostLedger(context)).rejects.toMatchObject({
+    code: 'ledger-stale',
+    message,
+    hint,
+  });
   expect(await lostLedgerErrors(context)).toMatchObject([{ code: 'ledger-stale' }]);
 });
 

@@ -92,8 +92,12 @@ const view = (over: Partial<FleetFacts> = {}) =>
 
 describe('the view of the fleet', () => {
   it('takes what an account uses out of its host, so that it is not counted twice', () => {
-    const sample = hostReply({ accounts: [accountReply({ cpuCores: { m1: 0.2, m5: 0.2, m15: 0.2 }, memoryBytes: 100e6 })] });
-    const { hosts, accounts } = view({ readings: [{ host: h1, sample, takenAtMs: 9, problem: null }] });
+    const sample = hostReply({
+      accounts: [accountReply({ cpuCores: { m1: 0.2, m5: 0.2, m15: 0.2 }, memoryBytes: 100e6 })],
+    });
+    const { hosts, accounts } = view({
+      readings: [{ host: h1, sample, takenAtMs: 9, problem: null }],
+    });
     expect(hosts[0]).toMatchObject({
       cpuCores: 2,
       baseCpuCores: 0.4 * 2 - 0.2,
@@ -105,9 +109,16 @@ describe('the view of the fleet', () => {
   });
 
   it('counts an account once where its host cannot count its memory: what is reserved for it is not the host’s own', () => {
-    const sample = hostReply({ accounts: [accountReply({ cpuCores: { m1: 0.2, m5: 0.2, m15: 0.2 }, memoryBytes: null })] });
-    const { hosts, accounts } = view({ readings: [{ host: h1, sample, takenAtMs: 9, problem: null }] });
-    expect([hosts[0]?.baseMemoryBytes, accounts[0]?.memoryBytes]).toEqual([1e9 - 300 * 1024 ** 2, 300 * 1024 ** 2]);
+    const sample = hostReply({
+      accounts: [accountReply({ cpuCores: { m1: 0.2, m5: 0.2, m15: 0.2 }, memoryBytes: null })],
+    });
+    const { hosts, accounts } = view({
+      readings: [{ host: h1, sample, takenAtMs: 9, problem: null }],
+    });
+    expect([hosts[0]?.baseMemoryBytes, accounts[0]?.memoryBytes]).toEqual([
+      1e9 - 300 * 1024 ** 2,
+      300 * 1024 ** 2,
+    ]);
   });
 
   it('reserves what the inventory says until 15 minutes were measured', () => {
@@ -115,20 +126,37 @@ describe('the view of the fleet', () => {
   });
 
   it('counts an account where an open move is taking it', () => {
-    expect(view({ arriving: new Map([['alice', 'h2']]) }).accounts[0]).toMatchObject({ host: 'h2' });
+    expect(view({ arriving: new Map([['alice', 'h2']]) }).accounts[0]).toMatchObject({
+      host: 'h2',
+    });
   });
 
   it.each<[string, Partial<FleetFacts>, string]>([
     ['ready', {}, 'up'],
     ['never bootstrapped', { hosts: [hostRow('h1', { release: null })] }, 'unbootstrapped'],
     ['unknown to the ledger', { hosts: [] }, 'unbootstrapped'],
-    ['cordoned in the ledger', { hosts: [hostRow('h1', { cordoned: 1, cordon_reason: 'repair' })] }, 'cordoned'],
+    [
+      'cordoned in the ledger',
+      { hosts: [hostRow('h1', { cordoned: 1, cordon_reason: 'repair' })] },
+      'cordoned',
+    ],
     ['declared destroyed', { hosts: [hostRow('h1', { destroyed_at: 3 })] }, 'dead'],
-    ['without a sample', { readings: [{ host: h1, sample: null, takenAtMs: null, problem: null }] }, 'unhealthy'],
+    [
+      'without a sample',
+      { readings: [{ host: h1, sample: null, takenAtMs: null, problem: null }] },
+      'unhealthy',
+    ],
     [
       'not answering now',
       {
-        readings: [{ host: h1, sample: hostReply(), takenAtMs: 1, problem: new FleetError('ssh-timeout', 'h1: no answer', { hint: '' }) }],
+        readings: [
+          {
+            host: h1,
+            sample: hostReply(),
+            takenAtMs: 1,
+            problem: new FleetError('ssh-timeout', 'h1: no answer', { hint: '' }),
+          },
+        ],
       },
       'unhealthy',
     ],
@@ -137,6 +165,10 @@ describe('the view of the fleet', () => {
   });
 
   it('a host that the inventory cordons is cordoned', () => {
-    expect(view().hosts[1]).toMatchObject({ name: 'h2', state: 'cordoned', stateReason: 'in the inventory' });
+    expect(view().hosts[1]).toMatchObject({
+      name: 'h2',
+      state: 'cordoned',
+      stateReason: 'in the inventory',
+    });
   });
 });

@@ -27,13 +27,25 @@ const ssh: SshSettings = {
 };
 
 it('hands OpenSSH the same destination and insists on the host key', () => {
-  const line = (keyword: string, value: string) => ({ keyword, argument: value, values: [value], source: 'f:1', included: [] });
+  const line = (keyword: string, value: string) => ({
+    keyword,
+    argument: value,
+    values: [value],
+    source: 'f:1',
+    included: [],
+  });
   const config = [
-    [line('userknownhostsfile', '/c'), line('globalknownhostsfile', 'none'), line('identitiesonly', 'yes'), line('hostname', '10.0.0.9')],
+    [
+      line('userknownhostsfile', '/c'),
+      line('globalknownhostsfile', 'none'),
+      line('identitiesonly', 'yes'),
+      line('hostname', '10.0.0.9'),
+    ],
   ];
   const target = resolveSshTarget({ name: 'h1' as HostName, ssh }, config, around);
   expect(sshArguments(target).join(' ')).toBe(
-    '-o StrictHostKeyChecking=yes -o UserKnownHostsFile="/a b" "/c" -i /k -o IdentitiesOnly=yes -p 2222 -l ubuntu -- 192.0.2.1',
+    '-o StrictHostKeyChecking=yes -o UserKnownHostsFile="/a b" "/c" -i /k -o ' +
+      'IdentitiesOnly=yes -p 2222 -l ubuntu -- 192.0.2.1',
   );
   expect(target.address).toBe('10.0.0.9');
 });

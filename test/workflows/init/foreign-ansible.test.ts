@@ -6,18 +6,35 @@ import { expect, it, onTestFinished } from 'vitest';
 import { readServers } from '../../../src/workflows/new/read-servers.ts';
 
 const hostile: readonly (readonly [string, (folder: string) => void, RegExp])[] = [
-  ['2,001 files of variables', (folder) => many(folder, 2_001, 0), /group_vars has 2001 files, more than 2000$/],
-  ['a hundred files of 16 MiB', (folder) => many(folder, 100, 16 * 1024 ** 2), /and the files beside it have more than 16 MiB$/],
+  [
+    '2,001 files of variables',
+    (folder) => many(folder, 2_001, 0),
+    /group_vars has 2001 files, more than 2000$/,
+  ],
+  [
+    'a hundred files of 16 MiB',
+    (folder) => many(folder, 100, 16 * 1024 ** 2),
+    /and the files beside it have more than 16 MiB$/,
+  ],
   [
     'a link to a device',
     (folder) => symlinkSync('/dev/zero', join(folder, 'all.yml')),
     /all.yml is no file but a folder, a device or a pipe$/,
   ],
-  ['aliases within aliases', (folder) => writeFileSync(join(folder, 'all.yml'), bomb()), /has .*mistakes?$/],
-  ['brackets without end', (folder) => writeFileSync(join(folder, 'all.yml'), '['.repeat(1_000_000)), /has .*mistakes?$/],
+  [
+    'aliases within aliases',
+    (folder) => writeFileSync(join(folder, 'all.yml'), bomb()),
+    /has .*mistakes?$/,
+  ],
+  [
+    'brackets without end',
+    (folder) => writeFileSync(join(folder, 'all.yml'), '['.repeat(1_000_000)),
+    /has .*mistakes?$/,
+  ],
   [
     'a tag that makes something',
-    (folder) => writeFileSync(join(folder, 'all.yml'), 'a: !!python/object/apply:os.system [touch pwned]'),
+    (folder) =>
+      writeFileSync(join(folder, 'all.yml'), 'a: !!python/object/apply:os.system [touch pwned]'),
     /has .*mistakes?$/,
   ],
 ];
@@ -50,7 +67,9 @@ it.each(hostile)('%s: refused soon, in bounded memory', async (_, put, words) =>
   put(join(folder, 'group_vars'));
   const before = process.memoryUsage().rss;
   const none = {} as never;
-  await expect(readServers({ kind: 'ansible', file: join(folder, 'hosts.ini') }, none)).rejects.toMatchObject({
+  await expect(
+    readServers({ kind: 'ansible', file: join(folder, 'hosts.ini') }, none),
+  ).rejects.toMatchObject({
     code: 'inventory',
     message: expect.stringMatching(words),
   });

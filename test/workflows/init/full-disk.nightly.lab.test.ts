@@ -1,4 +1,7 @@
-/** Places of a host that are full while `fleet init` works there: it says which one, leaves nothing half done, and the next one goes on. */
+/**
+ * Places of a host that are full while `fleet init` works there: it says which one, leaves nothing
+ * half done, and the next one goes on.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeWorld, must, type World } from '../../e2e/world.ts';
 
@@ -11,14 +14,20 @@ afterAll(() => world?.end());
 
 const onHost = async (command: string): Promise<string> => {
   const { code, stdout, stderr } = await world.lab.ssh(1, command);
-  expect({ command, code, stderr: code === 0 ? '' : stderr }).toEqual({ command, code: 0, stderr: '' });
+  expect({ command, code, stderr: code === 0 ? '' : stderr }).toEqual({
+    command,
+    code: 0,
+    stderr: '',
+  });
   return stdout.trim();
 };
 
 /** A file system of its own of so many MB, with what lies there. */
 const makeSmall = (place: string, megabytes: number) =>
   onHost(
-    `mkdir -p ${place} && cp -a ${place} /root/kept && mount -t tmpfs -o mode=755,size=${megabytes}m small ${place} && cp -a /root/kept/. ${place}/ && rm -r /root/kept`,
+    `mkdir -p ${place} && cp -a ${place} /root/kept && mount -t tmpfs -o ` +
+      `mode=755,size=${megabytes}m small ${place} && cp -a /root/kept/. ${place}/ && rm -r ` +
+      '/root/kept',
   );
 
 test.each([
@@ -38,7 +47,9 @@ test.each([
   await onHost(`mount -o remount,size=1500m ${place}`);
 });
 
-test('with room again init makes it ready, and finds nothing to do afterwards', { timeout: 400_000 }, async () => {
+test('with room again init makes it ready, and finds nothing to do afterwards', {
+  timeout: 400_000,
+}, async () => {
   await must(world, 'init');
   expect((await world.operator.fleet(['init', '--check'])).code).toBe(0);
   expect(await onHost('dpkg --audit; systemctl is-active fleet-agent')).toBe('active');

@@ -1,4 +1,7 @@
-/** `node init-alone.ts HOSTSPEC KNOWN_HOSTS`: initialises one host and says a line when it begins, so that a test can kill it. */
+/**
+ * `node init-alone.ts HOSTSPEC KNOWN_HOSTS`: initialises one host and says a line when it begins,
+ * so that a test can kill it.
+ */
 import type { HostSpec } from '../../../src/model/inventory.ts';
 import { createSshContext } from '../../../src/remote/config/ssh-context.ts';
 import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
@@ -8,7 +11,11 @@ import { planInit } from '../../../src/workflows/init/init-plan.ts';
 import { hold, packageDirectory } from './init-fixture.ts';
 
 const host = JSON.parse(process.argv[2] ?? '') as HostSpec;
-const materials = await loadInitMaterials({ root: packageDirectory, profiles: [host.profile], runtimeMirror: null });
+const materials = await loadInitMaterials({
+  root: packageDirectory,
+  profiles: [host.profile],
+  runtimeMirror: null,
+});
 const context = createSshContext({
   homeDirectory: '/nonexistent',
   localUser: 'test',

@@ -52,11 +52,19 @@ export const hostSpec = (
   ssh: { ...ssh, ...change.ssh },
 });
 
-export const hold = { holdAfterMs: 600_000, requireClockSync: false, settleMs: 3000, settleUncleanMs: 9000 };
+export const hold = {
+  holdAfterMs: 600_000,
+  requireClockSync: false,
+  settleMs: 3000,
+  settleUncleanMs: 9000,
+};
 
 /** A release without content, for plans that are only looked at. */
 export const emptyBundle: HostBundle = {
-  release: { id: '0123456789abcdef', files: [{ path: 'lib/agent.cjs', mode: 0o644, sha256: 'a'.repeat(64), bytes: 3 }] },
+  release: {
+    id: '0123456789abcdef',
+    files: [{ path: 'lib/agent.cjs', mode: 0o644, sha256: 'a'.repeat(64), bytes: 3 }],
+  },
   units: [{ name: 'fleet-agent.service', text: '[Unit]\n' }],
   open: () => null,
 };

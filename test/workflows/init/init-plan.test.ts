@@ -13,7 +13,8 @@ const materials = await loadInitMaterials({
 const whole: InitOptions = { check: false, diff: false, upgrade: false, only: [], skip: [] };
 const plan = (change: Partial<InitOptions> = {}, hosts = [hostSpec('h1')]) =>
   planInit({ fleet: 'test', hold, hosts }, materials, { ...whole, ...change });
-const ids = (change: Partial<InitOptions> = {}): string[] => plan(change).flatMap(({ steps }) => steps.map(({ id }) => id));
+const ids = (change: Partial<InitOptions> = {}): string[] =>
+  plan(change).flatMap(({ steps }) => steps.map(({ id }) => id));
 
 describe('plan of fleet init', () => {
   it('has every step, refusals first and what needs packages last', () => {
@@ -35,7 +36,18 @@ describe('plan of fleet init', () => {
         'user',
         'directories',
       ],
-      ...['runtime', 'release', 'host-config', 'units', 'agent', 'narrow-sudo', 'former-user', 'time-zone', 'services', 'firewall'],
+      ...[
+        'runtime',
+        'release',
+        'host-config',
+        'units',
+        'agent',
+        'narrow-sudo',
+        'former-user',
+        'time-zone',
+        'services',
+        'firewall',
+      ],
     ]);
   });
 
@@ -63,21 +75,38 @@ describe('plan of fleet init', () => {
   });
 
   it('takes some steps or leaves some out, never the refusals', () => {
-    expect(ids({ only: ['sysctl'] })).toEqual(['host-support', 'ledger', 'identity', 'space', 'foreign', 'memory', 'sysctl']);
+    expect(ids({ only: ['sysctl'] })).toEqual([
+      'host-support',
+      'ledger',
+      'identity',
+      'space',
+      'foreign',
+      'memory',
+      'sysctl',
+    ]);
     expect(ids({ skip: ['firewall', 'space'] })).toEqual(ids().filter((id) => id !== 'firewall'));
     expect(ids({ upgrade: true })).toContain('upgrade');
     expect(() => plan({ only: ['frewall'] })).toThrow(/no step frewall/);
   });
 
-  it.each([{}, { check: true, diff: true }, { only: ['agent'] }, { upgrade: true }])('compiles to sound bash: %j', (change) => {
-    for (const { program } of plan(change)) execFileSync('bash', ['-n'], { input: program });
-  });
+  it.each([{}, { check: true, diff: true }, { only: ['agent'] }, { upgrade: true }])(
+    'compiles to sound bash: %j',
+    (change) => {
+      for (const { program } of plan(change)) execFileSync('bash', ['-n'], { input: program });
+    },
+  );
 
   it.each(ids({ upgrade: true }))('step %s brings everything that its check uses', (id) => {
     const [one] = plan({ only: [id], upgrade: true, check: true });
-    const alone = `${one?.program.replace(/^(settle_guard; gather; facts|step .*|finish)$/gm, '')}\nARCH=x64 SSH_PORT=22 RELEASE_NOW=; declare -A OS=(); check_${id}`;
+    const alone =
+      `${one?.program.replace(/^(settle_guard; gather; facts|step .*|finish)$/gm, '')}` +
+      `\nARCH=x64 SSH_PORT=22 RELEASE_NOW=; declare -A OS=(); check_${id}`;
     // What this machine's packages are is none of the test's business, and asking takes long.
-    const { stderr, stdout } = spawnSync('bash', ['-c', `apt-get() { :; }\n${alone}\necho through >&3`], { encoding: 'utf8' });
+    const { stderr, stdout } = spawnSync(
+      'bash',
+      ['-c', `apt-get() { :; }\n${alone}\necho through >&3`],
+      { encoding: 'utf8' },
+    );
     expect(stderr).not.toMatch(/unbound|not found|syntax/);
     expect(stdout).toContain('through');
   });
@@ -93,7 +122,11 @@ describe('plan of fleet init', () => {
     const [evil] = plan({}, [hostSpec('h1', { timeZone: `Etc/'; touch /tmp/pwned; '` })]);
     const shown = execFileSync(
       'bash',
-      ['-c', `${evil?.program.replace(/^settle_guard; gather; facts$[\s\S]*/m, '')}\nprintf %s "\${F_TEXT[/etc/timezone]}" >&3`],
+      [
+        '-c',
+        `${evil?.program.replace(/^settle_guard; gather; facts$[\s\S]*/m, '')}\nprintf %s ` +
+          `"\${F_TEXT[/etc/timezone]}" >&3`,
+      ],
       { encoding: 'utf8' },
     );
     expect(shown).toBe(`Etc/'; touch /tmp/pwned; '\n`);
@@ -101,7 +134,12 @@ describe('plan of fleet init', () => {
 
   it('names a profile that does not exist, with those that do', async () => {
     await expect(
-      loadInitMaterials({ root: packageDirectory, profiles: ['acount'], runtimeMirror: null, bundle: emptyBundle }),
+      loadInitMaterials({
+        root: packageDirectory,
+        profiles: ['acount'],
+        runtimeMirror: null,
+        bundle: emptyBundle,
+      }),
     ).rejects.toMatchObject({
       code: 'inventory',
       hint: expect.stringContaining('account-host, minimal') as unknown,

@@ -1,5 +1,6 @@
 /**
- * Changes that cut the way in, as an operator makes them: in a profile beside the inventory. The host takes each back by itself, is reached again
+ * Changes that cut the way in, as an operator makes them: in a profile beside the inventory. The
+ * host takes each back by itself, is reached again
  * within 60 s, and the command does not end with 0.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -29,19 +30,30 @@ beforeAll(async () => {
   await operator.fleet(['hosts', 'trust', '--yes']);
 });
 afterAll(async () => {
-  console.log(`What fleet init says when a change would lock the operator out:\n${told.join('\n')}`);
+  console.log(
+    `What fleet init says when a change would lock the operator out:\n${told.join('\n')}`,
+  );
   await operator?.remove();
   await lab.wipe(index);
 });
 
-const onHost = async (command: string): Promise<string> => (await lab.ssh(index, command)).stdout.trim();
+const onHost = async (command: string): Promise<string> =>
+  (await lab.ssh(index, command)).stdout.trim();
 const traces = (): Promise<string> =>
   onHost(
-    'find /etc/ssh /etc/sudoers* /etc/nftables* /etc/sysctl.d /etc/systemd/system -type f -exec sha256sum {} +; systemctl is-enabled nftables',
+    'find /etc/ssh /etc/sudoers* /etc/nftables* /etc/sysctl.d /etc/systemd/system -type f ' +
+      '-exec sha256sum {} +; systemctl is-enabled nftables',
   );
 
-/** Runs init with that profile, and meanwhile measures the longest time in which an operator could not log in and become root. */
-async function initAndWatch(profile: string, files: Readonly<Record<string, string>>, step: string) {
+/**
+ * Runs init with that profile, and meanwhile measures the longest time in which an operator could
+ * not log in and become root.
+ */
+async function initAndWatch(
+  profile: string,
+  files: Readonly<Record<string, string>>,
+  step: string,
+) {
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(operator.directory, path)), { recursive: true });
     await writeFile(join(operator.directory, path), text);
@@ -65,7 +77,10 @@ async function initAndWatch(profile: string, files: Readonly<Record<string, stri
   const result = await operator.fleet(['init', '--yes', '--only', step]);
   ended = true;
   await watching;
-  told.push(`${step}: exit ${result.code}, out of reach for ${(longestMs / 1000).toFixed(0)} s\n${result.stderr.trim()}`);
+  told.push(
+    `${step}: exit ${result.code}, out of reach for ${(longestMs / 1000).toFixed(0)} ` +
+      `s\n${result.stderr.trim()}`,
+  );
   return { ...result, longestMs };
 }
 
@@ -74,28 +89,32 @@ describe('the host takes back what locks its operator out', () => {
     [
       'a wrong port of sshd',
       'ssh-port',
-      `files: { ssh-port: { title: sshd, restart: ssh.service, files: [{ path: /etc/ssh/sshd_config.d/10-mine.conf, source: files/sshd.conf }] } }`,
+      'files: { ssh-port: { title: sshd, restart: ssh.service, files: [{ path: ' +
+        '/etc/ssh/sshd_config.d/10-mine.conf, source: files/sshd.conf }] } }',
       { 'files/sshd.conf': 'Port 2222\n' },
       /no fresh SSH connection came through.*refused[\s\S]*taken back/,
     ],
     [
       'a setting that sshd does not know',
       'ssh-port',
-      `files: { ssh-port: { title: sshd, restart: ssh.service, files: [{ path: /etc/ssh/sshd_config.d/10-mine.conf, source: files/sshd.conf }] } }`,
+      'files: { ssh-port: { title: sshd, restart: ssh.service, files: [{ path: ' +
+        '/etc/ssh/sshd_config.d/10-mine.conf, source: files/sshd.conf }] } }',
       { 'files/sshd.conf': 'Prot 2222\n' },
       /sshd refuses .*10-mine.conf[\s\S]*Prot[\s\S]*taken back/,
     ],
     [
       'sudoers with a mistake',
       'rights',
-      `files: { rights: { title: sudo, files: [{ path: /etc/sudoers.d/mine, source: files/sudoers }] } }`,
+      'files: { rights: { title: sudo, files: [{ path: /etc/sudoers.d/mine, source: ' +
+        'files/sudoers }] } }',
       { 'files/sudoers': 'ubuntu ALL=(ALL NOPASSWD: ALL\n' },
       /visudo refuses .*sudoers.d\/mine, nothing was changed/,
     ],
     [
       'sudoers that are sound but let nobody in',
       'rights',
-      `files: { rights: { title: sudo, files: [{ path: /etc/sudoers.d/zz-mine, source: files/sudoers }] } }`,
+      'files: { rights: { title: sudo, files: [{ path: /etc/sudoers.d/zz-mine, source: ' +
+        'files/sudoers }] } }',
       { 'files/sudoers': 'ubuntu ALL=(ALL:ALL) PASSWD: ALL\n' },
       /no fresh SSH connection came through.*sudo[\s\S]*taken back/,
     ],
@@ -107,64 +126,97 @@ services: [nftables.service]
 files: { firewall-rules: { title: rules, restart: nftables.service, files: [{ path: /etc/nftables.conf, source: files/nftables.conf }] } }`,
       {
         'files/nftables.conf':
-          'flush ruleset\ntable inet mine {\n  chain in {\n    type filter hook input priority 0; policy drop;\n  }\n}\n',
+          'flush ruleset\ntable inet mine {\n  chain in {\n    type filter hook input ' +
+          'priority 0; policy drop;\n  }\n}\n',
       },
       /connection broke with the change in place[\s\S]*takes the change back by itself/,
     ],
   ])('%s', async (_what, step, data, files, message) => {
-    if (step === 'firewall-rules') await lab.ssh(index, 'apt-get install -qq nftables', { timeoutMs: 120_000 });
+    if (step === 'firewall-rules')
+      await lab.ssh(index, 'apt-get install -qq nftables', { timeoutMs: 120_000 });
     const before = await traces();
-    const result = await initAndWatch(`description: mine\nextends: minimal\n${data}\n`, files, step);
+    const result = await initAndWatch(
+      `description: mine\nextends: minimal\n${data}\n`,
+      files,
+      step,
+    );
     expect(result.code).toBe(3);
     expect(result.stderr).toMatch(message);
     expect(result.longestMs).toBeLessThan(within);
     await expect.poll(traces, { timeout: within, interval: 1000 }).toBe(before);
-    expect(await onHost('ls -d /var/lib/fleet/init/guard /etc/systemd/system/fleet-revert* 2>/dev/null')).toBe('');
+    expect(
+      await onHost('ls -d /var/lib/fleet/init/guard /etc/systemd/system/fleet-revert* 2>/dev/null'),
+    ).toBe('');
   });
 
   it('also when it loses power before the change is confirmed', async () => {
-    const setting = 'cat /proc/sys/net/ipv4/tcp_fin_timeout; ls /etc/sysctl.d/90-fleet.conf 2>/dev/null';
+    const setting =
+      'cat /proc/sys/net/ipv4/tcp_fin_timeout; ls /etc/sysctl.d/90-fleet.conf 2>/dev/null';
     const before = await onHost(setting);
-    await useProfile(operator, 'description: mine\nextends: minimal\nsysctl: { net.ipv4.tcp_fin_timeout: 31 }\n');
+    await useProfile(
+      operator,
+      'description: mine\nextends: minimal\nsysctl: { net.ipv4.tcp_fin_timeout: 31 }\n',
+    );
     const at = lab.hosts[index - 1];
     const host = hostSpec('h2', {
       profile: 'mine',
-      ssh: { address: at?.address ?? '', identityFiles: [lab.keyFile], hostKeys: [at?.fingerprint ?? ''] },
+      ssh: {
+        address: at?.address ?? '',
+        identityFiles: [lab.keyFile],
+        hostKeys: [at?.fingerprint ?? ''],
+      },
     });
-    const none = { homeDirectory: '/nonexistent', localUser: 'test', agentSocket: null, configFiles: [], readSecret: async () => '' };
+    const none = {
+      homeDirectory: '/nonexistent',
+      localUser: 'test',
+      agentSocket: null,
+      configFiles: [],
+      readSecret: async () => '',
+    };
     const context = createSshContext({ ...none, knownHosts: lab.knownHostsFile });
     const own = { ownDirectory: operator.directory, profiles: ['mine'], runtimeMirror: null };
     const materials = await loadInitMaterials({ root: packageDirectory, ...own });
     const options = { check: false, diff: false, upgrade: false, only: ['sysctl'], skip: [] };
     const remote = createSshRemote(host, context);
-    const [outcome] = await runInit(planInit({ fleet: 'test', hold, hosts: [host] }, materials, options), {
-      remoteFor: () => remote,
-      freshRemote: () => {
-        const fresh = createSshRemote({ ...host, ssh: { ...host.ssh, connectTimeoutMs: 1000 } }, context);
-        const run = fresh.run.bind(fresh);
-        fresh.run = async (command) => {
-          await lab.kill(index);
-          return run(command);
-        };
-        return fresh;
+    const [outcome] = await runInit(
+      planInit({ fleet: 'test', hold, hosts: [host] }, materials, options),
+      {
+        remoteFor: () => remote,
+        freshRemote: () => {
+          const fresh = createSshRemote(
+            { ...host, ssh: { ...host.ssh, connectTimeoutMs: 1000 } },
+            context,
+          );
+          const run = fresh.run.bind(fresh);
+          fresh.run = async (command) => {
+            await lab.kill(index);
+            return run(command);
+          };
+          return fresh;
+        },
+        openBlob: materials.openBlob,
+        onEvent: () => {},
+        concurrency: 1,
       },
-      openBlob: materials.openBlob,
-      onEvent: () => {},
-      concurrency: 1,
-    });
-    await remote.close();
-    expect(outcome?.error?.message).toContain('sysctl: the connection broke with the change in place');
-    await lab.start(index);
-    expect(await onHost('systemctl is-active fleet-revert.timer; ls /etc/sysctl.d/90-fleet.conf')).toBe(
-      'active\n/etc/sysctl.d/90-fleet.conf',
     );
+    await remote.close();
+    expect(outcome?.error?.message).toContain(
+      'sysctl: the connection broke with the change in place',
+    );
+    await lab.start(index);
+    expect(
+      await onHost('systemctl is-active fleet-revert.timer; ls /etc/sysctl.d/90-fleet.conf'),
+    ).toBe('active\n/etc/sysctl.d/90-fleet.conf');
     // What the timer will do in less than a minute, now.
     await onHost('systemctl start fleet-revert.service');
     expect(await onHost(setting)).toBe(before);
     const again = await operator.fleet(['init', '--yes', '--only', 'sysctl']);
     expect(again.code).toBe(0);
-    expect(await onHost('cat /proc/sys/net/ipv4/tcp_fin_timeout; ls -d /var/lib/fleet/init/guard /etc/systemd/system/fleet-revert*')).toBe(
-      '31',
-    );
+    expect(
+      await onHost(
+        'cat /proc/sys/net/ipv4/tcp_fin_timeout; ls -d /var/lib/fleet/init/guard ' +
+          '/etc/systemd/system/fleet-revert*',
+      ),
+    ).toBe('31');
   });
 });

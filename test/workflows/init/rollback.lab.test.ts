@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Login } from '../../e2e/operator.ts';
-import { expectExclusive, importNew, listAccounts, liveStates, makeWorld, must, prepareFleet, type World } from '../../e2e/world.ts';
+import {
+  expectExclusive,
+  importNew,
+  listAccounts,
+  liveStates,
+  makeWorld,
+  must,
+  prepareFleet,
+  type World,
+} from '../../e2e/world.ts';
 import { type CommandResult, tryCommand } from '../../lab/run-command.ts';
 import { packageDirectory } from './init-fixture.ts';
 
@@ -14,7 +23,8 @@ const versions: string[] = [];
 beforeAll(async () => {
   world = await makeWorld({ hosts: [1], state: 'forgotten' });
   await prepareFleet(world);
-  // The names of bundled modules hold their path: only versions that are made alike can be the same.
+  // The names of bundled modules hold their path: only versions that are made alike can be the
+  // same.
   const unchanged = await runVersion(await makeVersion('sampler', ''), 'init', '--yes');
   expect(unchanged).toMatchObject({ code: 0 });
   await onHost('rm -f /opt/fleet/previous');
@@ -26,12 +36,17 @@ afterAll(async () => {
   for (const directory of versions) await rm(directory, { recursive: true, force: true });
 });
 
-const onHost = async (command: string): Promise<string> => (await world.lab.ssh(1, command)).stdout.trim();
+const onHost = async (command: string): Promise<string> =>
+  (await world.lab.ssh(1, command)).stdout.trim();
 const current = (): Promise<string> => onHost('basename $(readlink /opt/fleet/current)');
 const mainPids = async (): Promise<string[]> =>
-  Promise.all(logins.map(({ keyId }) => onHost(`systemctl show -p MainPID --value fleet-account@${keyId}`)));
+  Promise.all(
+    logins.map(({ keyId }) => onHost(`systemctl show -p MainPID --value fleet-account@${keyId}`)),
+  );
 const workerReleases = (): Promise<string> =>
-  onHost("pgrep -af lib/worker.cjs | grep -o 'releases/[0-9a-f]*/lib/worker' | sort -u | cut -d/ -f2");
+  onHost(
+    "pgrep -af lib/worker.cjs | grep -o 'releases/[0-9a-f]*/lib/worker' | sort -u | cut -d/ -f2",
+  );
 
 /** Another version of fleet: this one with `line` more in a program for hosts. */
 async function makeVersion(program: string, line: string): Promise<string> {
@@ -72,7 +87,11 @@ describe('an upgrade of a host with accounts', () => {
 
   test('accounts keep their very process when another part of the release changed', async () => {
     const before = await mainPids();
-    const result = await runVersion(await makeVersion('sampler', 'process.env.FLEET_REHEARSAL ??= "agent";'), 'init', '--yes');
+    const result = await runVersion(
+      await makeVersion('sampler', 'process.env.FLEET_REHEARSAL ??= "agent";'),
+      'init',
+      '--yes',
+    );
     expect(result).toMatchObject({ code: 0 });
     expect(result.stdout).not.toContain('estart');
     second = await current();
@@ -86,7 +105,10 @@ describe('an upgrade of a host with accounts', () => {
     const { code, stdout } = await runVersion(workerVersion, 'init');
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      new RegExp(`still run a worker of an earlier release[^]*anna on h1: release ${first}[^]*ben on h1: release ${first}`),
+      new RegExp(
+        `still run a worker of an earlier release[^]*anna on h1: release ${first}[^]*ben ` +
+          `on h1: release ${first}`,
+      ),
     );
     expect(await mainPids()).toEqual(before);
     expect(await current()).not.toBe(second);
@@ -95,13 +117,18 @@ describe('an upgrade of a host with accounts', () => {
   test('then they are restarted, one after the other, and never beside themselves', async () => {
     const before = await mainPids();
     const result = await runVersion(workerVersion, 'init', '--yes');
-    expect(result).toMatchObject({ code: 0, stdout: expect.stringContaining('Restarted with the new release: anna, ben') as unknown });
+    expect(result).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Restarted with the new release: anna, ben') as unknown,
+    });
     const after = await mainPids();
     expect(after.filter((pid) => before.includes(pid))).toEqual([]);
     expect(await workerReleases()).toBe(await current());
     expect(await liveStates(world)).toEqual({ anna: 'online', ben: 'online' });
     const { events } = await world.operator.json<{ events: Event[] }>(['events']);
-    const restarts = events.filter(({ kind }) => kind.startsWith('account-restart')).map(({ kind, account }) => `${kind} ${account}`);
+    const restarts = events
+      .filter(({ kind }) => kind.startsWith('account-restart'))
+      .map(({ kind, account }) => `${kind} ${account}`);
     expect(restarts.toReversed()).toEqual([
       'account-restarting anna',
       'account-restarted anna',
@@ -118,12 +145,16 @@ describe('an upgrade of a host with accounts', () => {
     const { code, stdout, stderr } = await world.operator.fleet(['init', '--rollback', '--yes']);
     expect(code, `${stdout}${stderr}`).toBe(0);
     expect(await current()).toBe(second);
-    expect(await onHost('tail -n 1 /etc/systemd/system/fleet-agent.service; systemctl is-active fleet-agent')).toBe(
-      'WantedBy=multi-user.target\nactive',
-    );
+    expect(
+      await onHost(
+        'tail -n 1 /etc/systemd/system/fleet-agent.service; systemctl is-active fleet-agent',
+      ),
+    ).toBe('WantedBy=multi-user.target\nactive');
     expect(await workerReleases()).toBe(second);
     const pids = await mainPids();
-    const { hosts } = await world.operator.json<{ hosts: { state: string; facts: { release: string } }[] }>(['init', '--rollback']);
+    const { hosts } = await world.operator.json<{
+      hosts: { state: string; facts: { release: string } }[];
+    }>(['init', '--rollback']);
     expect(hosts.map(({ state, facts }) => [state, facts.release])).toEqual([['ready', second]]);
     expect(await mainPids()).toEqual(pids);
     await expectExclusive(world, logins);
@@ -137,11 +168,16 @@ describe('an upgrade of a host with accounts', () => {
     await must(world, 'accounts', 'remove', 'ben');
     expect(await listAccounts(world)).toEqual([]);
     expect(await must(world, 'uninstall', 'h1')).toContain('2 tombstones of accounts stay');
-    expect(await onHost('ls /var/lib/fleet; ls -I machine.json /var/lib/fleet/claims | wc -l; ls -d /opt/fleet 2>/dev/null')).toBe(
-      'authority.json\nclaims\ninit\n2',
-    );
+    expect(
+      await onHost(
+        'ls /var/lib/fleet; ls -I machine.json /var/lib/fleet/claims | wc -l; ls -d ' +
+          '/opt/fleet 2>/dev/null',
+      ),
+    ).toBe('authority.json\nclaims\ninit\n2');
     await must(world, 'init');
     await must(world, 'uninstall', 'h1', '--forget-claims');
-    expect(await onHost('ls -d /var/lib/fleet /opt/fleet /etc/fleet /run/fleet* 2>/dev/null')).toBe('');
+    expect(await onHost('ls -d /var/lib/fleet /opt/fleet /etc/fleet /run/fleet* 2>/dev/null')).toBe(
+      '',
+    );
   });
 });

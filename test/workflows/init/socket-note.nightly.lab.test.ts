@@ -17,16 +17,25 @@ beforeAll(async () => {
 afterAll(() => lab.wipe(1));
 
 const sshdSays = async (line: string): Promise<void> => {
-  const command = `echo '${line}' > /etc/ssh/sshd_config.d/00-fleet-test.conf; systemctl reset-failed ssh; systemctl restart ssh`;
+  const command =
+    `echo '${line}' > /etc/ssh/sshd_config.d/00-fleet-test.conf; systemctl reset-failed ssh; ` +
+    'systemctl restart ssh';
   expect((await lab.ssh(1, command)).code).toBe(0);
 };
 
 test('a host whose sshd forwards nothing: init says so, and the agent is asked by a command', async () => {
   await sshdSays('DisableForwarding yes');
-  const materials = await loadInitMaterials({ root: packageDirectory, profiles: ['minimal'], runtimeMirror: null });
+  const materials = await loadInitMaterials({
+    root: packageDirectory,
+    profiles: ['minimal'],
+    runtimeMirror: null,
+  });
   const host = labHost(lab, 1, 'minimal');
   const ask = async () => {
-    const remote = createSshRemote(host, createSshContext(surroundings('/nonexistent', lab.knownHostsFile)));
+    const remote = createSshRemote(
+      host,
+      createSshContext(surroundings('/nonexistent', lab.knownHostsFile)),
+    );
     return remote.get(hostPaths.agentSocket, samplePath).finally(() => remote.close());
   };
   for (const state of ['changed', 'ready']) {
@@ -37,5 +46,7 @@ test('a host whose sshd forwards nothing: init says so, and the agent is asked b
   expect(await ask()).toMatchObject({ status: 200, byCommand: true });
   await sshdSays('DisableForwarding no');
   expect(await ask()).toMatchObject({ status: 200, byCommand: false });
-  expect((await initOnHost(lab, host, materials, {})).notes.join()).not.toContain('forwards no sockets');
+  expect((await initOnHost(lab, host, materials, {})).notes.join()).not.toContain(
+    'forwards no sockets',
+  );
 });

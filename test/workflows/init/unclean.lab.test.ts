@@ -1,4 +1,7 @@
-/** Hosts as people have them: `fleet init` says what is in its way, waits or works around it, and leaves what is the operator's. */
+/**
+ * Hosts as people have them: `fleet init` says what is in its way, waits or works around it, and
+ * leaves what is the operator's.
+ */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -40,7 +43,8 @@ afterAll(async () => {
   await lab.wipe(index);
 });
 
-const onHost = async (command: string, timeoutMs = 30_000): Promise<string> => (await lab.ssh(index, command, { timeoutMs })).stdout.trim();
+const onHost = async (command: string, timeoutMs = 30_000): Promise<string> =>
+  (await lab.ssh(index, command, { timeoutMs })).stdout.trim();
 async function init(what: string, ...args: string[]): Promise<CommandResult> {
   const result = await operator.fleet(['init', '--yes', ...args]);
   const lines = `${result.stdout}\n${result.stderr}`
@@ -53,21 +57,28 @@ async function init(what: string, ...args: string[]): Promise<CommandResult> {
 describe('packages', () => {
   it('dead mirrors: named, with what to look at', async () => {
     await onHost(
-      'mkdir /root/apt; mv /etc/apt/sources.list* /etc/apt/apt.conf.d/00lab /root/apt/; echo "deb http://10.77.0.250/debian bookworm main" >/etc/apt/sources.list; rm -rf /var/lib/apt/lists /var/cache/apt/*.bin',
+      'mkdir /root/apt; mv /etc/apt/sources.list* /etc/apt/apt.conf.d/00lab /root/apt/; ' +
+        'echo "deb http://10.77.0.250/debian bookworm main" >/etc/apt/sources.list; rm -rf ' +
+        '/var/lib/apt/lists /var/cache/apt/*.bin',
     );
     const result = await init('dead mirrors', '--only', 'packages');
     await onHost(
-      'rm -r /etc/apt/sources.list*; cd /root/apt; mv sources.list* /etc/apt/; mv 00lab /etc/apt/apt.conf.d/; apt-get update -qq',
+      'rm -r /etc/apt/sources.list*; cd /root/apt; mv sources.list* /etc/apt/; mv 00lab ' +
+        '/etc/apt/apt.conf.d/; apt-get update -qq',
       60_000,
     );
     expect(result.code).toBe(3);
-    expect(result.stderr).toMatch(/h2: packages: cannot install htop[\s\S]*the host cannot reach its package mirrors/);
+    expect(result.stderr).toMatch(
+      /h2: packages: cannot install htop[\s\S]*the host cannot reach its package mirrors/,
+    );
   });
 
   it('a package that was left half configured, while unattended-upgrades has the lock', async () => {
     await onHost('dpkg --unpack /root/htop*.deb');
     await onHost(
-      `cp /usr/bin/python3 /tmp/unattended-upgr; setsid /tmp/unattended-upgr -c 'import fcntl,time;f=open("/var/lib/dpkg/lock-frontend","w");fcntl.lockf(f,fcntl.LOCK_EX);time.sleep(12)' >/dev/null 2>&1 </dev/null & sleep 1`,
+      `cp /usr/bin/python3 /tmp/unattended-upgr; setsid /tmp/unattended-upgr -c 'import ` +
+        `fcntl,time;f=open("/var/lib/dpkg/lock-frontend","w");fcntl.lockf(f,fcntl.LOCK_EX);time.sleep(12)' ` +
+        '>/dev/null 2>&1 </dev/null & sleep 1',
     );
     const result = await init('half configured, unattended-upgrades', '--only', 'packages');
     expect(result.code).toBe(0);
@@ -80,26 +91,38 @@ describe('packages', () => {
 describe('what is in the way', () => {
   it('apt’s lock that nobody gives back: waits, then gives up with the holder’s name', async () => {
     await onHost(
-      `dpkg --purge htop; cp /usr/bin/python3 /tmp/dpkg-holder; setsid /tmp/dpkg-holder -c 'import fcntl,time;f=open("/var/lib/dpkg/lock-frontend","w");fcntl.lockf(f,fcntl.LOCK_EX);time.sleep(300)' >/dev/null 2>&1 </dev/null & sleep 1`,
+      'dpkg --purge htop; cp /usr/bin/python3 /tmp/dpkg-holder; setsid /tmp/dpkg-holder -c ' +
+        `'import ` +
+        `fcntl,time;f=open("/var/lib/dpkg/lock-frontend","w");fcntl.lockf(f,fcntl.LOCK_EX);time.sleep(300)' ` +
+        '>/dev/null 2>&1 </dev/null & sleep 1',
     );
     const result = await init('lock that stays', '--only', 'packages');
     await onHost('pkill -x dpkg-holder');
     expect(result.code).toBe(3);
-    expect(result.stderr).toMatch(/packages: apt is locked by dpkg-holder \(pid \d+\)[\s\S]*wait until it has ended/);
+    expect(result.stderr).toMatch(
+      /packages: apt is locked by dpkg-holder \(pid \d+\)[\s\S]*wait until it has ended/,
+    );
   });
 
   it('a foreign /opt/fleet, and a user of the same name', async () => {
     await onHost('mv /var/lib/fleet/init/manifest /root/manifest; mkdir -p /opt/fleet/trucks');
     const foreign = await init('foreign /opt/fleet', '--only', 'rotation');
-    expect(foreign.stderr).toMatch(/foreign: this host holds something that is not fleet's[^\n]*: \/opt\/fleet\/trucks[\s\S]*move it away/);
-    await onHost('rm -r /opt/fleet; mv /root/manifest /var/lib/fleet/init/manifest; useradd -m _fleet');
+    expect(foreign.stderr).toMatch(
+      /foreign: this host holds something that is not fleet's[^\n]*: \/opt\/fleet\/trucks[\s\S]*move it away/,
+    );
+    await onHost(
+      'rm -r /opt/fleet; mv /root/manifest /var/lib/fleet/init/manifest; useradd -m _fleet',
+    );
     const user = await init('user of the same name', '--only', 'user');
-    expect(user.stderr).toMatch(/user: the user _fleet \(uid \d+, home \/home\/_fleet\) is not the one that fleet makes/);
+    expect(user.stderr).toMatch(
+      /user: the user _fleet \(uid \d+, home \/home\/_fleet\) is not the one that fleet makes/,
+    );
     await onHost('userdel -r _fleet');
   });
 
   it('a clock that is far off', async () => {
-    // The host's clock is that of the machine around it; what counts is that the operator's differs.
+    // The host's clock is that of the machine around it; what counts is that the operator's
+    // differs.
     const late = join(operator.directory, 'late.mjs');
     await writeFile(late, 'const now = Date.now;\nDate.now = () => now() + 3_600_000;\n');
     const args = ['init', '--yes', '--only', 'rotation', '--check'];
@@ -116,11 +139,18 @@ describe('what is in the way', () => {
 
 describe('what is the operator’s', () => {
   it('a read-only file in /etc is named and left as it is; with it writable it is replaced, shown in the diff and kept', async () => {
-    await onHost('echo "# by hand" >/etc/logrotate.d/mine; mount --bind -o ro /etc/logrotate.d/mine /etc/logrotate.d/mine');
+    await onHost(
+      'echo "# by hand" >/etc/logrotate.d/mine; mount --bind -o ro /etc/logrotate.d/mine ' +
+        '/etc/logrotate.d/mine',
+    );
     const refused = await init('read-only file', '--only', 'rotation');
     expect(refused.code).toBe(3);
-    expect(refused.stderr).toMatch(/rotation: cannot write \/etc\/logrotate.d\/mine[\s\S]*lsattr[\s\S]*findmnt/);
-    expect(await onHost('cat /etc/logrotate.d/mine; ls /etc/logrotate.d | grep fleet-new')).toBe('# by hand');
+    expect(refused.stderr).toMatch(
+      /rotation: cannot write \/etc\/logrotate.d\/mine[\s\S]*lsattr[\s\S]*findmnt/,
+    );
+    expect(await onHost('cat /etc/logrotate.d/mine; ls /etc/logrotate.d | grep fleet-new')).toBe(
+      '# by hand',
+    );
     await onHost('umount /etc/logrotate.d/mine');
     const shown = await init('own file', '--only', 'rotation', '--check', '--diff');
     expect(shown.code).toBe(4);
@@ -131,17 +161,27 @@ describe('what is the operator’s', () => {
 
   it('another time zone, and a directory with other rights: shown as they were before they change', async () => {
     await onHost('ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime; mkdir -m 777 /srv/shared');
-    const { code, stdout } = await init('time zone, rights', '--only', 'time-zone,directories', '--check');
+    const { code, stdout } = await init(
+      'time zone, rights',
+      '--only',
+      'time-zone,directories',
+      '--check',
+    );
     expect(code).toBe(4);
     expect(stdout).toContain('(now /usr/share/zoneinfo/Asia/Tokyo)');
-    expect(stdout).toContain('set mode and owner of /srv/shared to 750 root:adm (now 777 root:root)');
+    expect(stdout).toContain(
+      'set mode and owner of /srv/shared to 750 root:adm (now 777 root:root)',
+    );
   });
 
   it('a place that cannot be written: named before anything is tried', async () => {
     await onHost('mount --bind /etc /etc && mount -o remount,ro,bind /etc');
     try {
       const { code, stdout, stderr } = await init('read-only /etc');
-      expect([code, `${stdout}${stderr}`]).toEqual([3, expect.stringContaining('space: /etc is mounted read-only')]);
+      expect([code, `${stdout}${stderr}`]).toEqual([
+        3,
+        expect.stringContaining('space: /etc is mounted read-only'),
+      ]);
     } finally {
       await onHost('umount -l /etc');
     }
@@ -152,11 +192,16 @@ describe('what is the operator’s', () => {
     const text = await readFile(inventory, 'utf8');
     await onHost('mv /usr/share/zoneinfo/US /root/zones');
     try {
-      await writeFile(inventory, text.replace('defaults: { ', 'defaults: { time_zone: US/Eastern, '));
+      await writeFile(
+        inventory,
+        text.replace('defaults: { ', 'defaults: { time_zone: US/Eastern, '),
+      );
       const { code, stdout, stderr } = await init('time zone of before', '--only', 'time-zone');
       expect([code, `${stdout}${stderr}`.replaceAll(/\s+/g, ' ')]).toEqual([
         3,
-        expect.stringMatching(/does not know the time zone US\/Eastern .*name of today in the inventory: time_zone: America\/New_York/),
+        expect.stringMatching(
+          /does not know the time zone US\/Eastern .*name of today in the inventory: time_zone: America\/New_York/,
+        ),
       ]);
     } finally {
       await writeFile(inventory, text);
@@ -166,7 +211,9 @@ describe('what is the operator’s', () => {
 
   it('nftables and firewalld instead of ufw: left alone, with a warning', async () => {
     await onHost(
-      `apt-get install -qq nftables; printf 'table inet own {\nchain in {\ntype filter hook input priority 0;\ntcp dport 8080 accept\n}\n}\n' >/etc/nftables.conf; systemctl start nftables`,
+      `apt-get install -qq nftables; printf 'table inet own {\nchain in {\ntype filter ` +
+        `hook input priority 0;\ntcp dport 8080 accept\n}\n}\n' >/etc/nftables.conf; ` +
+        'systemctl start nftables',
       60_000,
     );
     const rules = await onHost('nft list ruleset');
@@ -176,9 +223,13 @@ describe('what is the operator’s', () => {
     expect(nftables.stdout).toMatch(/nftables is this host's firewall: left alone/);
     expect(await onHost('nft list ruleset')).toBe(rules);
     await onHost(
-      `systemctl stop nftables; printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n' >/etc/systemd/system/firewalld.service; systemctl start firewalld`,
+      'systemctl stop nftables; printf ' +
+        `'[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n' ` +
+        '>/etc/systemd/system/firewalld.service; systemctl start firewalld',
     );
-    expect((await init('firewalld', '--only', 'firewall')).stdout).toMatch(/firewalld is this host's firewall: left alone/);
+    expect((await init('firewalld', '--only', 'firewall')).stdout).toMatch(
+      /firewalld is this host's firewall: left alone/,
+    );
     await onHost('systemctl stop firewalld; rm /etc/systemd/system/firewalld.service');
   });
 });
@@ -186,27 +237,39 @@ describe('what is the operator’s', () => {
 describe('the system', () => {
   it('little memory, no swap', async () => {
     await onHost(
-      'sed "s/^MemTotal:.*/MemTotal: 921600 kB/; s/^MemAvailable:.*/MemAvailable: 102400 kB/; s/^Swap.*:.*/SwapTotal: 0 kB/" /proc/meminfo >/root/meminfo; mount --bind /root/meminfo /proc/meminfo',
+      'sed "s/^MemTotal:.*/MemTotal: 921600 kB/; s/^MemAvailable:.*/MemAvailable: 102400 ' +
+        'kB/; s/^Swap.*:.*/SwapTotal: 0 kB/" /proc/meminfo >/root/meminfo; mount --bind ' +
+        '/root/meminfo /proc/meminfo',
     );
     const { code, stdout } = await init('little memory', '--only', 'rotation');
     await onHost('umount /proc/meminfo');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/900 MB of memory and no swap hold about \d accounts of \d+ MB, max_accounts is 20/);
+    expect(stdout).toMatch(
+      /900 MB of memory and no swap hold about \d accounts of \d+ MB, max_accounts is 20/,
+    );
     expect(stdout).toContain('only 100 MB of memory are free');
   });
 
   it('AppArmor or SELinux forbids what a unit wants: its message is in the error', async () => {
     await onHost(
-      `printf '[Service]\nExecStart=/bin/sh -c "exit 1"\n[Install]\nWantedBy=multi-user.target\n' >/etc/systemd/system/mine-logger.service; systemctl daemon-reload; logger 'audit: type=1400 apparmor="DENIED" operation="exec" profile="mine" name="/bin/sh"'`,
+      `printf '[Service]\nExecStart=/bin/sh -c "exit ` +
+        `1"\n[Install]\nWantedBy=multi-user.target\n' ` +
+        `>/etc/systemd/system/mine-logger.service; systemctl daemon-reload; logger 'audit: ` +
+        `type=1400 apparmor="DENIED" operation="exec" profile="mine" name="/bin/sh"'`,
     );
     const { code, stderr } = await init('AppArmor', '--only', 'services');
     expect(code).toBe(3);
-    expect(stderr).toMatch(/mine-logger.service does not run[\s\S]*the system forbade: .*apparmor="DENIED" operation="exec"/);
+    expect(stderr).toMatch(
+      /mine-logger.service does not run[\s\S]*the system forbade: .*apparmor="DENIED" operation="exec"/,
+    );
   });
 
   it('an older release of fleet, and ufw with rules of one’s own, which stay', async () => {
     await onHost(
-      'mkdir -p /opt/fleet/releases/0123456789abcdef/lib /opt/fleet/runtimes; ln -s releases/0123456789abcdef /opt/fleet/current; apt-get install -qq ufw >/dev/null 2>&1; ufw allow 22/tcp; ufw allow 8080/tcp; ufw deny from 10.99.0.0/16; ufw --force enable',
+      'mkdir -p /opt/fleet/releases/0123456789abcdef/lib /opt/fleet/runtimes; ln -s ' +
+        'releases/0123456789abcdef /opt/fleet/current; apt-get install -qq ufw >/dev/null ' +
+        '2>&1; ufw allow 22/tcp; ufw allow 8080/tcp; ufw deny from 10.99.0.0/16; ufw ' +
+        '--force enable',
       120_000,
     );
     const rules = await onHost('ufw status');

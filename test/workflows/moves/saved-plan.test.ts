@@ -42,7 +42,10 @@ beforeEach(async () => {
     .insertInto('accounts')
     .values({ name: 'alice', user_id: '42', state: 'online', state_reason: '', ...account })
     .execute();
-  await ledger.db.insertInto('placements').values({ account: 'alice', host: 'h1', epoch: 1, move_id: 'm', since: 1 }).execute();
+  await ledger.db
+    .insertInto('placements')
+    .values({ account: 'alice', host: 'h1', epoch: 1, move_id: 'm', since: 1 })
+    .execute();
 });
 afterEach(async () => {
   await ledger.close();
@@ -51,7 +54,8 @@ afterEach(async () => {
 
 const inventory = (pin = '') =>
   parseInventory(
-    `version: 1\nfleet: test\nvault: { key: env:KEY }\ntelegram: { api_id: 1, api_hash: env:HASH }\nhosts: { h1: {}, h2: {} }\naccounts: { alice: {${pin}} }\n`,
+    'version: 1\nfleet: test\nvault: { key: env:KEY }\ntelegram: { api_id: 1, api_hash: ' +
+      `env:HASH }\nhosts: { h1: {}, h2: {} }\naccounts: { alice: {${pin}} }\n`,
     { path: join(folder, 'inventory.yaml'), home: folder },
   );
 
@@ -65,7 +69,11 @@ function contextOf(): FleetContext {
       memory: { ...reply.memory, availableBytes: freeBytes },
     };
   };
-  const remoteFor = (host: HostSpec) => new FakeRemote({ host: host.name, agent: () => ({ status: 200, body: bytesOf(sampleOf(host)) }) });
+  const remoteFor = (host: HostSpec) =>
+    new FakeRemote({
+      host: host.name,
+      agent: () => ({ status: 200, body: bytesOf(sampleOf(host)) }),
+    });
   const none = {} as never;
   return {
     ...{
@@ -79,7 +87,12 @@ function contextOf(): FleetContext {
       remoteThrough: remoteFor,
       now: () => Date.now(),
     },
-    ...{ readSecret: async () => '', pause: async () => {}, report: () => {}, signal: new AbortController().signal },
+    ...{
+      readSecret: async () => '',
+      pause: async () => {},
+      report: () => {},
+      signal: new AbortController().signal,
+    },
   };
 }
 
@@ -98,7 +111,10 @@ describe('a plan that was saved', () => {
 
   const edits: readonly [string, (text: string) => string][] = [
     ['another target', (text) => text.replace('"to": "h2"', '"to": "h1"')],
-    ['another summary over the same moves', (text) => text.replace(/"summary": "[^"]*"/, '"summary": "Nothing to do"')],
+    [
+      'another summary over the same moves',
+      (text) => text.replace(/"summary": "[^"]*"/, '"summary": "Nothing to do"'),
+    ],
     [
       'a move that was added',
       (text) =>
@@ -117,7 +133,9 @@ describe('a plan that was saved', () => {
     const text = await readFile(path(), 'utf8');
     expect(edit(text)).not.toBe(text);
     await writeFile(path(), edit(text));
-    await expect(loadPlan(path(), ledger.db)).rejects.toMatchObject({ code: expect.stringMatching(/^(plan-stale|usage)$/) });
+    await expect(loadPlan(path(), ledger.db)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(plan-stale|usage)$/),
+    });
     await writeFile(path(), text);
     expect((await loadPlan(path(), ledger.db)).verb).toBe('move');
   });
@@ -139,11 +157,18 @@ describe('a plan that was saved', () => {
     await expect(loadPlan(path(), ledger.db)).rejects.toMatchObject({ code: 'plan-stale' });
   });
 
-  const move = '{"account":"alice","keyId":"b","from":"h1","fromEpoch":1,"to":"h2","kind":"manual","reason":"","details":{}}';
+  const move =
+    '{"account":"alice","keyId":"b","from":"h1","fromEpoch":1,"to":"h2","kind":"manual","reason":"","details":{}}';
   it.each([
     ['a hundred thousand moves', `{"format":1,"moves":[${Array(100_000).fill(move).join(',')}]}`],
-    ['numbers without end', `{"format":1e999,"lowerBound":NaN,"spreadBefore":${'9'.repeat(100_000)}}`],
-    ['keys of a prototype', '{"__proto__":{"format":1,"moves":[]},"constructor":{"prototype":{"isAdmin":true}}}'],
+    [
+      'numbers without end',
+      `{"format":1e999,"lowerBound":NaN,"spreadBefore":${'9'.repeat(100_000)}}`,
+    ],
+    [
+      'keys of a prototype',
+      '{"__proto__":{"format":1,"moves":[]},"constructor":{"prototype":{"isAdmin":true}}}',
+    ],
     ['what a terminal obeys', '{"format":1,"summary":"\u001b]52;c;QUJD\u0007Nothing to do"}'],
   ])('of somebody else is refused before a word of it is read: %s', async (_, text) => {
     await savePlan(path(), await planOf(), ledger.db);
@@ -161,7 +186,9 @@ describe('a plan that was saved', () => {
     const plan = await planOf();
     await savePlan(path(), plan, ledger.db);
     await ledger.db.updateTable('placements').set({ epoch: 3 }).execute();
-    await expect(requireFresh(contextOf(), await loadPlan(path(), ledger.db))).rejects.toMatchObject({
+    await expect(
+      requireFresh(contextOf(), await loadPlan(path(), ledger.db)),
+    ).rejects.toMatchObject({
       code: 'plan-stale',
       problems: ['alice: the plan has it on h1 at epoch 1, it is on h1 at 3'],
     });
@@ -192,7 +219,11 @@ describe('a plan that was saved', () => {
       .values({ key: 'saved-plans', value: JSON.stringify(Array(900).fill('0'.repeat(64))) })
       .execute();
     await savePlan(path(), plan, ledger.db);
-    const { value } = await ledger.db.selectFrom('meta').select('value').where('key', '=', 'saved-plans').executeTakeFirstOrThrow();
+    const { value } = await ledger.db
+      .selectFrom('meta')
+      .select('value')
+      .where('key', '=', 'saved-plans')
+      .executeTakeFirstOrThrow();
     expect(JSON.parse(value)).toHaveLength(500);
     expect((await loadPlan(path(), ledger.db)).moves).toHaveLength(1);
   });

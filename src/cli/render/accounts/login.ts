@@ -5,19 +5,31 @@ import { chalk } from '../../style.ts';
 
 /** What the login will do, before it is agreed to. */
 export function formatLoginPlan({ account, known, host, reason, way, begun }: LoginPlan): string {
-  const words = { code: 'a code that Telegram sends', qr: 'a QR code that a phone scans', bot: 'a bot token' };
+  const words = {
+    code: 'a code that Telegram sends',
+    qr: 'a QR code that a phone scans',
+    bot: 'a bot token',
+  };
   const lines = [`${account} logs in on ${host.name} (${reason}), by ${words[way]}.`];
   if (begun?.phase === 'taken') return `${account} is logged in; it is started on ${host.name}.`;
-  if (begun?.key_id != null) lines.push('A login of it was begun; it goes on with the same key, without a code where it had succeeded.');
+  if (begun?.key_id != null)
+    lines.push(
+      'A login of it was begun; it goes on with the same key, without a code where it had ' +
+        'succeeded.',
+    );
   if (known !== null && begun === null) {
     lines.push(
-      `Before that ${known.host ?? 'its host'} gives its old session up for good. Script, pins, history and what it remembers stay.`,
+      `Before that ${known.host ?? 'its host'} gives its old session up for good. Script, ` +
+        'pins, history and what it remembers stay.',
     );
   }
   return lines.join('\n');
 }
 
-/** One character for two modules, a quiet zone of two around them: 80 columns are enough for every address that Telegram gives. */
+/**
+ * One character for two modules, a quiet zone of two around them: 80 columns are enough for every
+ * address that Telegram gives.
+ */
 export function formatQr(url: string): string {
   const { data } = encode(url, { border: 2, ecc: 'L' });
   const isLight = (row: number, column: number): boolean => data[row]?.[column] === false;
@@ -46,16 +58,29 @@ export function loginQuestion(question: Extract<LoginWord, { readonly ask: strin
     case 'keep':
       return '';
     case 'phone':
-      return `${question.problem === null ? '' : 'That is not a telephone number. '}Telephone number, with its country code`;
+      return (
+        `${question.problem === null ? '' : 'That is not a telephone number. '}Telephone ` +
+        'number, with its country code'
+      );
     case 'token':
       return `${question.problem === null ? '' : 'Telegram does not know it. '}Bot token`;
     case 'password':
-      return `${question.problem === null ? '' : 'That is wrong. '}Two-step password${question.hint === '' ? '' : ` (hint: ${question.hint})`}`;
+      return (
+        `${question.problem === null ? '' : 'That is wrong. '}Two-step ` +
+        `password${question.hint === '' ? '' : ` (hint: ${question.hint})`}`
+      );
     case 'code': {
-      const before = { wrong: 'That is wrong. ', expired: 'That had expired; there is a new one. ', invalid: 'That is not a code. ' };
+      const before = {
+        wrong: 'That is wrong. ',
+        expired: 'That had expired; there is a new one. ',
+        invalid: 'That is not a code. ',
+      };
       const another = question.nextInS === null ? '' : '; nothing: send it another way';
       const digits = question.length === null ? '' : `, ${question.length} digits`;
-      return `${question.problem === null ? '' : before[question.problem]}Code that was sent ${sentBy[question.by]}${digits}${another}`;
+      return (
+        `${question.problem === null ? '' : before[question.problem]}Code that was sent ` +
+        `${sentBy[question.by]}${digits}${another}`
+      );
     }
   }
 }

@@ -12,7 +12,9 @@ export function formatRemedies(rows: readonly PlacedAccount[]): string {
     const names = accounts.map(({ name }) => name);
     const shown = names.length > maxNames ? 'ACCOUNT...' : names.join(' ');
     const remedy = remedies[state]?.(state === 'offline' ? (names[0] ?? '') : shown);
-    return remedy === undefined ? [] : [`  ${formatState(state)} ${chalk.dim(`(${accounts.length})`)}: ${remedy}`];
+    return remedy === undefined
+      ? []
+      : [`  ${formatState(state)} ${chalk.dim(`(${accounts.length})`)}: ${remedy}`];
   });
   return lines.length === 0 ? '' : ['What to do', ...lines].join('\n');
 }

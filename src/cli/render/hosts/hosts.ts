@@ -11,7 +11,10 @@ import { formatHistory } from '../accounts/accounts.ts';
 import { formatState } from '../states.ts';
 import { formatPoints, formatTable } from '../table.ts';
 
-/** What another operator has to know of a host that is being rebooted; null: it is expected to be there. */
+/**
+ * What another operator has to know of a host that is being rebooted; null: it is expected to be
+ * there.
+ */
 function awayNote(row: HostRow | undefined, nowMs: number): string | null {
   const untilMs = row?.announced_until ?? null;
   if (untilMs === null || !isExpectedAway(untilMs, nowMs)) return null;
@@ -22,7 +25,10 @@ function awayNote(row: HostRow | undefined, nowMs: number): string | null {
 function refusalNote(row: HostRow | undefined, nowMs: number): string | null {
   const againMs = row === undefined ? null : nextLoginAt(row);
   if (row === undefined || againMs === null) return null;
-  const next = againMs <= nowMs ? 'the next sweep asks again' : `sweeps ask again in ${formatAge(againMs - nowMs)}`;
+  const next =
+    againMs <= nowMs
+      ? 'the next sweep asks again'
+      : `sweeps ask again in ${formatAge(againMs - nowMs)}`;
   return `refused ${row.refusals === 1 ? 'once' : `${row.refusals} times`}, ${next}`;
 }
 
@@ -30,7 +36,12 @@ function refusalNote(row: HostRow | undefined, nowMs: number): string | null {
 export const noHosts = 'No hosts yet: fleet hosts add NAME ADDRESS';
 
 /** `total`: hosts of the inventory. */
-export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<string, HostRow>, total: number, nowMs: number): string =>
+export const formatHosts = (
+  ranks: readonly HostRanking[],
+  rows: ReadonlyMap<string, HostRow>,
+  total: number,
+  nowMs: number,
+): string =>
   formatTable(
     ['HOST', 'STATE', 'ACCOUNTS', 'SCORE', 'RTT', 'SEEN', 'OS', 'NOTE'],
     ranks.map((rank) => {
@@ -43,7 +54,9 @@ export const formatHosts = (ranks: readonly HostRanking[], rows: ReadonlyMap<str
         row?.latency_ms ? `${row.latency_ms.toFixed(1)} ms` : chalk.dim('-'),
         row?.last_seen_at ? `${formatAge(nowMs - row.last_seen_at)} ago` : chalk.dim('never'),
         row?.os ?? chalk.dim('-'),
-        [rank.stateReason, awayNote(row, nowMs), refusalNote(row, nowMs)].filter((note) => note !== null).join('; '),
+        [rank.stateReason, awayNote(row, nowMs), refusalNote(row, nowMs)]
+          .filter((note) => note !== null)
+          .join('; '),
       ];
     }),
     total === 0 ? noHosts : `None of the ${total} hosts matches --state and --limit.`,
@@ -59,8 +72,12 @@ export interface ShownHost {
   readonly isInInventory: boolean;
 }
 
-export function formatHost({ name, row, rank, accounts, history, isInInventory }: ShownHost, nowMs: number): string {
-  const ago = (ms: number | null | undefined): string => (ms ? `${formatAge(nowMs - ms)} ago` : 'never');
+export function formatHost(
+  { name, row, rank, accounts, history, isInInventory }: ShownHost,
+  nowMs: number,
+): string {
+  const ago = (ms: number | null | undefined): string =>
+    ms ? `${formatAge(nowMs - ms)} ago` : 'never';
   const away = awayNote(row, nowMs);
   const facts: readonly (readonly [string, string | null])[] = [
     [
@@ -72,20 +89,39 @@ export function formatHost({ name, row, rank, accounts, history, isInInventory }
     ['inventory', isInInventory ? `fleet config show ${name}` : 'does not name it'],
     [
       'accounts',
-      `${accounts.length}${rank === undefined ? '' : ` of ${rank.maxAccounts}`}${accounts.length === 0 ? '' : `: ${accounts.map((each) => `${called(each.name)} (${each.state})`).join(', ')}`}`,
+      `${accounts.length}${rank === undefined ? '' : ` of ${rank.maxAccounts}`}` +
+        `${accounts.length === 0 ? '' : `: ${accounts.map((each) => `${called(each.name)} (${each.state})`).join(', ')}`}`,
     ],
-    ['score', rank === undefined || rank.state === 'unbootstrapped' ? null : formatPoints(rank.score.total)],
-    ['seen', `${ago(row?.last_seen_at)}${row?.latency_ms ? `, ${row.latency_ms.toFixed(1)} ms away` : ''}`],
-    ['failures', row?.failures ? `${row.failures} in a row${row.failure_reason === null ? '' : `: ${row.failure_reason}`}` : null],
+    [
+      'score',
+      rank === undefined || rank.state === 'unbootstrapped' ? null : formatPoints(rank.score.total),
+    ],
+    [
+      'seen',
+      `${ago(row?.last_seen_at)}${row?.latency_ms ? `, ${row.latency_ms.toFixed(1)} ms away` : ''}`,
+    ],
+    [
+      'failures',
+      row?.failures
+        ? `${row.failures} in a row${row.failure_reason === null ? '' : `: ${row.failure_reason}`}`
+        : null,
+    ],
     ['login', refusalNote(row, nowMs)],
     ['reboot', away],
     ['system', row?.os ? `${row.os}, ${row.arch ?? 'architecture not known'}` : null],
-    ['release', row?.release ? `${row.release}, fleet init ${ago(row.bootstrapped_at)}` : 'none: fleet init has not made it ready'],
+    [
+      'release',
+      row?.release
+        ? `${row.release}, fleet init ${ago(row.bootstrapped_at)}`
+        : 'none: fleet init has not made it ready',
+    ],
     ['cordoned', row?.cordoned ? (row.cordon_reason ?? 'yes') : null],
     ['off', row?.off_at ? `since ${formatTime(row.off_at)}` : null],
     ['destroyed', row?.destroyed_at ? formatTime(row.destroyed_at) : null],
   ];
-  const lines = facts.flatMap(([key, value]) => (value === null ? [] : [`${chalk.dim(key.padEnd(10))} ${value.replaceAll('\n', '\\n')}`]));
+  const lines = facts.flatMap(([key, value]) =>
+    value === null ? [] : [`${chalk.dim(key.padEnd(10))} ${value.replaceAll('\n', '\\n')}`],
+  );
   const head = `${chalk.bold(name)}\n${lines.join('\n')}`;
   return history.length === 0 ? head : `${head}\n\n${formatHistory(history)}`;
 }
@@ -103,17 +139,26 @@ export const formatRankings = (ranks: readonly HostRanking[]): string =>
       formatPoints(rank.score.parts.slots),
       formatPoints(rank.score.parts.disk),
       `${rank.freeSlots} of ${rank.maxAccounts}`,
-      rank.freeMemoryBytes === null ? chalk.dim('-') : `${Math.round(rank.freeMemoryBytes / 1024 ** 2)} MB`,
+      rank.freeMemoryBytes === null
+        ? chalk.dim('-')
+        : `${Math.round(rank.freeMemoryBytes / 1024 ** 2)} MB`,
       `${formatState(rank.state)}${rank.stateReason === null ? '' : `  ${rank.stateReason}`}`,
     ]),
     noHosts,
   );
 
-/** The keys, and what of the ssh config fleet does without: once for all hosts that have it alike. */
+/**
+ * The keys, and what of the ssh config fleet does without: once for all hosts that have it alike.
+ */
 export function formatHostKeys(keys: readonly HostKeyOffer[]): string {
   const table = formatTable(
     ['HOST', 'KEY', 'FINGERPRINT', ''],
-    keys.map(({ host, type, fingerprint, isKnown }) => [host, type, fingerprint, isKnown ? chalk.dim('known') : chalk.yellow('new')]),
+    keys.map(({ host, type, fingerprint, isKnown }) => [
+      host,
+      type,
+      fingerprint,
+      isKnown ? chalk.dim('known') : chalk.yellow('new'),
+    ]),
     noHosts,
   );
   const withUnused = Map.groupBy(
@@ -121,7 +166,8 @@ export function formatHostKeys(keys: readonly HostKeyOffer[]): string {
     ({ unusedOptions }) => unusedOptions.join(', '),
   );
   const notes = [...withUnused].map(
-    ([options, of]) => `${of.map(({ host }) => host).join(', ')}: ignored options of your ssh config: ${options}`,
+    ([options, of]) =>
+      `${of.map(({ host }) => host).join(', ')}: ignored options of your ssh config: ${options}`,
   );
   return [table, ...notes.map((note) => chalk.dim(note))].join('\n');
 }

@@ -7,7 +7,9 @@ import { noHosts } from './hosts.ts';
 /** One line per host, then what is worth reading: pending or changed steps, warnings, diffs. */
 export function formatInit(outcomes: readonly HostInitOutcome[]): string {
   const rows = outcomes.map(({ host, state, steps, open, facts, ms, uploads, error }) => {
-    const touched = steps.filter((step) => step.state === 'changed' || step.state === 'pending').length;
+    const touched = steps.filter(
+      (step) => step.state === 'changed' || step.state === 'pending',
+    ).length;
     const sent = uploads.reduce((sum, { bytes }) => sum + bytes, 0);
     return [
       host,
@@ -30,20 +32,29 @@ export function formatInit(outcomes: readonly HostInitOutcome[]): string {
 function details({ steps, open, error, warnings, notes, diffs }: HostInitOutcome): string[] {
   const touched = steps.filter(({ state }) => state === 'changed' || state === 'pending');
   return [
-    ...touched.map(({ id, state, what }) => `  ${chalk.dim(state)} ${id}${what.length === 0 ? '' : `: ${listed(what)}`}`),
+    ...touched.map(
+      ({ id, state, what }) =>
+        `  ${chalk.dim(state)} ${id}${what.length === 0 ? '' : `: ${listed(what)}`}`,
+    ),
     // A host that could not be reached has all of them open; its error says what is the matter.
-    ...(error === null || steps.length === 0 || open.length === 0 ? [] : [`  ${chalk.yellow('open')} ${open.join(', ')}`]),
+    ...(error === null || steps.length === 0 || open.length === 0
+      ? []
+      : [`  ${chalk.yellow('open')} ${open.join(', ')}`]),
     ...warnings.map((warning) => `  ${chalk.yellow('warning')} ${warning}`),
     ...notes.map((note) => `  ${chalk.dim('note')} ${note}`),
     ...diffs.map(({ text }) => text),
   ];
 }
 
-/** `create /a, create /b, start x` as `create /a, /b, start x`: lists of the same act are read as one. */
+/**
+ * `create /a, create /b, start x` as `create /a, /b, start x`: lists of the same act are read as
+ * one.
+ */
 function listed(what: readonly string[]): string {
   let last = '';
   const shown = what.map((item) => {
-    const [, act = '', object = item] = /^(create directory|create|change|install) (\S+)$/.exec(item) ?? [];
+    const [, act = '', object = item] =
+      /^(create directory|create|change|install) (\S+)$/.exec(item) ?? [];
     const isSame = act !== '' && act === last;
     last = act;
     return isSame ? object : item;
@@ -51,7 +62,9 @@ function listed(what: readonly string[]): string {
   return shown.join(', ');
 }
 
-export const formatSteps = (steps: readonly { readonly id: string; readonly title: string }[]): string =>
+export const formatSteps = (
+  steps: readonly { readonly id: string; readonly title: string }[],
+): string =>
   formatTable(
     ['STEP', 'WHAT IT DOES'],
     steps.map(({ id, title }) => [id, title]),

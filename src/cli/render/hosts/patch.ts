@@ -15,9 +15,14 @@ export function formatPlan({ patches, wishes, errors }: PatchPlan): string {
     accounts.map(called).join(', '),
     notOnline.map(called).join(', '),
   ]);
-  const table = formatTable(['HOST', 'UPGRADE', 'REBOOT', wishes.drain ? 'MOVE AWAY' : 'STAY', 'NOT ONLINE NOW'], rows, '');
+  const table = formatTable(
+    ['HOST', 'UPGRADE', 'REBOOT', wishes.drain ? 'MOVE AWAY' : 'STAY', 'NOT ONLINE NOW'],
+    rows,
+    '',
+  );
   const accounts = wishes.drain
-    ? 'Accounts move away first and stay where they are then; the host takes accounts again afterwards.'
+    ? 'Accounts move away first and stay where they are then; the host takes accounts again ' +
+      'afterwards.'
     : 'Accounts stay and go on while packages are upgraded.';
   return `${table}\n${chalk.dim(`One host after the other: the next one when the last is well again. ${accounts}`)}`;
 }
@@ -37,5 +42,9 @@ export function formatOutcomes(outcomes: readonly PatchOutcome[]): string {
     moved.map(called).join(', '),
     accounts.map(({ account, state: own }) => `${called(account)} ${formatState(own)}`).join(', '),
   ]);
-  return formatTable(['HOST', 'STATE', 'UPGRADE', 'REBOOT', 'MOVED', 'ACCOUNTS'], rows, 'Nothing was patched.');
+  return formatTable(
+    ['HOST', 'STATE', 'UPGRADE', 'REBOOT', 'MOVED', 'ACCOUNTS'],
+    rows,
+    'Nothing was patched.',
+  );
 }

@@ -10,11 +10,19 @@ import { noHosts } from './hosts.ts';
 /** The plan for people: what goes offline for the time of each reboot. */
 export function formatPlan({ reboots, withinMs, isRolling, errors }: RebootPlan): string {
   if (reboots.length === 0) return errors.length === 0 ? noHosts : 'No host can be rebooted now.';
-  const names = (accounts: readonly { readonly name: string }[]): string => accounts.map(({ name }) => called(name)).join(', ');
-  const rows = reboots.map(({ host, accounts, others }) => [host.name, `${accounts.length}`, names(accounts), names(others)]);
+  const names = (accounts: readonly { readonly name: string }[]): string =>
+    accounts.map(({ name }) => called(name)).join(', ');
+  const rows = reboots.map(({ host, accounts, others }) => [
+    host.name,
+    `${accounts.length}`,
+    names(accounts),
+    names(others),
+  ]);
   const table = formatTable(['HOST', 'ONLINE', 'OFFLINE MEANWHILE', 'NOT ONLINE NOW'], rows, '');
   const order = isRolling ? 'One host after the other. Each' : 'All of them at once. Each';
-  const note = `${reboots.length === 1 ? 'It' : order} may be away for ${formatAge(withinMs)}; no account moves.`;
+  const note =
+    `${reboots.length === 1 ? 'It' : order} may be away for ${formatAge(withinMs)}; no ` +
+    'account moves.';
   return `${table}\n${chalk.dim(note)}`;
 }
 
@@ -29,5 +37,9 @@ export function formatOutcomes(outcomes: readonly RebootOutcome[]): string {
     minutes(offlineMs),
     accounts.map(({ account, state: own }) => `${called(account)} ${formatState(own)}`).join(', '),
   ]);
-  return formatTable(['HOST', 'STATE', 'AWAY', 'ACCOUNTS OFFLINE', 'ACCOUNTS'], rows, 'Nothing was rebooted.');
+  return formatTable(
+    ['HOST', 'STATE', 'AWAY', 'ACCOUNTS OFFLINE', 'ACCOUNTS'],
+    rows,
+    'Nothing was rebooted.',
+  );
 }

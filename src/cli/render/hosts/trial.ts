@@ -9,10 +9,17 @@ export function formatTrial(trial: ScriptTrial): string {
   if (trial.kind === 'none') return '';
   const { accounts, others, watchMs, maxErrors } = aboutOf(trial);
   const names = accounts.map(called).join(', ');
-  const goesOn = trial.kind === 'resumed' ? `A trial that was begun goes on (${trial.canary.phase}). ` : '';
+  const goesOn =
+    trial.kind === 'resumed' ? `A trial that was begun goes on (${trial.canary.phase}). ` : '';
   const rest =
-    others.length === 0 ? 'There are no others.' : `${others.length} others get it when they do well, and keep what they have when not.`;
-  return `${goesOn}First ${names}, watched for ${formatAge(watchMs)}: they must stay online, and at most ${Math.round(maxErrors * 100)} % more of their answers may fail than of the others'. ${rest}`;
+    others.length === 0
+      ? 'There are no others.'
+      : `${others.length} others get it when they do well, and keep what they have when not.`;
+  return (
+    `${goesOn}First ${names}, watched for ${formatAge(watchMs)}: they must stay online, and ` +
+    `at most ${Math.round(maxErrors * 100)} % more of their answers may fail than of the ` +
+    `others'. ${rest}`
+  );
 }
 
 /** How it ended, and whatever failed. */

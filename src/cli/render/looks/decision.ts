@@ -7,21 +7,41 @@ import { chalk } from '../../style.ts';
 import { called } from '../account-names.ts';
 import { formatPoints, formatTable } from '../table.ts';
 
-const parts = z.object({ cpu: z.number(), memory: z.number(), slots: z.number(), disk: z.number() });
+const parts = z.object({
+  cpu: z.number(),
+  memory: z.number(),
+  slots: z.number(),
+  disk: z.number(),
+});
 const score = z.object({ total: z.number(), parts });
 
 /** A decision as the ledger keeps it; what an older fleet did not record is absent. */
 const decisionSchema = z.object({
   scoreBefore: score.optional(),
   scoreAfter: score.optional(),
-  runnersUp: z.array(z.object({ host: z.string(), scoreBefore: z.number(), scoreAfter: z.number(), reason: z.string() })).default([]),
+  runnersUp: z
+    .array(
+      z.object({
+        host: z.string(),
+        scoreBefore: z.number(),
+        scoreAfter: z.number(),
+        reason: z.string(),
+      }),
+    )
+    .default([]),
   refusals: z.array(z.object({ host: z.string(), message: z.string() })).default([]),
 });
 
-/** One decision for people: the choice, its score part by part, the runners-up, and why each other host could not have it. */
+/**
+ * One decision for people: the choice, its score part by part, the runners-up, and why each other
+ * host could not have it.
+ */
 export function formatDecision(entry: HistoryRow, decision: unknown): string {
   const { scoreBefore, scoreAfter, runnersUp, refusals } = decisionSchema.parse(decision);
-  const head = `${chalk.bold(called(entry.account))} is on ${chalk.bold(entry.host)} since ${formatTime(entry.at)} (${entry.type}${entry.strategy === null ? '' : `, strategy ${entry.strategy}`})`;
+  const head =
+    `${chalk.bold(called(entry.account))} is on ${chalk.bold(entry.host)} since ` +
+    `${formatTime(entry.at)} ` +
+    `(${entry.type}${entry.strategy === null ? '' : `, strategy ${entry.strategy}`})`;
   const lines = [head, `  ${entry.reason}`];
   if (scoreBefore !== undefined && scoreAfter !== undefined) {
     const names = ['cpu', 'memory', 'slots', 'disk'] as const;
@@ -62,10 +82,17 @@ export function formatDecision(entry: HistoryRow, decision: unknown): string {
 
 /** Whether the decision, made again, is the same. */
 export function formatReplay({ inputHash, isSame, hosts, accounts, verdict }: Replayed): string {
-  if (inputHash === null) return chalk.dim('The figures of that time were not kept, so the decision cannot be repeated.');
-  const from = `from ${hosts} hosts and ${accounts} accounts as they were known then (${inputHash.slice(0, 12)})`;
-  if (isSame === true) return chalk.dim(`Made again ${from}: the same decision, figure for figure.`);
-  const other = verdict === null ? 'it would stay' : `it would go to ${verdict.host} (${verdict.scores.map(formatPoints).join(', ')})`;
+  if (inputHash === null)
+    return chalk.dim('The figures of that time were not kept, so the decision cannot be repeated.');
+  const from =
+    `from ${hosts} hosts and ${accounts} accounts as they were known then ` +
+    `(${inputHash.slice(0, 12)})`;
+  if (isSame === true)
+    return chalk.dim(`Made again ${from}: the same decision, figure for figure.`);
+  const other =
+    verdict === null
+      ? 'it would stay'
+      : `it would go to ${verdict.host} (${verdict.scores.map(formatPoints).join(', ')})`;
   return chalk.yellow(`Made again ${from} by this release of fleet: ${other}.`);
 }
 
@@ -87,6 +114,12 @@ export const formatMoves = (rows: readonly MoveRow[], nowMs: number): string =>
 export const formatEvents = (rows: readonly EventRow[]): string =>
   formatTable(
     ['TIME', 'WHAT', 'HOST', 'ACCOUNT', 'NOTE'],
-    rows.map(({ at, kind, host, account, text }) => [formatTime(at), kind, host ?? chalk.dim('-'), account ?? chalk.dim('-'), text]),
+    rows.map(({ at, kind, host, account, text }) => [
+      formatTime(at),
+      kind,
+      host ?? chalk.dim('-'),
+      account ?? chalk.dim('-'),
+      text,
+    ]),
     'Nothing happened yet.',
   );

@@ -10,18 +10,32 @@ import { formatMoves } from './decision.ts';
 const countBy = (names: readonly string[]): [string, number][] =>
   [...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]);
 
-/** The one screen: a sentence with the counts, then hosts, accounts, and whatever is not finished. */
+/**
+ * The one screen: a sentence with the counts, then hosts, accounts, and whatever is not finished.
+ */
 export function formatStatus(status: ListedStatus, nowMs: number): string {
   const { fleet, hosts, rows, accounts, listed, moves, trials, strays } = status;
-  const counts = countBy(accounts.map(({ state }) => state)).map(([state, count]) => `${count} ${formatState(state)}`);
+  const counts = countBy(accounts.map(({ state }) => state)).map(
+    ([state, count]) => `${count} ${formatState(state)}`,
+  );
   const up = hosts.filter(({ state }) => state === 'up').length;
-  const head = `${chalk.bold(fleet)}: ${up} of ${hosts.length} hosts up, ${accounts.length} accounts${counts.length === 0 ? '' : ` (${counts.join(', ')})`}`;
-  const sections = [head, formatHosts(hosts, rows, hosts.length, nowMs), formatAccounts(listed, accounts.length, nowMs)];
+  const head =
+    `${chalk.bold(fleet)}: ${up} of ${hosts.length} hosts up, ${accounts.length} ` +
+    `accounts${counts.length === 0 ? '' : ` (${counts.join(', ')})`}`;
+  const sections = [
+    head,
+    formatHosts(hosts, rows, hosts.length, nowMs),
+    formatAccounts(listed, accounts.length, nowMs),
+  ];
   if (strays.length > 0) sections.push(chalk.red(formatStrays(strays)));
   const remedies = formatRemedies(listed);
   if (remedies !== '') sections.push(remedies);
-  if (moves.length > 0) sections.push(`${chalk.yellow('Open moves')}\n${formatMoves(moves, nowMs)}`);
-  if (trials.length > 0) sections.push(chalk.yellow(trials.map(({ text, remedy }) => `${text}\n→ ${remedy}`).join('\n')));
+  if (moves.length > 0)
+    sections.push(`${chalk.yellow('Open moves')}\n${formatMoves(moves, nowMs)}`);
+  if (trials.length > 0)
+    sections.push(
+      chalk.yellow(trials.map(({ text, remedy }) => `${text}\n→ ${remedy}`).join('\n')),
+    );
   return sections.join('\n\n');
 }
 

@@ -1,5 +1,9 @@
 import { formatAge } from '../../../model/time-words.ts';
-import type { FleetMoment, WatchedAccount, WatchedHost } from '../../../workflows/trials/watch-fleet.ts';
+import type {
+  FleetMoment,
+  WatchedAccount,
+  WatchedHost,
+} from '../../../workflows/trials/watch-fleet.ts';
 import { chalk } from '../../style.ts';
 import { noAccounts } from '../accounts/accounts.ts';
 import { noHosts } from '../hosts/hosts.ts';
@@ -15,10 +19,29 @@ const percent = (ratio: number | null | undefined): string => {
 const megabytes = (bytes: number | null | undefined): string =>
   bytes === null || bytes === undefined ? unknown : `${Math.round(bytes / 1_048_576)} MB`;
 
-function hostRow({ host, sample, latencyMs, problem, accounts, maxAccounts }: WatchedHost): string[] {
+function hostRow({
+  host,
+  sample,
+  latencyMs,
+  problem,
+  accounts,
+  maxAccounts,
+}: WatchedHost): string[] {
   if (sample === null) {
-    const note = problem === null ? 'not ready: fleet init comes first' : chalk.red(problem.message);
-    return [host, unknown, unknown, unknown, unknown, unknown, `${accounts}/${maxAccounts}`, unknown, unknown, note];
+    const note =
+      problem === null ? 'not ready: fleet init comes first' : chalk.red(problem.message);
+    return [
+      host,
+      unknown,
+      unknown,
+      unknown,
+      unknown,
+      unknown,
+      `${accounts}/${maxAccounts}`,
+      unknown,
+      unknown,
+      note,
+    ];
   }
   const { cpu, memory, disk, loadAverage, pressure } = sample;
   return [
@@ -58,11 +81,17 @@ const byNeed = (left: WatchedAccount, right: WatchedAccount): number =>
   left.name.localeCompare(right.name);
 
 /** The fleet at one moment, on at most `maxLines` lines: what does not fit is counted. */
-export function formatMoment(fleet: string, { atMs, hosts, accounts }: FleetMoment, maxLines: number): string {
+export function formatMoment(
+  fleet: string,
+  { atMs, hosts, accounts }: FleetMoment,
+  maxLines: number,
+): string {
   const answering = hosts.filter(({ sample }) => sample !== null).length;
   const online = accounts.filter(({ state }) => state === 'online').length;
   const time = new Date(atMs).toISOString().slice(11, 19);
-  const head = `${chalk.bold(fleet)}  ${time}Z  ${answering} of ${hosts.length} hosts answer, ${online} of ${accounts.length} accounts online`;
+  const head =
+    `${chalk.bold(fleet)}  ${time}Z  ${answering} of ${hosts.length} hosts answer, ${online} ` +
+    `of ${accounts.length} accounts online`;
   const hostTable = formatTable(
     ['HOST', 'CPU', 'MEMORY', 'DISK', 'LOAD', 'WAITING', 'ACCOUNTS', 'UP', 'RTT', 'NOTE'],
     hosts.map(hostRow),

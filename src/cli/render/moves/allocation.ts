@@ -8,8 +8,18 @@ import { formatPoints, formatTable } from '../table.ts';
 /** The plan for people: where every account goes and why. */
 export function formatPlan({ placement, resumed, heldHere, keyIds }: AllocationPlan): string {
   const rows = [
-    ...resumed.map(({ account, to_host, phase }) => [account, to_host, '', `carried on from an earlier run (${phase})`]),
-    ...heldHere.map(({ account, host }) => [account, host, '', 'held since its host booted; given back once every host was asked']),
+    ...resumed.map(({ account, to_host, phase }) => [
+      account,
+      to_host,
+      '',
+      `carried on from an earlier run (${phase})`,
+    ]),
+    ...heldHere.map(({ account, host }) => [
+      account,
+      host,
+      '',
+      'held since its host booted; given back once every host was asked',
+    ]),
     ...placement.placements.map(({ account, host, scoreBefore, scoreAfter, reason }) => [
       account,
       host,
@@ -18,14 +28,19 @@ export function formatPlan({ placement, resumed, heldHere, keyIds }: AllocationP
     ]),
   ];
   if (rows.length === 0) return chalk.dim(nothingToPlace(keyIds.size, placement.unplaced.length));
-  const spread = `Spread of load scores: ${formatPoints(placement.spreadBefore)} → ${formatPoints(placement.spreadAfter)} points.`;
+  const spread =
+    `Spread of load scores: ${formatPoints(placement.spreadBefore)} → ` +
+    `${formatPoints(placement.spreadAfter)} points.`;
   return `${formatTable(['ACCOUNT', 'HOST', 'SCORE', 'WHY'], rows, '')}\n${chalk.dim(spread)}`;
 }
 
 /** Why no account gets a host now, and what to do about it. */
 function nothingToPlace(accounts: number, unplaced: number): string {
   if (accounts === 0) return noAccounts;
-  if (unplaced > 0) return unplaced === 1 ? 'No host takes the account:' : `None of these ${unplaced} accounts finds a host:`;
+  if (unplaced > 0)
+    return unplaced === 1
+      ? 'No host takes the account:'
+      : `None of these ${unplaced} accounts finds a host:`;
   return 'Nothing to allocate: every account has a host or was stopped (fleet accounts list).';
 }
 

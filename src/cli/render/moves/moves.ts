@@ -11,25 +11,38 @@ import { formatPoints, formatTable } from '../table.ts';
 export function formatMovePlan({ plan, resumed }: PreparedMoves): string {
   const rows = [
     ...resumed.map((row) => [row.account, row.from_host ?? '', row.to_host, carriedOn(row)]),
-    ...plan.moves.map(({ account, from, to, reason, idle }) => [account, from, to, idle ? `${reason}; it is not started` : reason]),
+    ...plan.moves.map(({ account, from, to, reason, idle }) => [
+      account,
+      from,
+      to,
+      idle ? `${reason}; it is not started` : reason,
+    ]),
   ];
-  const table = rows.length === 0 ? '' : `${formatTable(['ACCOUNT', 'FROM', 'TO', 'WHY'], rows, '')}\n`;
-  const cordon = plan.cordon === null ? '' : `\n${plan.cordon} is cordoned and stays so until: fleet hosts uncordon ${plan.cordon}`;
+  const table =
+    rows.length === 0 ? '' : `${formatTable(['ACCOUNT', 'FROM', 'TO', 'WHY'], rows, '')}\n`;
+  const cordon =
+    plan.cordon === null
+      ? ''
+      : `\n${plan.cordon} is cordoned and stays so until: fleet hosts uncordon ${plan.cordon}`;
   return `${table}${sentence(plan.summary)}${chalk.dim(`${spreadOf(plan)}${cordon}`)}`;
 }
 
 const carriedOn = ({ phase }: MoveRow): string => `carried on from an earlier run (${phase})`;
 
-const sentence = (text: string): string => (text === '' ? '' : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
+const sentence = (text: string): string =>
+  text === '' ? '' : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 const spreadOf = ({ verb, spreadBefore, spreadAfter }: MovePlan): string =>
   verb !== 'drain' || spreadBefore === null || spreadAfter === null
     ? ''
-    : ` Spread of load scores: ${formatPoints(spreadBefore)} → ${formatPoints(spreadAfter)} points.`;
+    : ` Spread of load scores: ${formatPoints(spreadBefore)} → ${formatPoints(spreadAfter)} ` +
+      'points.';
 
 const seconds = (ms: number | null): string => (ms === null ? '' : `${(ms / 1000).toFixed(1)} s`);
 
-/** `namesOpen`: what is open stands below; the end of an interrupted command says it of all moves. */
+/**
+ * `namesOpen`: what is open stands below; the end of an interrupted command says it of all moves.
+ */
 export function formatMoveOutcomes(outcomes: readonly MoveOutcome[], namesOpen = true): string {
   const rows = outcomes.map(({ account, from, to, host, state, phase, offlineMs }) => [
     account,
@@ -39,10 +52,18 @@ export function formatMoveOutcomes(outcomes: readonly MoveOutcome[], namesOpen =
     seconds(offlineMs),
   ]);
   const done = outcomes.filter(({ problem }) => problem === null).length;
-  const open = outcomes.filter(({ phase }) => phase === 'planned' || phase === 'staged' || phase === 'released' || phase === 'granted');
+  const open = outcomes.filter(
+    ({ phase }) =>
+      phase === 'planned' || phase === 'staged' || phase === 'released' || phase === 'granted',
+  );
   const hint =
     open.length === 0 || !namesOpen
       ? ''
-      : `\nOpen: ${open.map(({ account, to, phase }) => `${called(account)} → ${to} (${phase})`).join(', ')}. Carry on with: fleet resume`;
-  return `${formatTable(['ACCOUNT', 'FROM', 'TO', 'STATE', 'OFFLINE FOR'], rows, 'Nothing was moved.')}\n${done} of ${outcomes.length} moved.${hint}`;
+      : '\nOpen: ' +
+        `${open.map(({ account, to, phase }) => `${called(account)} → ${to} (${phase})`).join(', ')}` +
+        '. Carry on with: fleet resume';
+  return (
+    `${formatTable(['ACCOUNT', 'FROM', 'TO', 'STATE', 'OFFLINE FOR'], rows, 'Nothing was moved.')}` +
+    `\n${done} of ${outcomes.length} moved.${hint}`
+  );
 }

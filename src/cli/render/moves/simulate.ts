@@ -12,7 +12,8 @@ export function formatWhatIf({ before, after, placement, rebalance, overloaded }
     .toSorted((a, b) => (a.host < b.host ? -1 : 1))
     .map(({ host, state, accounts, maxAccounts, score }) => {
       const old = was.get(host);
-      const change = (one: string | undefined, other: string): string => (one === other ? other : `${one ?? 'new'} → ${other}`);
+      const change = (one: string | undefined, other: string): string =>
+        one === other ? other : `${one ?? 'new'} → ${other}`;
       const [slots, points] = [
         change(old && String(old.accounts), String(accounts)),
         change(old && formatPoints(old.score.total), formatPoints(score.total)),
@@ -29,9 +30,14 @@ export function formatWhatIf({ before, after, placement, rebalance, overloaded }
   const lines = [
     moved + placement.unplaced.length === 0
       ? 'No account needs a host.'
-      : `${moved} ${moved === 1 ? 'account gets' : 'accounts get'} a host, ${placement.unplaced.length} find none.`,
+      : `${moved} ${moved === 1 ? 'account gets' : 'accounts get'} a host, ` +
+        `${placement.unplaced.length} find none.`,
     ...(rebalance === null ? [] : [`Then a rebalance: ${rebalance.summary}.`]),
-    `Spread of load scores: ${formatPoints(spreadOf(before))} → ${formatPoints(spreadOf(after))} points.`,
+    `Spread of load scores: ${formatPoints(spreadOf(before))} → ` +
+      `${formatPoints(spreadOf(after))} points.`,
   ];
-  return `${formatTable(['HOST', 'STATE', 'ACCOUNTS', 'SCORE', ''], rows, noHosts)}\n${lines.join('\n')}`;
+  return (
+    `${formatTable(['HOST', 'STATE', 'ACCOUNTS', 'SCORE', ''], rows, noHosts)}` +
+    `\n${lines.join('\n')}`
+  );
 }

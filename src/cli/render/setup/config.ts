@@ -3,9 +3,13 @@ import type { ShownConfig } from '../../../workflows/config/show.ts';
 import type { ValidConfig } from '../../../workflows/config/validate.ts';
 import { formatTable } from '../table.ts';
 
-const counted = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`;
 
-export function formatValid(path: string, { hosts, groups, accounts, profiles, scripts, notes }: ValidConfig): string {
+export function formatValid(
+  path: string,
+  { hosts, groups, accounts, profiles, scripts, notes }: ValidConfig,
+): string {
   const parts = [
     counted(hosts, 'host'),
     counted(groups, 'group'),
@@ -13,14 +17,22 @@ export function formatValid(path: string, { hosts, groups, accounts, profiles, s
     counted(profiles.length, 'profile'),
     counted(scripts.length, 'script'),
   ];
-  return [`${path} is valid: ${parts.join(', ')}.`, ...notes.map((note) => `  note: ${note}`)].join('\n');
+  return [`${path} is valid: ${parts.join(', ')}.`, ...notes.map((note) => `  note: ${note}`)].join(
+    '\n',
+  );
 }
 
-const shownValue = (value: SettingValue): string => (value === null ? '-' : Array.isArray(value) ? value.join(' ') || '-' : String(value));
+const shownValue = (value: SettingValue): string =>
+  value === null ? '-' : Array.isArray(value) ? value.join(' ') || '-' : String(value);
 
-const shownOrigin = ({ text, place }: Origin): string => (place === null ? text : `${text} (${place})`);
+const shownOrigin = ({ text, place }: Origin): string =>
+  place === null ? text : `${text} (${place})`;
 
-const rowOf = ({ key, value, from }: Setting): readonly string[] => [key, shownValue(value), shownOrigin(from)];
+const rowOf = ({ key, value, from }: Setting): readonly string[] => [
+  key,
+  shownValue(value),
+  shownOrigin(from),
+];
 
 /** What is called in the environment, and counts. */
 const surroundings = (): readonly (readonly string[])[] =>
@@ -32,6 +44,9 @@ export const formatConfig = (path: string, shown: readonly ShownConfig[]): strin
   shown
     .map(({ kind, name, settings }) => {
       const more = kind === 'fleet' ? surroundings() : [];
-      return `${kind} ${name} (${path})\n\n${formatTable(['SETTING', 'VALUE', 'FROM'], [...settings.map(rowOf), ...more], '')}`;
+      return (
+        `${kind} ${name} ` +
+        `(${path})\n\n${formatTable(['SETTING', 'VALUE', 'FROM'], [...settings.map(rowOf), ...more], '')}`
+      );
     })
     .join('\n\n');

@@ -8,13 +8,22 @@ export function formatNew(shown: WrittenEnd): string {
   const variables = [...variablesOf(inventory)];
   const keyLines =
     key === null
-      ? [`The vault's key is ${formatSecretReference(inventory.vaultKey)}: put the output of age-keygen there.`]
+      ? [
+          `The vault's key is ${formatSecretReference(inventory.vaultKey)}: put the output ` +
+            'of age-keygen there.',
+        ]
       : [
-          `${key.path} ${key.isNew ? 'made: the key of the vault, which will hold the sessions' : 'was there already: it is the key of the vault'}.`,
-          'Keep a copy of the key elsewhere, in a password manager or on paper: without it nobody can read the sessions.',
+          `${key.path} ` +
+            `${key.isNew ? 'made: the key of the vault, which will hold the sessions' : 'was there already: it is the key of the vault'}` +
+            '.',
+          'Keep a copy of the key elsewhere, in a password manager or on paper: without ' +
+            'it nobody can read the sessions.',
         ];
   return [
-    `${path} written: ${inventory.hosts.length === 1 ? '1 host' : `${inventory.hosts.length} hosts`}${inventory.hosts.length > 8 ? '' : ` (${inventory.hosts.map(({ name }) => name).join(', ')})`}.`,
+    `${path} written: ` +
+      `${inventory.hosts.length === 1 ? '1 host' : `${inventory.hosts.length} hosts`}` +
+      `${inventory.hosts.length > 8 ? '' : ` (${inventory.hosts.map(({ name }) => name).join(', ')})`}` +
+      '.',
     ...keyLines,
     ...(variables.length === 0
       ? []

@@ -19,9 +19,13 @@ export const formatScripts = (scripts: readonly ListedScript[]): string =>
 const clock = (atMs: number): string => new Date(atMs).toISOString().slice(11, 19);
 
 const whatHappened = (event: ReplayedEvent['event']): string => {
-  if (event.kind === 'joined') return `${event.users.map(({ firstName }) => firstName).join(', ')} joined`;
+  if (event.kind === 'joined')
+    return `${event.users.map(({ firstName }) => firstName).join(', ')} joined`;
   const text = event.text === '' ? '(no text)' : event.text.replace(/\s+/g, ' ');
-  return `${event.sender?.firstName ?? 'the group'}: ${text.length > 90 ? `${text.slice(0, 89)}…` : text}${event.isEdit ? ' (edited)' : ''}`;
+  return (
+    `${event.sender?.firstName ?? 'the group'}: ` +
+    `${text.length > 90 ? `${text.slice(0, 89)}…` : text}${event.isEdit ? ' (edited)' : ''}`
+  );
 };
 
 const formatOutcome = (outcome: ReplayedEvent['outcomes'][number], isAlone: boolean): string => {
@@ -40,13 +44,18 @@ const formatOutcome = (outcome: ReplayedEvent['outcomes'][number], isAlone: bool
 };
 
 export const formatScriptTest = ({ events, accounts }: ScriptTest): string => {
-  const answers = events.flatMap(({ outcomes }) => outcomes.filter(({ sentAtMs }) => sentAtMs !== null));
+  const answers = events.flatMap(({ outcomes }) =>
+    outcomes.filter(({ sentAtMs }) => sentAtMs !== null),
+  );
   const lines = events.flatMap(({ event, outcomes }) => [
     `${clock(event.sentAtMs)}  ${whatHappened(event)}`,
     ...outcomes.map((outcome) => formatOutcome(outcome, accounts.length === 1)),
   ]);
   const models = answers.filter(({ model }) => model !== null).length;
-  return [...lines, '', `${events.length} events, ${answers.length} answers${models > 0 ? `, ${models} of them by the model` : ''}.`].join(
-    '\n',
-  );
+  return [
+    ...lines,
+    '',
+    `${events.length} events, ${answers.length} ` +
+      `answers${models > 0 ? `, ${models} of them by the model` : ''}.`,
+  ].join('\n');
 };

@@ -23,7 +23,9 @@ export function formatSilence({
   const head =
     received === null
       ? `${chalk.bold(called(account))} on ${host}: its worker tells nothing yet`
-      : `${chalk.bold(called(account))} on ${host}: ${received} messages received and ${answered} answered since its worker started${isPaused ? `, ${chalk.yellow('paused')}` : ''}`;
+      : `${chalk.bold(called(account))} on ${host}: ${received} messages received and ` +
+        `${answered} answered since its worker ` +
+        `started${isPaused ? `, ${chalk.yellow('paused')}` : ''}`;
   const counts = formatTable(
     ['TIMES', 'REASON', 'MEANING'],
     reasons.map(({ reason, count, meaning }) => [String(count), reason, meaning]),
@@ -31,14 +33,19 @@ export function formatSilence({
   );
   const missing = (left ?? []).map(({ chatId, movedTo }) =>
     movedTo === null
-      ? `${chalk.yellow('!')} it is not in group ${chatId}: add it there again, or take the group from its chats`
-      : `${chalk.yellow('!')} group ${chatId} was made into the supergroup ${movedTo}: name that one in its chats`,
+      ? `${chalk.yellow('!')} it is not in group ${chatId}: add it there again, or take the ` +
+        'group from its chats'
+      : `${chalk.yellow('!')} group ${chatId} was made into the supergroup ${movedTo}: name ` +
+        'that one in its chats',
   );
   const remedy = remedyFor({ name: account, state });
   const standing =
     state === 'online'
       ? []
-      : [`It is ${formatState(state)}${reason === '' ? '' : `: ${reason}`}`, ...(remedy === null ? [] : [`To do: ${remedy}`])];
+      : [
+          `It is ${formatState(state)}${reason === '' ? '' : `: ${reason}`}`,
+          ...(remedy === null ? [] : [`To do: ${remedy}`]),
+        ];
   const told = [[head, ...standing, ...missing].join('\n'), counts].join('\n\n');
   if (recent.length === 0) return told;
   const last = formatTable(
@@ -62,5 +69,7 @@ export const formatPush = (changes: readonly BehaviourChange[], looked: number):
   formatTable(
     ['ACCOUNT', 'HOST', 'CHANGE'],
     changes.map(({ account, host, changes: words }) => [account, host.name, words.join('; ')]),
-    looked === 0 ? 'No account is on a host that answers.' : `Nothing to push: ${looked} of ${looked} accounts are up to date.`,
+    looked === 0
+      ? 'No account is on a host that answers.'
+      : `Nothing to push: ${looked} of ${looked} accounts are up to date.`,
   );

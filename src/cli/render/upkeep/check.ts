@@ -1,4 +1,8 @@
-import { type AcceptanceCheck, type AcceptanceStage, acceptanceStages } from '../../../facts/acceptance.ts';
+import {
+  type AcceptanceCheck,
+  type AcceptanceStage,
+  acceptanceStages,
+} from '../../../facts/acceptance.ts';
 import { chalk } from '../../style.ts';
 
 const marks: Readonly<Record<AcceptanceCheck['verdict'], string>> = {
@@ -20,8 +24,12 @@ export function formatChecks(checks: readonly AcceptanceCheck[]): string {
     const lines = checks.filter((check) => check.stage === stage).map(formatCheck);
     return lines.length === 0 ? [] : [[chalk.dim(titles[stage]), ...lines].join('\n')];
   });
-  const count = (verdict: AcceptanceCheck['verdict']): number => checks.filter((check) => check.verdict === verdict).length;
-  return [...parts, `${count('passed')} passed, ${count('failed')} failed, ${count('not-shown')} not shown`].join('\n\n');
+  const count = (verdict: AcceptanceCheck['verdict']): number =>
+    checks.filter((check) => check.verdict === verdict).length;
+  return [
+    ...parts,
+    `${count('passed')} passed, ${count('failed')} failed, ${count('not-shown')} not shown`,
+  ].join('\n\n');
 }
 
 const formatCheck = ({ where, verdict, text, remedy }: AcceptanceCheck): string =>

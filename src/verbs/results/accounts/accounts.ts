@@ -31,14 +31,22 @@ export const verificationErrors = (results: readonly Verification[]): FleetError
     .filter(({ state, isExpectedUser }) => state !== 'online' || isExpectedUser === false)
     .map(({ account, host, state, reason, isExpectedUser }) =>
       isExpectedUser === false
-        ? new FleetError('account-offline', `${account}: Telegram answers with another user than the imported session had`, {
-            account,
-            host,
-            hint: `stop it and look at the session: fleet accounts stop ${account}`,
-          })
-        : new FleetError('account-offline', `${account} on ${host} is ${state}${reason === '' ? '' : `: ${reason}`}`, {
-            account,
-            host,
-            hint: `watch it with: fleet logs ${account} -f`,
-          }),
+        ? new FleetError(
+            'account-offline',
+            `${account}: Telegram answers with another user than the imported session had`,
+            {
+              account,
+              host,
+              hint: `stop it and look at the session: fleet accounts stop ${account}`,
+            },
+          )
+        : new FleetError(
+            'account-offline',
+            `${account} on ${host} is ${state}${reason === '' ? '' : `: ${reason}`}`,
+            {
+              account,
+              host,
+              hint: `watch it with: fleet logs ${account} -f`,
+            },
+          ),
     );

@@ -2,7 +2,8 @@ import { nextLoginAt } from '../../../facts/next-login.ts';
 import type { HostRow } from '../../../ledger/schema.ts';
 import type { HostRanking } from '../../../planning/fleet/ranking.ts';
 
-const timeOf = (ms: number | null | undefined): string | null => (ms ? new Date(ms).toISOString() : null);
+const timeOf = (ms: number | null | undefined): string | null =>
+  ms ? new Date(ms).toISOString() : null;
 
 /** A host for programs. */
 export const hostData = (rank: HostRanking, row: HostRow | undefined): Record<string, unknown> => ({

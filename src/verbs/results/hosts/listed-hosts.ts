@@ -10,8 +10,14 @@ export const hostListOptions = {
     words: 'only hosts in this state (repeatable, or several with commas)',
   }),
   sort: option({
-    ...{ shown: 'field', choices: ['name', 'state', 'accounts', 'score', 'rtt', 'seen'], start: 'name', example: 'score' },
-    words: 'order; accounts: most first, score: best first, rtt: slowest first, seen: longest ago first',
+    ...{
+      shown: 'field',
+      choices: ['name', 'state', 'accounts', 'score', 'rtt', 'seen'],
+      start: 'name',
+      example: 'score',
+    },
+    words:
+      'order; accounts: most first, score: best first, rtt: slowest first, seen: longest ago first',
   }),
 } as const;
 
@@ -22,13 +28,18 @@ interface Wishes {
 
 const byText = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
 
-/** Those in one of the states (none named: all), in their order; equal ones by name. `rows`: what the ledger has of them. Pure. */
+/**
+ * Those in one of the states (none named: all), in their order; equal ones by name. `rows`: what
+ * the ledger has of them. Pure.
+ */
 export function listedHosts(
   ranks: readonly HostRanking[],
   rows: ReadonlyMap<string, HostRow>,
   { state, sort }: Wishes,
 ): readonly HostRanking[] {
-  const figures: Readonly<Record<Exclude<Wishes['sort'], 'name' | 'state'>, (rank: HostRanking) => number>> = {
+  const figures: Readonly<
+    Record<Exclude<Wishes['sort'], 'name' | 'state'>, (rank: HostRanking) => number>
+  > = {
     accounts: ({ accounts }) => -accounts,
     score: ({ rank }) => rank ?? Number.MAX_SAFE_INTEGER,
     rtt: ({ host }) => -(rows.get(host)?.latency_ms ?? 0),

@@ -1,7 +1,8 @@
 import type { PatchOutcome, PatchPlan } from '../../../workflows/moves/patch-hosts.ts';
 
 export const question = ({ patches, wishes }: PatchPlan): string =>
-  `Upgrade ${patches.map(({ host }) => host.name).join(', ')}${wishes.reboot ? ', and reboot those that need it' : ''}?`;
+  `Upgrade ${patches.map(({ host }) => host.name).join(', ')}` +
+  `${wishes.reboot ? ', and reboot those that need it' : ''}?`;
 
 /** The plan for programs. */
 export const planData = ({ patches, wishes }: PatchPlan): Record<string, unknown> => ({

@@ -1,7 +1,20 @@
 import type { Silence } from '../../../alerts/silence.ts';
-import type { AlertStory, AlertsView, AlertView, Verdict } from '../../../workflows/alerts/alerts.ts';
+import type {
+  AlertStory,
+  AlertsView,
+  AlertView,
+  Verdict,
+} from '../../../workflows/alerts/alerts.ts';
 
-export const silenceData = ({ id, rule, subject, until, reason, by, createdAt }: Silence): Record<string, unknown> => ({
+export const silenceData = ({
+  id,
+  rule,
+  subject,
+  until,
+  reason,
+  by,
+  createdAt,
+}: Silence): Record<string, unknown> => ({
   ...{ id, rule, subject, until: iso(until), reason, by, createdAt: iso(createdAt) },
 });
 
@@ -20,10 +33,19 @@ export const alertsData = ({ alerts, silences, waiting }: AlertsView): Record<st
 export const storyData = ({ messages, rule, ...view }: AlertStory): Record<string, unknown> => ({
   ...alertData(view),
   rule,
-  messages: messages.map(({ id, delivered_at, delivered_by }) => ({ id, deliveredAt: isoOrNull(delivered_at), channel: delivered_by })),
+  messages: messages.map(({ id, delivered_at, delivered_by }) => ({
+    id,
+    deliveredAt: isoOrNull(delivered_at),
+    channel: delivered_by,
+  })),
 });
 
-export const verdictData = ({ rule, subject, alert, silence }: Verdict): Record<string, unknown> => ({
+export const verdictData = ({
+  rule,
+  subject,
+  alert,
+  silence,
+}: Verdict): Record<string, unknown> => ({
   rule,
   subject,
   alert: alert === null ? null : { ...alertData({ alert, silence }), heldMs: alert.heldMs },

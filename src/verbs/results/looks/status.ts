@@ -9,7 +9,15 @@ export interface ListedStatus extends FleetStatus {
   readonly listed: readonly PlacedAccount[];
 }
 
-export const statusData = ({ fleet, hosts, rows, listed, moves, trials, strays }: ListedStatus): Record<string, unknown> => ({
+export const statusData = ({
+  fleet,
+  hosts,
+  rows,
+  listed,
+  moves,
+  trials,
+  strays,
+}: ListedStatus): Record<string, unknown> => ({
   fleet,
   hosts: hosts.map((rank) => hostData(rank, rows.get(rank.host))),
   accounts: listed.map(accountData),

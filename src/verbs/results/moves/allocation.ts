@@ -13,8 +13,17 @@ export const unplacedErrors = ({ placement }: AllocationPlan): FleetError[] =>
   );
 
 /** The plan for programs. */
-export const planData = ({ placement, resumed, heldHere }: AllocationPlan): Record<string, unknown> => ({
+export const planData = ({
+  placement,
+  resumed,
+  heldHere,
+}: AllocationPlan): Record<string, unknown> => ({
   ...placement,
-  resumed: resumed.map(({ account, to_host, phase, epoch }) => ({ account, host: to_host, phase, epoch })),
+  resumed: resumed.map(({ account, to_host, phase, epoch }) => ({
+    account,
+    host: to_host,
+    phase,
+    epoch,
+  })),
   held: heldHere.map(({ account, host }) => ({ account, host })),
 });

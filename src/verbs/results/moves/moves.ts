@@ -9,15 +9,29 @@ export const stayingErrors = ({ staying }: MovePlan): FleetError[] =>
     ({ account, reason, problems }) =>
       new FleetError('placement', reason, {
         account,
-        hint: 'add a host, raise max_accounts, or unpin the account; fleet rankings shows what is free',
+        hint:
+          'add a host, raise max_accounts, or unpin the account; fleet rankings shows what ' +
+          'is free',
         problems,
       }),
   );
 
 /** The plan for programs. */
-export const movePlanData = ({ plan: { input: _, ...plan }, resumed }: PreparedMoves): Record<string, unknown> => ({
+export const movePlanData = ({
+  plan: { input: _, ...plan },
+  resumed,
+}: PreparedMoves): Record<string, unknown> => ({
   ...plan,
-  resumed: resumed.map(({ account, from_host, to_host, phase, epoch }) => ({ account, from: from_host, to: to_host, phase, epoch })),
+  resumed: resumed.map(({ account, from_host, to_host, phase, epoch }) => ({
+    account,
+    from: from_host,
+    to: to_host,
+    phase,
+    epoch,
+  })),
 });
 
-export const outcomeData = ({ problem, ...rest }: MoveOutcome): Record<string, unknown> => ({ ...rest, code: problem?.code ?? null });
+export const outcomeData = ({ problem, ...rest }: MoveOutcome): Record<string, unknown> => ({
+  ...rest,
+  code: problem?.code ?? null,
+});

@@ -13,20 +13,40 @@ export const whatIfErrors = ({ placement, overloaded }: WhatIf): FleetError[] =>
       }),
   ),
   ...overloaded.map(
-    (host) => new FleetError('placement', `${host} would pass its memory limit`, { host, hint: 'try it with --rebalance or --add-hosts' }),
+    (host) =>
+      new FleetError('placement', `${host} would pass its memory limit`, {
+        host,
+        hint: 'try it with --rebalance or --add-hosts',
+      }),
   ),
 ];
 
 /** The answer for programs. */
-export const whatIfData = ({ before, after, placement, rebalance, overloaded }: WhatIf): Record<string, unknown> => ({
+export const whatIfData = ({
   before,
   after,
-  placements: placement.placements.map(({ account, from, host, reason }) => ({ account, from, host, reason })),
+  placement,
+  rebalance,
+  overloaded,
+}: WhatIf): Record<string, unknown> => ({
+  before,
+  after,
+  placements: placement.placements.map(({ account, from, host, reason }) => ({
+    account,
+    from,
+    host,
+    reason,
+  })),
   unplaced: placement.unplaced.map(({ account, reason }) => ({ account, reason })),
   rebalance:
     rebalance === null
       ? null
-      : { verdict: rebalance.verdict, moves: rebalance.moves, lowerBound: rebalance.lowerBound, summary: rebalance.summary },
+      : {
+          verdict: rebalance.verdict,
+          moves: rebalance.moves,
+          lowerBound: rebalance.lowerBound,
+          summary: rebalance.summary,
+        },
   overloaded,
   spreadBefore: spreadOf(before),
   spreadAfter: spreadOf(after),

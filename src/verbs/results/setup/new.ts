@@ -11,7 +11,11 @@ export type NewEnd =
 type WrittenEnd = Extract<NewEnd, { kind: 'written' }>;
 
 /** Environment variables that have to be set, and what each is for. */
-export function variablesOf({ hosts, accountDefaults, vaultKey }: Inventory): ReadonlyMap<string, string> {
+export function variablesOf({
+  hosts,
+  accountDefaults,
+  vaultKey,
+}: Inventory): ReadonlyMap<string, string> {
   const uses = new Map<string, string[]>();
   const use = (reference: SecretReference | number | null, what: string): void => {
     if (typeof reference === 'number' || reference?.kind !== 'env') return;
@@ -21,8 +25,11 @@ export function variablesOf({ hosts, accountDefaults, vaultKey }: Inventory): Re
   use(accountDefaults.telegram.apiId, 'api_id from https://my.telegram.org');
   use(accountDefaults.telegram.apiHash, 'api_hash from https://my.telegram.org');
   const secrets = (kind: 'password' | 'passphrase' | 'sudoPassword', what: string): void => {
-    const owners = Map.groupBy(hosts, ({ ssh }) => (ssh[kind]?.kind === 'env' ? ssh[kind].target : ''));
-    for (const [, [first, ...more]] of owners) if (first !== undefined) use(first.ssh[kind], `${what} of ${namesOf(first, more)}`);
+    const owners = Map.groupBy(hosts, ({ ssh }) =>
+      ssh[kind]?.kind === 'env' ? ssh[kind].target : '',
+    );
+    for (const [, [first, ...more]] of owners)
+      if (first !== undefined) use(first.ssh[kind], `${what} of ${namesOf(first, more)}`);
   };
   secrets('password', 'login password');
   secrets('passphrase', 'passphrase of the private key');
@@ -34,7 +41,10 @@ const namesOf = (first: HostSpec, more: readonly HostSpec[]): string =>
   more.length === 0 ? first.name : `${first.name} and ${more.length} more`;
 
 /** The command that goes on from there. */
-export const nextAfterNew = ({ path, isElsewhere }: Pick<WrittenEnd, 'path' | 'isElsewhere'>): string =>
+export const nextAfterNew = ({
+  path,
+  isElsewhere,
+}: Pick<WrittenEnd, 'path' | 'isElsewhere'>): string =>
   isElsewhere ? `fleet -i ${path} hosts trust` : 'fleet hosts trust';
 
 /** The end for programs. */

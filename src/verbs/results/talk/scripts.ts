@@ -12,10 +12,18 @@ export const scriptsData = (scripts: readonly ListedScript[]): Record<string, un
   })),
 });
 
-export const scriptTestData = ({ script, accounts, transcript, events }: ScriptTest): Record<string, unknown> => ({
+export const scriptTestData = ({
+  script,
+  accounts,
+  transcript,
+  events,
+}: ScriptTest): Record<string, unknown> => ({
   script: script.name,
   accounts,
   chatId: transcript.chatId,
   events: events.map(({ event, outcomes }) => ({ event, outcomes })),
-  answers: events.reduce((sum, { outcomes }) => sum + outcomes.filter(({ sentAtMs }) => sentAtMs !== null).length, 0),
+  answers: events.reduce(
+    (sum, { outcomes }) => sum + outcomes.filter(({ sentAtMs }) => sentAtMs !== null).length,
+    0,
+  ),
 });

@@ -17,7 +17,10 @@ export const adoptionErrors = ({ plan, hosts, missing }: Adoption): FleetError[]
   ...hosts.flatMap(({ problem }) => (problem === null ? [] : [problem])),
   ...plan.problems.map(({ account, host, text, hint }) => {
     const about = { ...(account === null ? {} : { account }), ...(host === null ? {} : { host }) };
-    return new FleetError('claim-refused', account === null ? text : `${account}: ${text}`, { ...about, hint });
+    return new FleetError('claim-refused', account === null ? text : `${account}: ${text}`, {
+      ...about,
+      hint,
+    });
   }),
 ];
 
@@ -34,7 +37,11 @@ export const adoptionData = ({
   replaced,
 }: Adoption): Record<string, unknown> => ({
   isOld,
-  hosts: hosts.map(({ host, problem }) => ({ host: host.name, answered: problem === null, code: problem?.code ?? null })),
+  hosts: hosts.map(({ host, problem }) => ({
+    host: host.name,
+    answered: problem === null,
+    code: problem?.code ?? null,
+  })),
   takenOver,
   forgotten,
   missing,
@@ -57,9 +64,12 @@ export const adoptionData = ({
 const missingError = ({ name, knownBy }: Adoption['missing'][number]): FleetError =>
   new FleetError(
     'survey-incomplete',
-    `${knownBy.join(', ')} remember ${name}, which neither the inventory nor the ledger has: it may be running accounts`,
+    `${knownBy.join(', ')} remember ${name}, which neither the inventory nor the ledger ` +
+      'has: it may be running accounts',
     {
       host: name,
-      hint: `put it back into the inventory and run this again; if it runs nothing any more: fleet adopt --without ${name}`,
+      hint:
+        'put it back into the inventory and run this again; if it runs nothing any more: ' +
+        `fleet adopt --without ${name}`,
     },
   );

@@ -13,7 +13,19 @@ export const backupErrors = ({ withoutSession }: MadeBackup): FleetError[] =>
   );
 
 /** The plan for programs. */
-export const restoreData = ({ source, backup, current, returning, kept, aside }: RestorePlan): Record<string, unknown> => ({
+export const restoreData = ({
+  source,
+  backup,
+  current,
+  returning,
+  kept,
+  aside,
+}: RestorePlan): Record<string, unknown> => ({
   ...{ source, current, returning, kept, aside: current === null ? null : aside },
-  backup: { accounts: backup.accounts, sessions: backup.sessions, serial: backup.serial, withoutSession: backup.withoutSession },
+  backup: {
+    accounts: backup.accounts,
+    sessions: backup.sessions,
+    serial: backup.serial,
+    withoutSession: backup.withoutSession,
+  },
 });

@@ -27,7 +27,8 @@ export const authHandlers: HandlerTable = {
     requireApp(request);
     return exportLoginToken(context);
   },
-  'auth.importLoginToken': (request, context) => importLoginToken(request.token as Uint8Array, context),
+  'auth.importLoginToken': (request, context) =>
+    importLoginToken(request.token as Uint8Array, context),
   'auth.importBotAuthorization': importBotAuthorization,
   'auth.logOut': (_request, { world, login }) => {
     world.signOut(login);
@@ -59,9 +60,18 @@ function sendCode(number: string, context: RpcContext): TlObject {
   if (world.desk.phone(phone) !== null || !/^\d{5,15}$/.test(phone)) identityOf(number, context);
   const { hash, sentCount } = world.desk.sendCode(phone);
   login.waitingFor = null;
-  if (sentCount > 1) return { _: 'auth.sentCode', type: { _: 'auth.sentCodeTypeSms', length: CODE_LENGTH }, phone_code_hash: hash };
+  if (sentCount > 1)
+    return {
+      _: 'auth.sentCode',
+      type: { _: 'auth.sentCodeTypeSms', length: CODE_LENGTH },
+      phone_code_hash: hash,
+    };
   return {
-    ...{ _: 'auth.sentCode', type: { _: 'auth.sentCodeTypeApp', length: CODE_LENGTH }, phone_code_hash: hash },
+    ...{
+      _: 'auth.sentCode',
+      type: { _: 'auth.sentCodeTypeApp', length: CODE_LENGTH },
+      phone_code_hash: hash,
+    },
     ...{ next_type: { _: 'auth.codeTypeSms' }, timeout: RESEND_AFTER_S },
   };
 }
@@ -91,13 +101,15 @@ function admit(identity: Identity, { world, login }: RpcContext): TlObject {
 
 function getPassword(_request: TlObject, { world, login, account }: RpcContext): TlObject {
   const identity = login.waitingFor ?? world.desk.identityOf(account);
-  if (login.waitingFor === null && login.status !== 'live') throw new RpcError(401, 'AUTH_KEY_UNREGISTERED');
+  if (login.waitingFor === null && login.status !== 'live')
+    throw new RpcError(401, 'AUTH_KEY_UNREGISTERED');
   return identity?.password?.ask() ?? passwordless();
 }
 
 function checkPassword(request: TlObject, { world, login }: RpcContext): TlObject {
   const identity = login.waitingFor;
-  if (identity === null || identity.password === null) throw new RpcError(401, 'AUTH_KEY_UNREGISTERED');
+  if (identity === null || identity.password === null)
+    throw new RpcError(401, 'AUTH_KEY_UNREGISTERED');
   const verdict = identity.password.check(request.password as TlObject);
   if (verdict === 'unknown') throw new RpcError(400, 'SRP_ID_INVALID');
   if (verdict === 'wrong') throw new RpcError(400, 'PASSWORD_HASH_INVALID');
@@ -112,13 +124,15 @@ function exportLoginToken(context: RpcContext): TlObject {
     const { token, expiresS } = world.desk.newToken(login, nowS);
     return { _: 'auth.loginToken', expires: expiresS, token };
   }
-  if (scanned.identity.dcId !== login.dcId) return { _: 'auth.loginTokenMigrateTo', dc_id: scanned.identity.dcId, token: scanned.token };
+  if (scanned.identity.dcId !== login.dcId)
+    return { _: 'auth.loginTokenMigrateTo', dc_id: scanned.identity.dcId, token: scanned.token };
   return importLoginToken(scanned.token, context);
 }
 
 function importLoginToken(token: Uint8Array, context: RpcContext): TlObject {
   const identity = context.world.desk.acceptedBy(token);
-  if (identity === null || identity.dcId !== context.login.dcId) throw new RpcError(400, 'AUTH_TOKEN_INVALID');
+  if (identity === null || identity.dcId !== context.login.dcId)
+    throw new RpcError(400, 'AUTH_TOKEN_INVALID');
   context.world.desk.forgetToken(token);
   return { _: 'auth.loginTokenSuccess', authorization: admit(identity, context) };
 }
@@ -127,6 +141,7 @@ function importBotAuthorization(request: TlObject, context: RpcContext): TlObjec
   requireApp(request);
   const identity = context.world.desk.bot(String(request.bot_auth_token));
   if (identity === null) throw new RpcError(400, 'ACCESS_TOKEN_INVALID');
-  if (identity.dcId !== context.login.dcId) throw new RpcError(303, `USER_MIGRATE_${identity.dcId}`);
+  if (identity.dcId !== context.login.dcId)
+    throw new RpcError(303, `USER_MIGRATE_${identity.dcId}`);
   return admit(identity, context);
 }

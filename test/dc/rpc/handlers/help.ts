@@ -7,10 +7,18 @@ const CONFIG_LIFE_S = 3600;
 /** Methods that a client may call before anybody logged in. */
 export const helpHandlers: HandlerTable = {
   'help.getConfig': (_request, context) => config(context),
-  'help.getNearestDc': (_request, { login }) => ({ _: 'nearestDc', country: 'XX', this_dc: login.dcId, nearest_dc: login.dcId }),
+  'help.getNearestDc': (_request, { login }) => ({
+    _: 'nearestDc',
+    country: 'XX',
+    this_dc: login.dcId,
+    nearest_dc: login.dcId,
+  }),
 };
 
-/** Lists only what the data centre was told to list, so that no client ever looks elsewhere. No `tmp_sessions`: no parallel use. */
+/**
+ * Lists only what the data centre was told to list, so that no client ever looks elsewhere. No
+ * `tmp_sessions`: no parallel use.
+ */
 function config({ behaviour, login, nowS }: RpcContext): TlObject {
   return {
     _: 'config',
@@ -19,7 +27,13 @@ function config({ behaviour, login, nowS }: RpcContext): TlObject {
     test_mode: false,
     this_dc: login.dcId,
     dc_options: Object.entries(behaviour.dcAddresses).flatMap(([id, address]) =>
-      behaviour.dcPorts.map((port) => ({ _: 'dcOption', static: true, id: Number(id), ip_address: address, port })),
+      behaviour.dcPorts.map((port) => ({
+        _: 'dcOption',
+        static: true,
+        id: Number(id),
+        ip_address: address,
+        port,
+      })),
     ),
     chat_size_max: 200,
     megagroup_size_max: 200_000,

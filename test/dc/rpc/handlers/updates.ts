@@ -33,11 +33,21 @@ function difference(request: TlObject, context: RpcContext): TlObject {
 
 function channelDifference(request: TlObject, { world, account }: RpcContext): TlObject {
   const group = supergroupOf(request.channel as TlObject, world, account);
-  const events = eventsAfter(group.feed, Number(request.pts), Math.min(Number(request.limit), MAX_EVENTS));
+  const events = eventsAfter(
+    group.feed,
+    Number(request.pts),
+    Math.min(Number(request.limit), MAX_EVENTS),
+  );
   if (events === null) throw new RpcError(400, 'PERSISTENT_TIMESTAMP_OUTDATED');
   const last = events.at(-1);
-  if (last === undefined) return { _: 'updates.channelDifferenceEmpty', final: true, pts: group.feed.pts };
-  return { _: 'updates.channelDifference', final: last.pts === group.feed.pts, pts: last.pts, ...contentOf(events, account) };
+  if (last === undefined)
+    return { _: 'updates.channelDifferenceEmpty', final: true, pts: group.feed.pts };
+  return {
+    _: 'updates.channelDifference',
+    final: last.pts === group.feed.pts,
+    pts: last.pts,
+    ...contentOf(events, account),
+  };
 }
 
 function eventsAfter(feed: Feed, pts: number, limit: number): readonly FeedEvent[] | null {

@@ -5,11 +5,15 @@ import { userObject } from '../objects.ts';
 import { RpcError } from '../rpc-error.ts';
 
 export const userHandlers: HandlerTable = {
-  'users.getUsers': (request, context) => (request.id as readonly TlObject[]).map((input) => inputUser(input, context)),
+  'users.getUsers': (request, context) =>
+    (request.id as readonly TlObject[]).map((input) => inputUser(input, context)),
   'account.updateStatus': () => true,
 };
 
-/** The account behind an `InputUser`; null for a user that does not exist. Throws USER_ID_INVALID on a wrong access hash. */
+/**
+ * The account behind an `InputUser`; null for a user that does not exist. Throws USER_ID_INVALID on
+ * a wrong access hash.
+ */
 function accountOfInput(input: TlObject, world: World, self: Account): Account | null {
   if (input._ === 'inputUserSelf') return self;
   const account = world.accounts.get(String(input.user_id));

@@ -11,7 +11,16 @@ test('what is new is told once: a file, a changed one, a broken one, none', () =
     writeFileSync(`${path}.new`, JSON.stringify(value));
     renameSync(`${path}.new`, path);
   };
-  const sound = { format: 1, account: 'anna', isPaused: false, chats: [], fleetUserIds: [], script: null, model: null, limits: {} };
+  const sound = {
+    format: 1,
+    account: 'anna',
+    isPaused: false,
+    chats: [],
+    fleetUserIds: [],
+    script: null,
+    model: null,
+    limits: {},
+  };
   const file = new BehaviourFile(path);
   expect([file.look(), file.look()]).toEqual([{ behaviour: null }, undefined]);
   put(sound);

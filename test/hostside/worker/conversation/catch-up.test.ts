@@ -106,7 +106,10 @@ test("Telegram's pause is kept, for all groups, and then it goes on", async () =
   answer = async () => {
     refusals += 1;
     if (refusals > 1) return nothing;
-    throw new TelegramFailure({ kind: 'rpc', code: 420, name: 'FLOOD_WAIT', seconds: 30 }, '420 FLOOD_WAIT');
+    throw new TelegramFailure(
+      { kind: 'rpc', code: 420, name: 'FLOOD_WAIT', seconds: 30 },
+      '420 FLOOD_WAIT',
+    );
   };
   catchUp.begin(link());
   await pass(29_000);
@@ -118,14 +121,22 @@ test("Telegram's pause is kept, for all groups, and then it goes on", async () =
 
 test('no answer is tried again, a refusal is not, and what was left out is counted', async () => {
   answer = async (chatId) => {
-    if (chatId === cellar) throw new TelegramFailure({ kind: 'rpc', code: 400, name: 'CHANNEL_PRIVATE', seconds: null }, '400');
+    if (chatId === cellar)
+      throw new TelegramFailure(
+        { kind: 'rpc', code: 400, name: 'CHANNEL_PRIVATE', seconds: null },
+        '400',
+      );
     if (asked.length < 3) throw new TelegramFailure({ kind: 'network', reason: 'x' }, 'x');
     return { ...nothing, unreadable: 2, isComplete: false };
   };
   catchUp.begin(link());
   await pass(35_000);
   expect(chats()).toEqual([garden, cellar, garden]);
-  expect(tally.counters()).toMatchObject({ catch_ups_failed: 2, unreadable_messages: 2, catch_ups_cut: 1 });
+  expect(tally.counters()).toMatchObject({
+    catch_ups_failed: 2,
+    unreadable_messages: 2,
+    catch_ups_cut: 1,
+  });
 });
 
 test('nothing is asked over a connection that is gone', async () => {

@@ -1,12 +1,20 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { AnswerLimits, Behaviour, ModelSettings, Rule, Script } from '../../../../hostside/protocol/behaviour.ts';
+import type {
+  AnswerLimits,
+  Behaviour,
+  ModelSettings,
+  Rule,
+  Script,
+} from '../../../../hostside/protocol/behaviour.ts';
 import { type DataCentre, type LoginCredentials, startDataCentre } from '../../../dc/server.ts';
 import { type ModelServer, startModelServer } from '../../../model-server/model-server.ts';
 import { buildRelease, keyId, WorkerProcess, type WorkerSetup } from '../worker-process.ts';
 
-/** The worker as a host runs it, in groups of the test data centre, with a model server beside it. */
+/**
+ * The worker as a host runs it, in groups of the test data centre, with a model server beside it.
+ */
 const [ann, bob, cleo, dan, robot, mate] = ['7001', '8001', '8002', '8003', '8004', '7002'];
 
 let release: string;
@@ -32,7 +40,11 @@ beforeEach(async () => {
   ] as const)
     dc.people.addPerson({ userId, firstName });
   dc.people.addPerson({ userId: robot, firstName: 'Robot', isBot: true });
-  chatId = dc.people.addGroup({ kind: 'supergroup', title: 'Garden', members: [ann, mate, bob, cleo, dan, robot] });
+  chatId = dc.people.addGroup({
+    kind: 'supergroup',
+    title: 'Garden',
+    members: [ann, mate, bob, cleo, dan, robot],
+  });
 });
 afterEach(async () => {
   await worker.end();
@@ -74,12 +86,37 @@ const modelSettings = (): ModelSettings => ({
     answerTokens: 50,
     temperature: null,
   },
-  ...{ timeoutMs: 8_000, retries: 2, concurrency: 4, budgetTokens: null, budgetMoney: null, priceIn: 0, priceOut: 0 },
+  ...{
+    timeoutMs: 8_000,
+    retries: 2,
+    concurrency: 4,
+    budgetTokens: null,
+    budgetMoney: null,
+    priceIn: 0,
+    priceOut: 0,
+  },
   ...{ fallback: 'I do not know right now.', isModerated: false },
 });
-const behaviour = (fields: Partial<Behaviour> = {}, scriptFields: Partial<Script> = {}): Behaviour => ({
-  ...{ format: 1, account: 'anna', isPaused: false, fleetUserIds: [ann, mate], model: modelSettings(), limits },
-  chats: [{ id: chatId, name: 'Garden', slotMs: 20_000, colleagues: [{ keyId, userId: ann, username: 'ann_helps' }] }],
+const behaviour = (
+  fields: Partial<Behaviour> = {},
+  scriptFields: Partial<Script> = {},
+): Behaviour => ({
+  ...{
+    format: 1,
+    account: 'anna',
+    isPaused: false,
+    fleetUserIds: [ann, mate],
+    model: modelSettings(),
+    limits,
+  },
+  chats: [
+    {
+      id: chatId,
+      name: 'Garden',
+      slotMs: 20_000,
+      colleagues: [{ keyId, userId: ann, username: 'ann_helps' }],
+    },
+  ],
   script: { ...script, ...scriptFields },
   ...fields,
 });
@@ -101,10 +138,15 @@ const start = async (setup: Partial<WorkerSetup> = {}): Promise<WorkerProcess> =
 const say = (
   from: string,
   words: string,
-  more: { readonly replyTo?: number; readonly mentions?: string[]; readonly hasMedia?: boolean } = {},
+  more: {
+    readonly replyTo?: number;
+    readonly mentions?: string[];
+    readonly hasMedia?: boolean;
+  } = {},
 ): number => dc.people.say({ chatId, from, text: words, ...more }).ref;
 /** What the account has said, as [answered message, text]. */
-const answers = () => dc.people.said({ userId: ann }).map(({ replyTo, text: words }) => [replyTo, words]);
+const answers = () =>
+  dc.people.said({ userId: ann }).map(({ replyTo, text: words }) => [replyTo, words]);
 const until = (look: () => unknown, expected: unknown, limitMs = 15_000) =>
   expect.poll(look, { timeout: limitMs, interval: 20 }).toEqual(expected);
 const counter = (name: string): number => worker.status?.counters[name] ?? 0;
@@ -118,7 +160,10 @@ test('a talk of several hundred messages has exactly the answers that the script
   for (let round = 0; round < 30; round += 1) {
     for (const person of [bob, cleo]) say(person, `idle talk ${round}`);
     answered(say(cleo, `What is the PRICE, please? ${round}`), 'It is free, Cleo.');
-    answered(say(bob, `@ann_helps tell me about ${round}`), `You said: Bob: @ann_helps tell me about ${round}`);
+    answered(
+      say(bob, `@ann_helps tell me about ${round}`),
+      `You said: Bob: @ann_helps tell me about ${round}`,
+    );
     answered(say(bob, `photo with price ${round}`, { hasMedia: true }), 'It is free, Bob.');
     say(cleo, '', { hasMedia: true });
     say(robot, `the price is ${round}`);
@@ -145,14 +190,22 @@ test('a talk of several hundred messages has exactly the answers that the script
   expect(answers().filter(([, words]) => !String(words).startsWith('You'))).toEqual(fixed);
   await until(() => counter('answered'), expected.length);
   expect(worker.status?.counters).toMatchObject({
-    ...{ skipped_empty: 30, skipped_bot: 30, skipped_colleague: 30, skipped_edited: 30, skipped_private: 30, skipped_not_allowed_chat: 30 },
+    ...{
+      skipped_empty: 30,
+      skipped_bot: 30,
+      skipped_colleague: 30,
+      skipped_edited: 30,
+      skipped_private: 30,
+      skipped_not_allowed_chat: 30,
+    },
     ...{ skipped_anonymous: 30, skipped_no_rule: 62, skipped_opt_out_now: 1, skipped_opted_out: 1 },
   });
   expect(worker.silences?.recent.slice(-2)).toMatchObject([
     { reason: 'opt-out-now', userId: dan },
     { reason: 'opted-out', userId: dan },
   ]);
-  for (const secret of ['sk-canary', 'idle talk', 'PRICE', 'You help.']) expect(worker.seen).not.toContain(secret);
+  for (const secret of ['sk-canary', 'idle talk', 'PRICE', 'You help.'])
+    expect(worker.seen).not.toContain(secret);
 });
 
 /** Returns when the worker has taken it up. */
@@ -168,14 +221,24 @@ test('a changed behaviour is taken up without a restart: pause, hours, another s
   const { pid } = worker;
   const first = say(bob, 'price');
   await until(answers, [[first, 'It is free, Bob.']]);
-  await configure(behaviour({ isPaused: true }, { hours: { timeZone: 'Europe/Berlin', spans: [], holidays: [] } }));
+  await configure(
+    behaviour(
+      { isPaused: true },
+      { hours: { timeZone: 'Europe/Berlin', spans: [], holidays: [] } },
+    ),
+  );
   await until(() => counter('paused'), 1);
   say(bob, 'price');
   await until(() => counter('skipped_paused'), 1);
   await configure(behaviour({}, { hours: { timeZone: 'Europe/Berlin', spans: [], holidays: [] } }));
   say(bob, 'price');
   await until(() => counter('skipped_hours'), 1);
-  await configure(behaviour({}, { rules: [rule('tea', { kind: 'keyword', words: ['tea'] }, text('Tea it is.'))] }));
+  await configure(
+    behaviour(
+      {},
+      { rules: [rule('tea', { kind: 'keyword', words: ['tea'] }, text('Tea it is.'))] },
+    ),
+  );
   const last = say(bob, 'tea instead of a price');
   await until(answers, [
     [first, 'It is free, Bob.'],
@@ -186,18 +249,39 @@ test('a changed behaviour is taken up without a restart: pause, hours, another s
 
 test("the operator's test message: once, in an allowed chat, not when it is old or paused", async () => {
   await start();
-  const ask = (id: string, fields: Partial<Behaviour['test'] & object> = {}, isPaused = false): Promise<void> =>
-    configure(behaviour({ isPaused, test: { id, chatId, text: `test ${id}`, askedAtMs: Date.now(), ...fields } }));
+  const ask = (
+    id: string,
+    fields: Partial<Behaviour['test'] & object> = {},
+    isPaused = false,
+  ): Promise<void> =>
+    configure(
+      behaviour({
+        isPaused,
+        test: { id, chatId, text: `test ${id}`, askedAtMs: Date.now(), ...fields },
+      }),
+    );
   await ask('one');
   await until(answers, [[null, 'test one']]);
   await until(() => worker.silences?.test, { id: 'one', isSent: true, reason: '' });
   await ask('one');
   await ask('two', { chatId: '-1009999999999' });
-  await until(() => worker.silences?.test, { id: 'two', isSent: false, reason: expect.stringContaining('allow-list') });
+  await until(() => worker.silences?.test, {
+    id: 'two',
+    isSent: false,
+    reason: expect.stringContaining('allow-list'),
+  });
   await ask('three', { askedAtMs: Date.now() - 3_600_000 });
-  await until(() => worker.silences?.test, { id: 'three', isSent: false, reason: expect.stringContaining('ten minutes') });
+  await until(() => worker.silences?.test, {
+    id: 'three',
+    isSent: false,
+    reason: expect.stringContaining('ten minutes'),
+  });
   await ask('four', {}, true);
-  await until(() => worker.silences?.test, { id: 'four', isSent: false, reason: expect.stringContaining('paused') });
+  await until(() => worker.silences?.test, {
+    id: 'four',
+    isSent: false,
+    reason: expect.stringContaining('paused'),
+  });
   expect(answers()).toEqual([[null, 'test one']]);
 });
 
@@ -231,7 +315,9 @@ test('killed while it asks the model, and while Telegram has not answered: each 
   // Said, but the reply does not arrive.
   dc.fault({ method: 'messages.sendMessage', times: 1, effect: { kind: 'silence' } });
   const cut = say(cleo, 'price');
-  await expect.poll(() => worker.state('memory.json').split('isCounted').length, { timeout: 10_000 }).toBeGreaterThan(2);
+  await expect
+    .poll(() => worker.state('memory.json').split('isCounted').length, { timeout: 10_000 })
+    .toBeGreaterThan(2);
   await worker.end();
   model.otherwise = { act: 'answer', text: 'I am back.' };
   await start({ places: worker.places });
@@ -248,7 +334,11 @@ test('killed while it asks the model, and while Telegram has not answered: each 
 
 test("Telegram's pauses are kept: flood wait for everything, slow mode for the group, no writing at all", async () => {
   await start();
-  dc.fault({ method: 'messages.sendMessage', times: 1, effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_2' } });
+  dc.fault({
+    method: 'messages.sendMessage',
+    times: 1,
+    effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_2' },
+  });
   const askedAt = Date.now();
   const flooded = say(bob, 'price');
   await worker.reaches('flood-wait', 10_000);
@@ -288,7 +378,10 @@ test('removed from its group, it says so, and is as before once it is added agai
   say(bob, 'price');
   await until(() => answers().length, 1);
   dc.people.leave(chatId, ann, { by: bob });
-  await until(() => [counter('groups_left'), worker.silences?.left], [1, [{ chatId, movedTo: null }]]);
+  await until(
+    () => [counter('groups_left'), worker.silences?.left],
+    [1, [{ chatId, movedTo: null }]],
+  );
   expect(worker.output).toContain(`chat ${chatId}: the account is not in this group`);
   dc.people.join(chatId, [ann], bob);
   await until(() => [counter('groups_left'), worker.silences?.left], [0, []]);
@@ -304,23 +397,38 @@ test('a group in which it is not is found at the start, without a word about it'
 
 test('an account that Telegram has frozen says so, and stays online', async () => {
   await start();
-  dc.fault({ method: 'messages.sendMessage', times: 1, effect: { kind: 'error', code: 420, message: 'FROZEN_METHOD_INVALID' } });
+  dc.fault({
+    method: 'messages.sendMessage',
+    times: 1,
+    effect: { kind: 'error', code: 420, message: 'FROZEN_METHOD_INVALID' },
+  });
   say(bob, 'price');
   await until(() => counter('frozen'), 1, 20_000);
-  expect([answers().length, counter('groups_closed'), worker.status?.state]).toEqual([0, 0, 'online']);
+  expect([answers().length, counter('groups_closed'), worker.status?.state]).toEqual([
+    0,
+    0,
+    'online',
+  ]);
 });
 
 test.each([
   ['CHANNEL_PRIVATE', 'skipped_write_forbidden'],
   ['PRIVACY_PREMIUM_REQUIRED', 'skipped_write_forbidden'],
   ['A_406_OF_TOMORROW', 'skipped_send_failed'],
-])('406 %s concerns the answer and not the account, which stays online', async (message, reason) => {
-  await start();
-  dc.fault({ method: 'messages.sendMessage', times: 1, effect: { kind: 'error', code: 406, message } });
-  say(bob, 'price');
-  await until(() => counter(reason), 1, 30_000);
-  expect(worker.status?.state).toBe('online');
-});
+])(
+  '406 %s concerns the answer and not the account, which stays online',
+  async (message, reason) => {
+    await start();
+    dc.fault({
+      method: 'messages.sendMessage',
+      times: 1,
+      effect: { kind: 'error', code: 406, message },
+    });
+    say(bob, 'price');
+    await until(() => counter(reason), 1, 30_000);
+    expect(worker.status?.state).toBe('online');
+  },
+);
 
 test('a model that fails: the fallback, and no word of it anywhere else', async () => {
   await start();
@@ -347,11 +455,17 @@ test('told to stop in the middle: closed, remembered, and a damaged memory is sa
   worker.signal('SIGTERM');
   expect(await worker.exited).toBe(0);
   expect(performance.now() - askedAt).toBeLessThan(10_000);
-  const memory = JSON.parse(worker.state('memory.json')) as { optOuts: unknown[]; pending: unknown[] };
+  const memory = JSON.parse(worker.state('memory.json')) as {
+    optOuts: unknown[];
+    pending: unknown[];
+  };
   expect([memory.optOuts.length, memory.pending.length]).toEqual([1, 1]);
   expect(answers()).toEqual([]);
 
-  writeFileSync(join(worker.places.accountState, keyId, 'memory.json'), JSON.stringify({ ...memory, optOuts: 'gone' }));
+  writeFileSync(
+    join(worker.places.accountState, keyId, 'memory.json'),
+    JSON.stringify({ ...memory, optOuts: 'gone' }),
+  );
   model.otherwise = { act: 'answer', text: 'Here I am.' };
   await start({ places: worker.places });
   await until(() => answers().map(([, words]) => words), ['Here I am.']);
@@ -371,6 +485,11 @@ test('private memory with a script, and with a model at work', async () => {
   for (let round = 0; round < 10; round += 1) say(bob, `@ann_helps ${round}`);
   await until(() => answers().length, 60, 30_000);
   // Measured: some 6 MB more.
-  await expect.poll(() => worker.privateBytes - withScript, { timeout: 60_000 }).toBeLessThan(12 * 1024 ** 2);
-  console.log(`private memory: ${(withScript / 2 ** 20).toFixed(1)} MB, with a model ${(worker.privateBytes / 2 ** 20).toFixed(1)} MB`);
+  await expect
+    .poll(() => worker.privateBytes - withScript, { timeout: 60_000 })
+    .toBeLessThan(12 * 1024 ** 2);
+  console.log(
+    `private memory: ${(withScript / 2 ** 20).toFixed(1)} MB, with a model ` +
+      `${(worker.privateBytes / 2 ** 20).toFixed(1)} MB`,
+  );
 });

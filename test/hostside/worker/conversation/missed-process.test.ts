@@ -5,7 +5,10 @@ import type { Behaviour } from '../../../../hostside/protocol/behaviour.ts';
 import { type DataCentre, type LoginCredentials, startDataCentre } from '../../../dc/server.ts';
 import { buildRelease, keyId, WorkerProcess, type WorkerSetup } from '../worker-process.ts';
 
-/** That nothing is missed in silence: the worker as a host runs it, while Telegram or the machine does what is not expected. */
+/**
+ * That nothing is missed in silence: the worker as a host runs it, while Telegram or the machine
+ * does what is not expected.
+ */
 const [ann, bob] = ['7001', '8001'];
 
 let release: string;
@@ -35,12 +38,29 @@ afterEach(async () => {
 const behaviour = (): Behaviour => ({
   ...{ format: 1, account: 'anna', isPaused: false, fleetUserIds: [ann], model: null },
   limits: { perAccount: null, perChat: null, perUser: null, ceiling: 10_000 },
-  chats: [{ id: chatId, name: 'Garden', slotMs: 20_000, colleagues: [{ keyId, userId: ann, username: null }] }],
+  chats: [
+    {
+      id: chatId,
+      name: 'Garden',
+      slotMs: 20_000,
+      colleagues: [{ keyId, userId: ann, username: null }],
+    },
+  ],
   script: {
-    ...{ name: 'desk', hours: null, delay: { leastMs: 0, mostMs: 0, isTyping: false }, disclosure: null, handover: null },
+    ...{
+      name: 'desk',
+      hours: null,
+      delay: { leastMs: 0, mostMs: 0, isTyping: false },
+      disclosure: null,
+      handover: null,
+    },
     rules: [
       {
-        ...{ name: 'price', trigger: { kind: 'keyword', words: ['price'] }, answer: { kind: 'text', texts: ['It is free.'] } },
+        ...{
+          name: 'price',
+          trigger: { kind: 'keyword', words: ['price'] },
+          answer: { kind: 'text', texts: ['It is free.'] },
+        },
         conditions: { chats: [], senders: [], languages: [], probability: 1 },
       },
     ],
@@ -50,14 +70,27 @@ const behaviour = (): Behaviour => ({
 });
 
 const start = async (setup: Partial<WorkerSetup> = {}): Promise<WorkerProcess> => {
-  worker = new WorkerProcess({ release, dc, login, behaviour: behaviour(), config: { healthIntervalMs: 60_000 }, ...setup });
+  worker = new WorkerProcess({
+    release,
+    dc,
+    login,
+    behaviour: behaviour(),
+    config: { healthIntervalMs: 60_000 },
+    ...setup,
+  });
   await worker.reaches('online', 15_000);
   return worker;
 };
 const ask = (times: number): number[] =>
-  Array.from({ length: times }, (_, index) => dc.people.say({ chatId, from: bob, text: `What is the price of number ${index}?` }).ref);
-const answered = (): (number | null)[] => dc.people.said({ userId: ann }).map(({ replyTo }) => replyTo);
-const ordered = (refs: readonly (number | null)[]) => refs.toSorted((a, b) => Number(a) - Number(b));
+  Array.from(
+    { length: times },
+    (_, index) =>
+      dc.people.say({ chatId, from: bob, text: `What is the price of number ${index}?` }).ref,
+  );
+const answered = (): (number | null)[] =>
+  dc.people.said({ userId: ann }).map(({ replyTo }) => replyTo);
+const ordered = (refs: readonly (number | null)[]) =>
+  refs.toSorted((a, b) => Number(a) - Number(b));
 const eachOnce = (refs: readonly number[], limitMs = 40_000) =>
   expect.poll(() => ordered(answered()), { timeout: limitMs, interval: 50 }).toEqual(refs);
 const counter = (name: string): number => worker.status?.counters[name] ?? 0;
@@ -80,7 +113,10 @@ test('more than 200 questions while it was away, a pause that Telegram asks for,
   const before = ask(150);
   dc.people.say({ chatId, from: bob, text: 'price', isUnreadable: true });
   const after = ask(150);
-  dc.fault({ method: 'messages.getHistory', effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_2' } });
+  dc.fault({
+    method: 'messages.getHistory',
+    effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_2' },
+  });
   await start({ places: worker.places });
   await eachOnce([...first, ...before, ...after], 60_000);
   await expect.poll(() => counter('unreadable_messages'), { timeout: 15_000 }).toBeGreaterThan(0);
@@ -91,19 +127,27 @@ test('400 questions at once: answered, or counted as skipped with the reason', a
   await start();
   const refs = ask(400);
   const skipped = () =>
-    Object.entries(worker.status?.counters ?? {}).reduce((sum, [name, count]) => sum + (name.startsWith('skipped_') ? count : 0), 0);
+    Object.entries(worker.status?.counters ?? {}).reduce(
+      (sum, [name, count]) => sum + (name.startsWith('skipped_') ? count : 0),
+      0,
+    );
   const counted = () => [counter('received'), counter('answered') + skipped()];
   await expect.poll(counted, { timeout: 60_000, interval: 200 }).toEqual([400, 400]);
   expect(new Set(answered()).size).toBe(counter('answered'));
   expect(refs.length).toBe(400);
 });
 
-test.each([-400, 400])('a clock that is %i s off: questions are fresh all the same, and it is said', async (seconds) => {
-  dc.setClockSkew(seconds * 1_000);
-  await start();
-  await eachOnce(ask(3));
-  await expect.poll(() => Math.abs(counter('clock_ahead_seconds') + seconds), { timeout: 15_000 }).toBeLessThan(3);
-});
+test.each([-400, 400])(
+  'a clock that is %i s off: questions are fresh all the same, and it is said',
+  async (seconds) => {
+    dc.setClockSkew(seconds * 1_000);
+    await start();
+    await eachOnce(ask(3));
+    await expect
+      .poll(() => Math.abs(counter('clock_ahead_seconds') + seconds), { timeout: 15_000 })
+      .toBeLessThan(3);
+  },
+);
 
 test('the data centre is away for a while: online again within 10 s of its return, and what was said then is answered', async () => {
   await start();

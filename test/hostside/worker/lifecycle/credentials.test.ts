@@ -3,25 +3,38 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StringSession } from 'telegram/sessions/index.js';
 import { expect, test } from 'vitest';
-import { parseConfig, parseSession, readCredentials } from '../../../../hostside/worker/lifecycle/credentials.ts';
+import {
+  parseConfig,
+  parseSession,
+  readCredentials,
+} from '../../../../hostside/worker/lifecycle/credentials.ts';
 import { gramSession } from '../../../dc/clients/gram-session.ts';
 
 const authKey = Buffer.alloc(256, 7);
 const session = { dcId: 2, address: '149.154.167.51', authKey };
 const config = {
-  ...{ format: 1, apiId: 4711, apiHash: 'hash-canary', deviceModel: 'PC', systemVersion: '1', appVersion: '2', langCode: 'en' },
+  ...{
+    format: 1,
+    apiId: 4711,
+    apiHash: 'hash-canary',
+    deviceModel: 'PC',
+    systemVersion: '1',
+    appVersion: '2',
+    langCode: 'en',
+  },
   ...{ logLevel: 'info', healthIntervalMs: 60_000 },
 };
 
-test.each([session, { ...session, dcId: 5, address: '91.108.56.130' }, { ...session, address: '2001:67c:4e8:f002::a' }])(
-  'reads back %j as the library does',
-  (parts) => {
-    const text = gramSession(parts);
-    expect(parseSession(`${text}\n`)).toEqual({ value: parts });
-    const theirs = new StringSession(text);
-    expect([theirs.dcId, theirs.serverAddress, theirs.port]).toEqual([parts.dcId, parts.address, 80]);
-  },
-);
+test.each([
+  session,
+  { ...session, dcId: 5, address: '91.108.56.130' },
+  { ...session, address: '2001:67c:4e8:f002::a' },
+])('reads back %j as the library does', (parts) => {
+  const text = gramSession(parts);
+  expect(parseSession(`${text}\n`)).toEqual({ value: parts });
+  const theirs = new StringSession(text);
+  expect([theirs.dcId, theirs.serverAddress, theirs.port]).toEqual([parts.dcId, parts.address, 80]);
+});
 
 const base64Of = (bytes: Buffer): string => `1${bytes.toString('base64')}`;
 const goodBytes = Buffer.from(gramSession(session).slice(1), 'base64');
@@ -60,10 +73,14 @@ test('a field of tomorrow is no mistake', () => {
 
 test('both files, and what is missing by name', () => {
   const directory = mkdtempSync(join(tmpdir(), 'fleet-credentials-'));
-  expect(readCredentials(undefined)).toEqual({ fault: expect.stringContaining('CREDENTIALS_DIRECTORY') });
+  expect(readCredentials(undefined)).toEqual({
+    fault: expect.stringContaining('CREDENTIALS_DIRECTORY'),
+  });
   expect(readCredentials(directory)).toEqual({ fault: 'there is no credential session' });
   writeFileSync(join(directory, 'session'), gramSession(session));
   expect(readCredentials(directory)).toEqual({ fault: 'there is no credential config' });
   writeFileSync(join(directory, 'config'), JSON.stringify(config));
-  expect(readCredentials(directory)).toMatchObject({ value: { config, telegram: { ...session, apiId: 4711, apiHash: 'hash-canary' } } });
+  expect(readCredentials(directory)).toMatchObject({
+    value: { config, telegram: { ...session, apiId: 4711, apiHash: 'hash-canary' } },
+  });
 });

@@ -34,7 +34,11 @@ const lookWith = (bytes: number): number => {
 
 test('what the start has left behind is collected at the first look, then 4 MB more than what is left', () => {
   expect(lookWith(30e6)).toBe(1);
-  expect(collector).toHaveBeenCalledWith({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  expect(collector).toHaveBeenCalledWith({
+    type: 'major',
+    execution: 'sync',
+    flavor: 'last-resort',
+  });
   expect(lookWith(19e6)).toBe(1);
   expect(lookWith(19.2e6)).toBe(2);
 });

@@ -6,7 +6,12 @@ import { gramJsTelegram } from '../../../../hostside/worker/telegram/gramjs-clie
 import { Line } from '../../../../hostside/worker/telegram/line.ts';
 import { introduced, RawClient } from '../../../dc/clients/raw-client.ts';
 import { type DeadPath, startDeadPath } from '../../../dc/dead-path.ts';
-import { type DataCentre, type ListenAddress, type LoginCredentials, startDataCentre } from '../../../dc/server.ts';
+import {
+  type DataCentre,
+  type ListenAddress,
+  type LoginCredentials,
+  startDataCentre,
+} from '../../../dc/server.ts';
 import { credentialsOf, dialTo } from '../telegram/telegram-contract.ts';
 
 /** The real rules with one second in place of twenty. */
@@ -28,7 +33,8 @@ afterEach(async () => {
 });
 
 const portAt = (to: DataCentre | DeadPath, from?: string) => {
-  const dial = 'cut' in to ? dialTo({ addresses: [to.address] } as unknown as DataCentre) : dialTo(to, from);
+  const dial =
+    'cut' in to ? dialTo({ addresses: [to.address] } as unknown as DataCentre) : dialTo(to, from);
   return gramJsTelegram(credentialsOf(login), { dial, timing });
 };
 const account = () => dc.report().accounts[0];
@@ -37,12 +43,16 @@ describe('what a worker leaves at Telegram (docs/exclusivity.md, row 38)', () =>
   test('the first packet that shows the key asks for the delay, before anything else', async () => {
     const events: string[] = [];
     await dc.stop();
-    dc = await startDataCentre({ onEvent: ({ event, detail }) => events.push(`${event} ${detail}`) });
+    dc = await startDataCentre({
+      onEvent: ({ event, detail }) => events.push(`${event} ${detail}`),
+    });
     login = dc.addAccount({ userId: '42' });
     const link = await portAt(dc).connect(never);
     const asked = events.indexOf('request ping_delay_disconnect 1');
     expect(asked).toBeGreaterThan(0);
-    expect(events.findIndex((line) => line.startsWith('request help.getConfig'))).toBeGreaterThan(asked);
+    expect(events.findIndex((line) => line.startsWith('request help.getConfig'))).toBeGreaterThan(
+      asked,
+    );
     await link.close();
   });
 
@@ -88,7 +98,10 @@ describe('what a worker leaves at Telegram (docs/exclusivity.md, row 38)', () =>
     await link.close();
     expect(port.lingerLeftMs()).toBe(0);
     dc.fault({ method: 'req_pq_multi', effect: { kind: 'silence' } });
-    const silent = gramJsTelegram(credentialsOf(login), { dial: dialTo(dc), timing: { ...timing, connectLimitMs: 300 } });
+    const silent = gramJsTelegram(credentialsOf(login), {
+      dial: dialTo(dc),
+      timing: { ...timing, connectLimitMs: 300 },
+    });
     await expect(silent.connect(never)).rejects.toThrow(/within 0.3 s/);
     expect(silent.lingerLeftMs()).toBe(0);
     expect(account()?.connections).toHaveLength(1);
@@ -104,23 +117,31 @@ describe('what a worker leaves at Telegram (docs/exclusivity.md, row 38)', () =>
   test.each([
     ['by the clock that nobody sets', 0, 250],
     ['by the wall clock alone, which goes on while the machine sleeps', 60_000, 0],
-  ])('nothing is sent over a connection that was silent for too long, %s', async (_name, jumpMs, waitMs) => {
-    const received: Buffer[] = [];
-    const server = createServer((socket) => socket.on('data', (chunk) => received.push(chunk)).on('error', () => {}));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    const line = new Line(() => connect({ host: '127.0.0.1', port }), 200);
-    await line.open('', 0);
-    line.write(Buffer.from('a'));
-    await sleep(waitMs);
-    const now = Date.now();
-    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now + jumpMs);
-    expect(() => line.write(Buffer.from('b'))).toThrow('closed');
-    clock.mockRestore();
-    expect(await line.ended).toEqual({ reason: 'the connection was silent for too long', isConfirmed: false });
-    expect(Buffer.concat(received).toString()).toBe('a');
-    server.close();
-  });
+  ])(
+    'nothing is sent over a connection that was silent for too long, %s',
+    async (_name, jumpMs, waitMs) => {
+      const received: Buffer[] = [];
+      const server = createServer((socket) =>
+        socket.on('data', (chunk) => received.push(chunk)).on('error', () => {}),
+      );
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const line = new Line(() => connect({ host: '127.0.0.1', port }), 200);
+      await line.open('', 0);
+      line.write(Buffer.from('a'));
+      await sleep(waitMs);
+      const now = Date.now();
+      const clock = vi.spyOn(Date, 'now').mockImplementation(() => now + jumpMs);
+      expect(() => line.write(Buffer.from('b'))).toThrow('closed');
+      clock.mockRestore();
+      expect(await line.ended).toEqual({
+        reason: 'the connection was silent for too long',
+        isConfirmed: false,
+      });
+      expect(Buffer.concat(received).toString()).toBe('a');
+      server.close();
+    },
+  );
 
   test('the figures belong together', () => {
     expect(bundledLingerMs).toBeGreaterThan(disconnectDelaySeconds * 1000);

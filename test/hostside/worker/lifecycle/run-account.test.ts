@@ -10,9 +10,22 @@ import { credentialsOf, dialTo } from '../telegram/telegram-contract.ts';
 /** The real rules in milliseconds instead of seconds. */
 const rules = {
   ...lifecycleRules,
-  ...{ healthIntervalMs: 100, firstRetryMs: 20, retryMs: 40, backoffMs: 60, maxBackoffMs: 200, keyUnknownRetryMs: 20 },
+  ...{
+    healthIntervalMs: 100,
+    firstRetryMs: 20,
+    retryMs: 40,
+    backoffMs: 60,
+    maxBackoffMs: 200,
+    keyUnknownRetryMs: 20,
+  },
 };
-const timing = { connectLimitMs: 3000, checkLimitMs: 300, keepAliveMs: 200, pingLimitMs: 300, lingerMs: 400 };
+const timing = {
+  connectLimitMs: 3000,
+  checkLimitMs: 300,
+  keepAliveMs: 200,
+  pingLimitMs: 300,
+  lingerMs: 400,
+};
 
 let dc: DataCentre;
 let login: LoginCredentials;
@@ -74,8 +87,10 @@ const start = (): void => {
 };
 
 /** Waits until the account is in this state. */
-const reach = (state: Lifecycle['state']) => expect.poll(() => seen.at(-1)?.state, { timeout: 8000, interval: 5 }).toBe(state);
-const states = (): string[] => seen.map(({ state }) => state).filter((state, index, all) => state !== all[index - 1]);
+const reach = (state: Lifecycle['state']) =>
+  expect.poll(() => seen.at(-1)?.state, { timeout: 8000, interval: 5 }).toBe(state);
+const states = (): string[] =>
+  seen.map(({ state }) => state).filter((state, index, all) => state !== all[index - 1]);
 
 test('thirty forced disconnects: always back, never two connections, the claim judged before each', async () => {
   start();
@@ -83,7 +98,9 @@ test('thirty forced disconnects: always back, never two connections, the claim j
     await expect.poll(() => account().liveNow, { timeout: 5000, interval: 5 }).toBe(1);
     await reach('online');
     dc.disconnectAll();
-    await expect.poll(() => account().connections.length, { timeout: 5000, interval: 5 }).toBe(round + 1);
+    await expect
+      .poll(() => account().connections.length, { timeout: 5000, interval: 5 })
+      .toBe(round + 1);
   }
   await reach('online');
   expect(account().connections).toHaveLength(31);
@@ -124,7 +141,10 @@ test('a peer that falls silent is noticed, left for certain, and tried again', a
 test('a flood wait in a health check holds the connection and asks nothing before its end', async () => {
   start();
   await reach('online');
-  dc.fault({ method: 'users.getUsers', effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_2' } });
+  dc.fault({
+    method: 'users.getUsers',
+    effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_2' },
+  });
   await reach('flood-wait');
   const untilMs = seen.at(-1)?.untilMs ?? 0;
   const requestsBefore = account().connections[0]?.requests;
@@ -141,7 +161,9 @@ test('the connection is lent while it stands, and taken back before it is closed
   const first = lent?.link;
   expect(first?.self.userId).toBe('777');
   dc.disconnectAll();
-  await expect.poll(() => lent === null || lent.link !== first, { timeout: 5000, interval: 1 }).toBe(true);
+  await expect
+    .poll(() => lent === null || lent.link !== first, { timeout: 5000, interval: 1 })
+    .toBe(true);
   await expect.poll(() => lent?.link, { timeout: 5000 }).toBeDefined();
   expect(lent?.link).not.toBe(first);
   stop.abort();
@@ -155,7 +177,10 @@ test('a pause that Telegram asks the user of the connection for is shown as such
   const checks = seen.at(-1)?.counters.health_checks ?? 0;
   lent?.flooded(1);
   await reach('flood-wait');
-  expect(seen.at(-1)).toMatchObject({ reason: expect.stringContaining('1 s'), counters: { failed_health_checks: 0, flood_waits: 1 } });
+  expect(seen.at(-1)).toMatchObject({
+    reason: expect.stringContaining('1 s'),
+    counters: { failed_health_checks: 0, flood_waits: 1 },
+  });
   expect(seen.at(-1)?.counters.health_checks).toBeGreaterThanOrEqual(checks);
   expect(lent).not.toBeNull();
   await reach('online');
@@ -163,7 +188,10 @@ test('a pause that Telegram asks the user of the connection for is shown as such
 });
 
 test('a flood wait at connecting: no second connection before its end', async () => {
-  dc.fault({ method: 'users.getUsers', effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_1' } });
+  dc.fault({
+    method: 'users.getUsers',
+    effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_1' },
+  });
   start();
   await reach('flood-wait');
   await sleep(700);

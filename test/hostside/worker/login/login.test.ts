@@ -48,7 +48,8 @@ const owner =
     if (kind === 'phone') return { text: `+${phone}` };
     return { text: kind === 'code' ? (dataCentre.desk.codeFor(phone) ?? '') : 'pässword' };
   };
-const start = (answering: Answering, more: Parameters<typeof requestOf>[0] = {}) => talk(bundle, dataCentre, requestOf(more), answering);
+const start = (answering: Answering, more: Parameters<typeof requestOf>[0] = {}) =>
+  talk(bundle, dataCentre, requestOf(more), answering);
 const said = (words: readonly LoginWord[]): string[] =>
   words.map((word) =>
     'ask' in word
@@ -62,18 +63,34 @@ test('by code, at the data centre of the number: each key is kept before it is u
   const { words, end, kept: keys, seen } = await start(owner('49151000001'));
   expect(said(words)).toEqual(['keep', 'phone', 'keep', 'code', 'done']);
   expect(words[3]).toMatchObject({ by: 'app', length: 5, nextInS: 60 });
-  expect(end).toMatchObject({ end: 'done', userId: '501', isBot: false, lingerMs: 0, key: keys[1] });
+  expect(end).toMatchObject({
+    end: 'done',
+    userId: '501',
+    isBot: false,
+    lingerMs: 0,
+    key: keys[1],
+  });
   expect(keys.map(({ dataCentre: id }) => id)).toEqual([2, 4]);
   const [account] = dataCentre.report().accounts.filter(({ userId }) => userId === '501');
-  expect(account).toMatchObject({ status: 'live', dcId: 4, keyId: authKeyId(Buffer.from(keys[1]?.authKey ?? '', 'base64')) });
-  expect(account?.connections[0]?.init).toMatchObject({ apiId: 4711, deviceModel: 'Pinned Device', systemVersion: 'Pinned System' });
+  expect(account).toMatchObject({
+    status: 'live',
+    dcId: 4,
+    keyId: authKeyId(Buffer.from(keys[1]?.authKey ?? '', 'base64')),
+  });
+  expect(account?.connections[0]?.init).toMatchObject({
+    apiId: 4711,
+    deviceModel: 'Pinned Device',
+    systemVersion: 'Pinned System',
+  });
   expect(seen).toBe('');
 });
 
 test('nothing is asked with a key that was not kept', async () => {
   const { words } = await start(owner('49151000001', { keep: () => undefined }));
   expect(said(words)).toEqual(['keep']);
-  expect(dataCentre.report().accounts.every(({ connections }) => connections.length === 0)).toBe(true);
+  expect(dataCentre.report().accounts.every(({ connections }) => connections.length === 0)).toBe(
+    true,
+  );
 });
 
 test('wrong and expired codes are asked again, another way is possible, and the third mistake ends it', async () => {
@@ -87,7 +104,16 @@ test('wrong and expired codes are asked again, another way is possible, and the 
     () => ({ text: dataCentre.desk.codeFor('49151000001') ?? '' }),
   ];
   const mistaken = await start(owner('49151000001', { code: () => codes.shift()?.() }));
-  expect(said(mistaken.words)).toEqual(['keep', 'phone', 'keep', 'code', 'code wrong', 'code', 'code expired', 'done']);
+  expect(said(mistaken.words)).toEqual([
+    'keep',
+    'phone',
+    'keep',
+    'code',
+    'code wrong',
+    'code',
+    'code expired',
+    'done',
+  ]);
   expect(mistaken.words[5]).toMatchObject({ by: 'sms', nextInS: null });
   const hopeless = await start(owner('49151000001', { code: () => ({ text: '1' }) }));
   expect(hopeless.end).toMatchObject({ end: 'failed', why: 'proof', lingerMs: 0 });
@@ -96,7 +122,9 @@ test('wrong and expired codes are asked again, another way is possible, and the 
 
 test('a two-step password is asked with its hint, and again when it was wrong', async () => {
   const passwords = ['wrong', 'pässword'];
-  const { words, end } = await start(owner('49151000002', { password: () => ({ text: passwords.shift() ?? '' }) }));
+  const { words, end } = await start(
+    owner('49151000002', { password: () => ({ text: passwords.shift() ?? '' }) }),
+  );
   expect(said(words)).toEqual(['keep', 'phone', 'code', 'password', 'password wrong', 'done']);
   expect(words[3]).toMatchObject({ hint: 'as ever' });
   expect(end).toMatchObject({ end: 'done', userId: '502' });
@@ -109,7 +137,8 @@ test('by QR code: replaced before it expires, scanned by a phone of another data
     owner('', {
       show: (word) => {
         shown += 1;
-        if (shown === 2 && 'show' in word) setTimeout(() => dataCentre.scan(word.url, '49151000001'), 50);
+        if (shown === 2 && 'show' in word)
+          setTimeout(() => dataCentre.scan(word.url, '49151000001'), 50);
         return undefined;
       },
     }),
@@ -130,22 +159,28 @@ test('a QR code that was scanned too late is replaced, and what leads nowhere en
   expect(end).toMatchObject({ end: 'done', userId: '501' });
   expect(said(words).filter((word) => word === 'qr')).toHaveLength(2);
   dataCentre.fault({ method: 'auth.exportLoginToken', times: null, effect: late });
-  expect((await start(owner('', { show: scan }), { act: 'qr' })).end).toMatchObject({ end: 'failed', why: 'refused' });
+  expect((await start(owner('', { show: scan }), { act: 'qr' })).end).toMatchObject({
+    end: 'failed',
+    why: 'refused',
+  });
 });
 
-test.each([400, -400])('a clock that is wrong by %i s: a QR code is shown for as long as Telegram takes it', async (skewS) => {
-  dataCentre.desk.tokenLifeS = 60;
-  dataCentre.setClockSkew(skewS * 1_000);
-  const scan: Answering = (word) => {
-    if ('show' in word) dataCentre.scan(word.url, '49151000001');
-    return undefined;
-  };
-  const { words, end } = await start(owner('', { show: scan }), { act: 'qr' });
-  expect(end).toMatchObject({ end: 'done', userId: '501' });
-  const shown = words.flatMap((word) => ('show' in word ? word.forS : []));
-  // 57 s where nothing takes long; 1 s and 60 s by the wrong clock.
-  expect([shown.length, (shown[0] ?? 0) > 20, (shown[0] ?? 0) < 60]).toEqual([1, true, true]);
-});
+test.each([400, -400])(
+  'a clock that is wrong by %i s: a QR code is shown for as long as Telegram takes it',
+  async (skewS) => {
+    dataCentre.desk.tokenLifeS = 60;
+    dataCentre.setClockSkew(skewS * 1_000);
+    const scan: Answering = (word) => {
+      if ('show' in word) dataCentre.scan(word.url, '49151000001');
+      return undefined;
+    };
+    const { words, end } = await start(owner('', { show: scan }), { act: 'qr' });
+    expect(end).toMatchObject({ end: 'done', userId: '501' });
+    const shown = words.flatMap((word) => ('show' in word ? word.forS : []));
+    // 57 s where nothing takes long; 1 s and 60 s by the wrong clock.
+    expect([shown.length, (shown[0] ?? 0) > 20, (shown[0] ?? 0) < 60]).toEqual([1, true, true]);
+  },
+);
 
 test('an operator who goes away under a QR code ends it at once', async () => {
   dataCentre.desk.tokenLifeS = 600;
@@ -158,20 +193,36 @@ test('an operator who goes away under a QR code ends it at once', async () => {
 
 test('by bot token', async () => {
   const tokens = ['1:wrong', '77:token'];
-  const { words, end } = await start(owner('', { token: () => ({ text: tokens.shift() ?? '' }) }), { act: 'bot' });
+  const { words, end } = await start(owner('', { token: () => ({ text: tokens.shift() ?? '' }) }), {
+    act: 'bot',
+  });
   expect(said(words)).toEqual(['keep', 'token', 'token wrong', 'keep', 'done']);
   expect(end).toMatchObject({ end: 'done', userId: '77', isBot: true, key: { dataCentre: 1 } });
 });
 
 test('what Telegram refuses is told by its kind', async () => {
   expect((await start(owner('49151000003'))).end).toMatchObject({ end: 'failed', why: 'banned' });
-  expect((await start(owner('49151009999'))).end).toMatchObject({ end: 'failed', why: 'unoccupied' });
-  dataCentre.fault({ method: 'auth.sendCode', effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_4711' } });
-  expect((await start(owner('49151000001'))).end).toMatchObject({ end: 'failed', why: 'flood-wait', seconds: 4711 });
+  expect((await start(owner('49151009999'))).end).toMatchObject({
+    end: 'failed',
+    why: 'unoccupied',
+  });
+  dataCentre.fault({
+    method: 'auth.sendCode',
+    effect: { kind: 'error', code: 420, message: 'FLOOD_WAIT_4711' },
+  });
+  expect((await start(owner('49151000001'))).end).toMatchObject({
+    end: 'failed',
+    why: 'flood-wait',
+    seconds: 4711,
+  });
   dataCentre.fault({ method: 'auth.signIn', effect: { kind: 'close' } });
   expect((await start(owner('49151000001'))).end).toMatchObject({ end: 'failed', why: 'network' });
   await dataCentre.suspend();
-  expect((await start(owner('49151000001'))).end).toMatchObject({ end: 'failed', why: 'network', lingerMs: 0 });
+  expect((await start(owner('49151000001'))).end).toMatchObject({
+    end: 'failed',
+    why: 'network',
+    lingerMs: 0,
+  });
 });
 
 test('a login that was cut off after its success is taken up with the kept key, without a code', async () => {
@@ -201,7 +252,11 @@ test('cancelled: what was logged in is logged out', async () => {
   const { kept: keys } = await start(owner('49151000001'));
   const out = await start(owner(''), { key: keys[1] ?? null, act: 'cancel' });
   expect(out.end).toEqual({ end: 'out', lingerMs: 0 });
-  expect(dataCentre.report().accounts.filter(({ userId, status }) => userId === '501' && status === 'live')).toEqual([]);
+  expect(
+    dataCentre
+      .report()
+      .accounts.filter(({ userId, status }) => userId === '501' && status === 'live'),
+  ).toEqual([]);
 });
 
 test('somebody else than the account is logged out again', async () => {

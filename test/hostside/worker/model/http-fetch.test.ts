@@ -20,8 +20,12 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'fleet-tls-'));
   const files = ['-keyout', join(directory, 'key.pem'), '-out', join(directory, 'cert.pem')];
   const about = ['-subj', '/CN=model', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...files, ...about], { stdio: 'pipe' });
-  [key, cert] = ['key.pem', 'cert.pem'].map((name) => readFileSync(join(directory, name), 'utf8')) as [string, string];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...files, ...about], {
+    stdio: 'pipe',
+  });
+  [key, cert] = ['key.pem', 'cert.pem'].map((name) =>
+    readFileSync(join(directory, name), 'utf8'),
+  ) as [string, string];
 });
 
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -43,7 +47,8 @@ afterEach(() => {
   server.close();
 });
 
-const ask = () => httpFetch(address, { method: 'post', headers: { authorization: 'Bearer s3cret' }, body: '{}' });
+const ask = () =>
+  httpFetch(address, { method: 'post', headers: { authorization: 'Bearer s3cret' }, body: '{}' });
 
 test('over TLS, of an authority that is trusted: the answer', async () => {
   globalAgent.options.ca = cert;

@@ -5,7 +5,12 @@ import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ModelSettings } from '../../../../hostside/protocol/behaviour.ts';
 import { afterFailure, closedBreaker, isOpen } from '../../../../hostside/worker/model/breaker.ts';
-import { budgetOf, type DayBudget, fitsBudget, spend } from '../../../../hostside/worker/model/budget.ts';
+import {
+  budgetOf,
+  type DayBudget,
+  fitsBudget,
+  spend,
+} from '../../../../hostside/worker/model/budget.ts';
 import { ModelCaller, type ModelOutcome } from '../../../../hostside/worker/model/model-caller.ts';
 import { openAiClient } from '../../../../hostside/worker/model/openai-client.ts';
 import { type ModelServer, startModelServer } from '../../../model-server/model-server.ts';
@@ -29,7 +34,10 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 const states: boolean[] = [];
 
-const caller = (settings: Partial<ModelSettings> = {}, client = openAiClient({ baseUrl: server.url, key: 'sk-canary' })): ModelCaller =>
+const caller = (
+  settings: Partial<ModelSettings> = {},
+  client = openAiClient({ baseUrl: server.url, key: 'sk-canary' }),
+): ModelCaller =>
   new ModelCaller(
     {
       ...{
@@ -41,7 +49,15 @@ const caller = (settings: Partial<ModelSettings> = {}, client = openAiClient({ b
         answerTokens: 20,
         temperature: null,
       },
-      ...{ timeoutMs: 10_000, retries: 2, concurrency: 2, budgetTokens: null, budgetMoney: null, priceIn: 1, priceOut: 2 },
+      ...{
+        timeoutMs: 10_000,
+        retries: 2,
+        concurrency: 2,
+        budgetTokens: null,
+        budgetMoney: null,
+        priceIn: 1,
+        priceOut: 2,
+      },
       ...{ fallback: null, isModerated: false },
       ...settings,
     },
@@ -73,7 +89,8 @@ test('says that the server refuses for good, and when it answers again', async (
   expect(states).toEqual([false, true, false, false]);
 });
 
-const ask = (model: ModelCaller, text = 'hi'): Promise<ModelOutcome> => model.ask([{ role: 'user', content: text }], never);
+const ask = (model: ModelCaller, text = 'hi'): Promise<ModelOutcome> =>
+  model.ask([{ role: 'user', content: text }], never);
 
 test('answers; a slow call is told, of quick ones one in ten', async () => {
   const model = caller();
@@ -131,8 +148,12 @@ test('one time-out for everything; waiting longer than it lasts is not begun', a
 test('so many at once, the others in turn', async () => {
   server.otherwise = { act: 'answer', delayMs: 30 };
   const model = caller({ concurrency: 3 });
-  const outcomes = await Promise.all(Array.from({ length: 12 }, (_, index) => ask(model, `n${index}`)));
-  expect(outcomes).toEqual(Array.from({ length: 12 }, (_, index) => ({ text: `You said: n${index}` })));
+  const outcomes = await Promise.all(
+    Array.from({ length: 12 }, (_, index) => ask(model, `n${index}`)),
+  );
+  expect(outcomes).toEqual(
+    Array.from({ length: 12 }, (_, index) => ({ text: `You said: n${index}` })),
+  );
   expect(server.mostAtOnce).toBe(3);
 
   server.otherwise = { act: 'hang' };
@@ -182,7 +203,9 @@ test('money is a budget too; what is not known to be cheap is counted in full', 
   const prices = { priceIn: 1e6, priceOut: 2e6, budgetTokens: null, budgetMoney: 10 };
   const today = budgetOf({ day: '2026-11-24', tokens: 5, money: 9 }, nowMs);
   expect(fitsBudget(today, { read: 4, written: 3 }, prices)).toBe(true);
-  expect(fitsBudget(spend(today, { read: 1, written: 0 }, prices), { read: 4, written: 3 }, prices)).toBe(false);
+  expect(
+    fitsBudget(spend(today, { read: 1, written: 0 }, prices), { read: 4, written: 3 }, prices),
+  ).toBe(false);
   server.next({ act: 'answer', tokens: null }, { act: 'status', status: 400 }, { act: 'hang' });
   await ask(caller());
   expect(budget.tokens).toBe(9 + 20);
@@ -197,7 +220,10 @@ test('moderation is asked about the answer, and no answer of it means no', async
   server.next({ act: 'answer', text: 'tea' });
   const model = caller({ isModerated: true });
   expect(await ask(model)).toEqual({ text: 'tea' });
-  expect(server.requests.map(({ path }) => path)).toEqual(['/v1/chat/completions', '/v1/moderations']);
+  expect(server.requests.map(({ path }) => path)).toEqual([
+    '/v1/chat/completions',
+    '/v1/moderations',
+  ]);
   server.next({ act: 'answer', text: 'venom' });
   expect(await ask(model)).toEqual({ refusal: 'moderated' });
   server.next({ act: 'answer', text: 'tea' }, { act: 'status', status: 500 });
@@ -205,7 +231,10 @@ test('moderation is asked about the answer, and no answer of it means no', async
 });
 
 test('an answer that reached its limit ends with a whole sentence', async () => {
-  server.next({ act: 'answer', text: 'First. Second! And thi', finish: 'length' }, { act: 'answer', text: 'no end', finish: 'length' });
+  server.next(
+    { act: 'answer', text: 'First. Second! And thi', finish: 'length' },
+    { act: 'answer', text: 'no end', finish: 'length' },
+  );
   expect(await ask(caller())).toEqual({ text: 'First. Second!' });
   expect(await ask(caller())).toEqual({ text: 'no end' });
 });
@@ -223,7 +252,8 @@ test('told to stop: ends, and counts as nothing', async () => {
 test('no secret and no word of the chat in what is said', async () => {
   server.otherwise = { act: 'status', status: 500 };
   await ask(caller({ retries: 1 }), 'word-of-the-chat');
-  for (const secret of ['sk-canary', 'word-of-the-chat', server.url]) expect(said.join('\n')).not.toContain(secret);
+  for (const secret of ['sk-canary', 'word-of-the-chat', server.url])
+    expect(said.join('\n')).not.toContain(secret);
 });
 
 test('a call that has ended leaves nothing behind for the rest of its time-out', async () => {
@@ -241,7 +271,8 @@ test('a call that has ended leaves nothing behind for the rest of its time-out',
       },
     },
   );
-  for (let times = 0; times < 30; times += 1) await model.ask([{ role: 'user', content: 'hi' }], stop.signal);
+  for (let times = 0; times < 30; times += 1)
+    await model.ask([{ role: 'user', content: 'hi' }], stop.signal);
   await sleep(50);
   collect();
   expect(signals.filter((signal) => signal.deref() !== undefined).length).toBeLessThan(5);

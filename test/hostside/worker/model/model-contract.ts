@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ModelAccess, ModelClient, ModelFailure } from '../../../../hostside/worker/model/model-port.ts';
-import { type Act, type ModelServer, startModelServer } from '../../../model-server/model-server.ts';
+import type {
+  ModelAccess,
+  ModelClient,
+  ModelFailure,
+} from '../../../../hostside/worker/model/model-port.ts';
+import {
+  type Act,
+  type ModelServer,
+  startModelServer,
+} from '../../../model-server/model-server.ts';
 
 const key = 'sk-canary-0123456789';
 const secretWord = 'a-word-of-the-chat';
@@ -37,44 +45,79 @@ export function modelContract(name: string, open: (access: ModelAccess) => Model
   describe(name, () => {
     test('asks what it was told to ask, with its key, and tells text and tokens', async () => {
       server.next({ act: 'answer', text: ' hello \n', tokens: [12, 3] });
-      expect(await client.complete(request, never)).toEqual({ text: 'hello', isCutOff: false, tokens: { read: 12, written: 3 } });
+      expect(await client.complete(request, never)).toEqual({
+        text: 'hello',
+        isCutOff: false,
+        tokens: { read: 12, written: 3 },
+      });
       expect(server.requests).toEqual([
         {
           path: '/v1/chat/completions',
           authorization: `Bearer ${key}`,
           peer: '127.0.0.1',
-          body: { model: 'tiny', messages: request.turns, max_tokens: 50, temperature: 0.3, stream: false },
+          body: {
+            model: 'tiny',
+            messages: request.turns,
+            max_tokens: 50,
+            temperature: 0.3,
+            stream: false,
+          },
         },
       ]);
     });
 
     test('an answer that was cut off, and one without usage', async () => {
       server.next({ act: 'answer', text: 'and so', finish: 'length', tokens: null });
-      expect(await client.complete({ ...request, temperature: null }, never)).toEqual({ text: 'and so', isCutOff: true, tokens: null });
+      expect(await client.complete({ ...request, temperature: null }, never)).toEqual({
+        text: 'and so',
+        isCutOff: true,
+        tokens: null,
+      });
       expect(server.requests[0]?.body).not.toHaveProperty('temperature');
     });
 
     test.each<[string, Act, Partial<ModelFailure>]>([
       ['429', { act: 'status', status: 429 }, { kind: 'rate-limit', retryAfterMs: null }],
-      ['429 with seconds', { act: 'status', status: 429, headers: { 'retry-after': '2' } }, { kind: 'rate-limit', retryAfterMs: 2000 }],
-      ['429 with ms', { act: 'status', status: 429, headers: { 'retry-after-ms': '30' } }, { kind: 'rate-limit', retryAfterMs: 30 }],
+      [
+        '429 with seconds',
+        { act: 'status', status: 429, headers: { 'retry-after': '2' } },
+        { kind: 'rate-limit', retryAfterMs: 2000 },
+      ],
+      [
+        '429 with ms',
+        { act: 'status', status: 429, headers: { 'retry-after-ms': '30' } },
+        { kind: 'rate-limit', retryAfterMs: 30 },
+      ],
       ['500', { act: 'status', status: 500 }, { kind: 'server' }],
-      ['503', { act: 'status', status: 503, headers: { 'retry-after': '1' } }, { kind: 'server', retryAfterMs: 1000 }],
+      [
+        '503',
+        { act: 'status', status: 503, headers: { 'retry-after': '1' } },
+        { kind: 'server', retryAfterMs: 1000 },
+      ],
       ['400', { act: 'status', status: 400 }, { kind: 'refused' }],
       ['401', { act: 'status', status: 401 }, { kind: 'refused' }],
       ['404', { act: 'status', status: 404 }, { kind: 'refused' }],
       ['half an answer', { act: 'half' }, { kind: 'server' }],
       ['a reset', { act: 'reset' }, { kind: 'network' }],
       ['no JSON', { act: 'garbage', body: '<html>log in</html>' }, { kind: 'garbage' }],
-      ['JSON that is none of ours', { act: 'garbage', body: '{"choices":[{"message":{"content":7}}]}' }, { kind: 'garbage' }],
+      [
+        'JSON that is none of ours',
+        { act: 'garbage', body: '{"choices":[{"message":{"content":7}}]}' },
+        { kind: 'garbage' },
+      ],
       ['a list', { act: 'garbage', body: '[1]' }, { kind: 'garbage' }],
       ['an empty answer', { act: 'answer', text: ' ' }, { kind: 'garbage' }],
-      ['a filtered answer', { act: 'answer', text: 'x', finish: 'content_filter' }, { kind: 'garbage' }],
+      [
+        'a filtered answer',
+        { act: 'answer', text: 'x', finish: 'content_filter' },
+        { kind: 'garbage' },
+      ],
     ])('%s: one request, a failure of its kind, no secret', async (_name, act, expected) => {
       const error = await failure(act);
       expect(error).toMatchObject({ name: 'ModelFailure', ...expected });
       expect(server.requests).toHaveLength(1);
-      for (const secret of [key, secretWord, server.url]) expect(`${error.message} ${JSON.stringify(error)}`).not.toContain(secret);
+      for (const secret of [key, secretWord, server.url])
+        expect(`${error.message} ${JSON.stringify(error)}`).not.toContain(secret);
     });
 
     test('a server that is not there', async () => {
@@ -87,12 +130,18 @@ export function modelContract(name: string, open: (access: ModelAccess) => Model
 
     test('a key that no request can carry is refused for good, and not told', async () => {
       const other = open({ baseUrl: server.url, key: 'sk-\u041a\n' });
-      await expect(other.complete(request, never)).rejects.toMatchObject({ kind: 'refused', message: expect.not.stringContaining('sk-') });
+      await expect(other.complete(request, never)).rejects.toMatchObject({
+        kind: 'refused',
+        message: expect.not.stringContaining('sk-'),
+      });
       expect(server.requests).toEqual([]);
     });
 
     test('an answer without an end is not read for ever', async () => {
-      const error = await failure({ act: 'garbage', body: `{"choices":[{"message":{"content":"${'x'.repeat(5 * 1024 * 1024)}"}}]}` });
+      const error = await failure({
+        act: 'garbage',
+        body: `{"choices":[{"message":{"content":"${'x'.repeat(5 * 1024 * 1024)}"}}]}`,
+      });
       expect(error).toMatchObject({ kind: 'server' });
     });
 

@@ -12,7 +12,9 @@ const directory = mkdtempSync(join(tmpdir(), 'fleet-model-client-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 await buildHostFiles(resolve('.'), directory);
 const path = join(directory, 'model-client.cjs');
-const bundle = createRequire(import.meta.url)(path) as { readonly openAiClient: typeof openAiClient };
+const bundle = createRequire(import.meta.url)(path) as {
+  readonly openAiClient: typeof openAiClient;
+};
 
 modelContract('openai, as hosts get it', bundle.openAiClient);
 
@@ -22,5 +24,7 @@ test("asking a model loads none of Node's own classes of fetch, which cost every
     const turns = [{ role: 'user', content: 'x' }];
     client.complete({ model: 'x', turns, answerTokens: 1, temperature: null }, new AbortController().signal)
       .catch(({ kind }) => console.log(JSON.stringify([kind, process.moduleLoadList.filter((name) => /undici|webstreams/.test(name))])));`;
-  expect(JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }))).toEqual(['network', []]);
+  expect(JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }))).toEqual(
+    ['network', []],
+  );
 });

@@ -11,7 +11,12 @@ import {
 import { listedErrors, meaningOf } from '../../../../hostside/worker/telegram/telegram-errors.ts';
 import { workerSource } from '../../../../src/release/lean-telegram.ts';
 
-const rpc = (code: number, name: string, seconds: number | null = null): Failure => ({ kind: 'rpc', code, name, seconds });
+const rpc = (code: number, name: string, seconds: number | null = null): Failure => ({
+  kind: 'rpc',
+  code,
+  name,
+  seconds,
+});
 
 it.each<[Failure, ErrorClass['class']]>([
   [rpc(406, 'AUTH_KEY_DUPLICATED'), 'duplicated'],
@@ -64,13 +69,22 @@ interface Documented {
 }
 
 it('every error that is documented for a method of the worker is in the table', () => {
-  const { e: entries } = createRequire(import.meta.url)('@mtcute/core/tl/api-schema.json') as { e: readonly Documented[] };
-  const named = new Set([...workerSource('.').matchAll(/\bApi\.((?:\w+\.)?\w+)/g)].map((match) => match[1]?.toLowerCase()));
+  const { e: entries } = createRequire(import.meta.url)('@mtcute/core/tl/api-schema.json') as {
+    e: readonly Documented[];
+  };
+  const named = new Set(
+    [...workerSource('.').matchAll(/\bApi\.((?:\w+\.)?\w+)/g)].map((match) =>
+      match[1]?.toLowerCase(),
+    ),
+  );
   // Logging in is a talk with a person, who is told each error as it is.
   const methods = entries.filter(
-    ({ kind, name }) => kind === 'method' && named.has(name.toLowerCase()) && !/^(?:auth|account)\./.test(name),
+    ({ kind, name }) =>
+      kind === 'method' && named.has(name.toLowerCase()) && !/^(?:auth|account)\./.test(name),
   );
-  const documented = methods.flatMap(({ throws = [] }) => throws).filter(({ name }) => !/_WAIT_%d$/.test(name));
+  const documented = methods
+    .flatMap(({ throws = [] }) => throws)
+    .filter(({ name }) => !/_WAIT_%d$/.test(name));
   expect([methods.length > 6, documented.length > 90]).toEqual([true, true]);
   const missing = documented.filter(({ name }) => meaningOf(name.replace('%d', '5')) === null);
   expect(missing.map(({ code, name }) => `${code} ${name}`)).toEqual([]);
@@ -86,12 +100,20 @@ it('an account ends by what Telegram documents as its end, by nothing else, what
   for (const [name, meaning] of listedErrors)
     for (const code of [303, 400, 401, 403, 406, 420]) {
       const { class: found } = classifyError(rpc(code, name.replace(/_X$/, '_5')));
-      expect({ name, found }).toEqual({ name, found: final.includes(meaning) ? meaning : 'transient' });
+      expect({ name, found }).toEqual({
+        name,
+        found: final.includes(meaning) ? meaning : 'transient',
+      });
     }
   fc.assert(
-    fc.property(fc.constantFrom(400, 401, 403, 406), fc.stringMatching(/^[A-Z_]{3,20}$/), (code, name) => {
-      if (meaningOf(name) === null) expect(classifyError(rpc(code, name)).class).toBe('transient');
-    }),
+    fc.property(
+      fc.constantFrom(400, 401, 403, 406),
+      fc.stringMatching(/^[A-Z_]{3,20}$/),
+      (code, name) => {
+        if (meaningOf(name) === null)
+          expect(classifyError(rpc(code, name)).class).toBe('transient');
+      },
+    ),
   );
 });
 
@@ -100,7 +122,10 @@ it('every error about a chat or a message leaves the account alone', () => {
     if (meaning !== 'chat' && meaning !== 'message') continue;
     for (const code of [400, 403, 406]) {
       const refusal = classifyRefusal(rpc(code, name.replace(/_X$/, '_5')));
-      expect({ name, refusal: refusal.refusal }).toEqual({ name, refusal: meaning === 'chat' ? 'forbidden' : 'rejected' });
+      expect({ name, refusal: refusal.refusal }).toEqual({
+        name,
+        refusal: meaning === 'chat' ? 'forbidden' : 'rejected',
+      });
     }
   }
 });
@@ -114,7 +139,10 @@ it.each<[Failure, Refusal]>([
   [rpc(400, 'USER_BANNED_IN_CHANNEL'), { refusal: 'forbidden', name: 'USER_BANNED_IN_CHANNEL' }],
   [rpc(400, 'CHANNEL_PRIVATE'), { refusal: 'forbidden', name: 'CHANNEL_PRIVATE' }],
   [rpc(400, 'CHAT_RESTRICTED'), { refusal: 'forbidden', name: 'CHAT_RESTRICTED' }],
-  [rpc(400, 'CHAT_SEND_PLAIN_FORBIDDEN'), { refusal: 'forbidden', name: 'CHAT_SEND_PLAIN_FORBIDDEN' }],
+  [
+    rpc(400, 'CHAT_SEND_PLAIN_FORBIDDEN'),
+    { refusal: 'forbidden', name: 'CHAT_SEND_PLAIN_FORBIDDEN' },
+  ],
   [rpc(400, 'PEER_ID_INVALID'), { refusal: 'forbidden', name: 'PEER_ID_INVALID' }],
   [rpc(400, 'CHAT_ID_INVALID'), { refusal: 'forbidden', name: 'CHAT_ID_INVALID' }],
   [rpc(400, 'MESSAGE_TOO_LONG'), { refusal: 'rejected', name: 'MESSAGE_TOO_LONG' }],
@@ -128,7 +156,10 @@ it.each<[Failure, Refusal]>([
   [rpc(406, 'TOPIC_CLOSED'), { refusal: 'forbidden', name: 'TOPIC_CLOSED' }],
   [rpc(406, 'A_NEW_406_OF_TOMORROW'), { refusal: 'rejected', name: 'A_NEW_406_OF_TOMORROW' }],
   [rpc(420, 'FROZEN_METHOD_INVALID'), { refusal: 'frozen', name: 'FROZEN_METHOD_INVALID' }],
-  [rpc(403, 'ALLOW_PAYMENT_REQUIRED_100'), { refusal: 'forbidden', name: 'ALLOW_PAYMENT_REQUIRED_100' }],
+  [
+    rpc(403, 'ALLOW_PAYMENT_REQUIRED_100'),
+    { refusal: 'forbidden', name: 'ALLOW_PAYMENT_REQUIRED_100' },
+  ],
 ])('a request about a chat: %j means %j', (failure, expected) => {
   expect(classifyRefusal(failure)).toEqual(expected);
 });

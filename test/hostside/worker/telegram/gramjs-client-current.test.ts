@@ -6,7 +6,8 @@ import { currentLayer } from '../../../../src/release/telegram-layer.ts';
 import { telegramChatContract } from './telegram-chat-contract.ts';
 import { type PortMaking, telegramContract } from './telegram-contract.ts';
 
-const make = ({ credentials, dial, ...timing }: PortMaking) => gramJsTelegram(credentials, { dial, timing });
+const make = ({ credentials, dial, ...timing }: PortMaking) =>
+  gramJsTelegram(credentials, { dial, timing });
 
 it('speaks the layer that workers are built with', () => expect(LAYER).toBe(currentLayer().layer));
 

@@ -2,7 +2,8 @@ import { gramJsTelegram } from '../../../../hostside/worker/telegram/gramjs-clie
 import { telegramChatContract } from './telegram-chat-contract.ts';
 import { type PortMaking, telegramContract } from './telegram-contract.ts';
 
-const make = ({ credentials, dial, ...timing }: PortMaking) => gramJsTelegram(credentials, { dial, timing });
+const make = ({ credentials, dial, ...timing }: PortMaking) =>
+  gramJsTelegram(credentials, { dial, timing });
 
 telegramContract('GramJS', make);
 telegramChatContract('GramJS', make);

@@ -3,8 +3,10 @@ import { leanSchema, workerSource } from '../../../../src/release/lean-telegram.
 import { currentLayer } from '../../../../src/release/telegram-layer.ts';
 
 /**
- * Import it before anything of the client library: has the library read the schema that the worker's bundle has, as the build does with its files. Returns
- * nothing; a test file has modules of its own, so other files keep the layer that the library was published with.
+ * Import it before anything of the client library: has the library read the schema that the
+ * worker's bundle has, as the build does with its files. Returns
+ * nothing; a test file has modules of its own, so other files keep the layer that the library was
+ * published with.
  */
 const load = createRequire(import.meta.url);
 const { layer, text } = currentLayer();

@@ -28,21 +28,36 @@ afterEach(async () => {
 });
 
 const connect = async (): Promise<TelegramLink> => {
-  link = await gramJsTelegram(credentialsOf(login), { dial: dialTo(dc), timing: { requestLimitMs: 60_000, lingerMs: 100 } }).connect(never);
+  link = await gramJsTelegram(credentialsOf(login), {
+    dial: dialTo(dc),
+    timing: { requestLimitMs: 60_000, lingerMs: 100 },
+  }).connect(never);
   gaps = [];
   link.listen({ onEvent: () => {}, onGap: (chat) => gaps.push(chat), onMembership: () => {} });
   return link;
 };
-const say = (text: string, more: { readonly isUnreadable?: boolean } = {}) => dc.people.say({ chatId, from: bob, text, ...more });
+const say = (text: string, more: { readonly isUnreadable?: boolean } = {}) =>
+  dc.people.say({ chatId, from: bob, text, ...more });
 
 describe('what Telegram could repeat for ever is answered a few times a second at most, then not at all', () => {
-  test('a wrong salt, an id that is too low, a sequence number that is too low', { timeout: 60_000 }, async () => {
-    const effects = [{ kind: 'bad-salt' }, { kind: 'bad-message', code: 16 }, { kind: 'bad-message', code: 32 }] as const;
+  test('a wrong salt, an id that is too low, a sequence number that is too low', {
+    timeout: 60_000,
+  }, async () => {
+    const effects = [
+      { kind: 'bad-salt' },
+      { kind: 'bad-message', code: 16 },
+      { kind: 'bad-message', code: 32 },
+    ] as const;
     await Promise.all(
       effects.map(async (effect, index) => {
         const own = dc.addAccount({ userId: String(9_001 + index) });
-        const open = await gramJsTelegram(credentialsOf(own), { dial: dialTo(dc), timing: { checkLimitMs: 60_000 } }).connect(never);
-        const requests = () => dc.report().accounts.find(({ keyId }) => keyId === own.keyId)?.connections[0]?.requests ?? 0;
+        const open = await gramJsTelegram(credentialsOf(own), {
+          dial: dialTo(dc),
+          timing: { checkLimitMs: 60_000 },
+        }).connect(never);
+        const requests = () =>
+          dc.report().accounts.find(({ keyId }) => keyId === own.keyId)?.connections[0]?.requests ??
+          0;
         const before = requests();
         dc.fault({ method: 'users.getUsers', userId: own.userId, times: null, effect });
         const failed = open.check().catch((error: unknown) => error);
@@ -81,11 +96,22 @@ test('an answer that cannot be read is no gap, and a packet of updates that cann
   await expect.poll(() => gaps).toEqual([null]);
 });
 
-test('groups whose newest message cannot be read take no other group along', { timeout: 15_000 }, async () => {
+test('groups whose newest message cannot be read take no other group along', {
+  timeout: 15_000,
+}, async () => {
   const others: string[] = [];
   for (let index = 0; index < 6; index += 1) {
-    const group = dc.people.addGroup({ kind: 'supergroup', title: `G${index}`, members: [ann, bob] });
-    dc.people.say({ chatId: group, from: bob, text: 'x', isUnreadable: index === 2 || index === 5 });
+    const group = dc.people.addGroup({
+      kind: 'supergroup',
+      title: `G${index}`,
+      members: [ann, bob],
+    });
+    dc.people.say({
+      chatId: group,
+      from: bob,
+      text: 'x',
+      isUnreadable: index === 2 || index === 5,
+    });
     if (index !== 2 && index !== 5) others.push(group);
     await sleep(1_050);
   }
@@ -103,9 +129,17 @@ describe('what was missed', () => {
     );
     await connect();
     const missed = await link.readMissed(chatId, 0, unlimited);
-    expect(missed).toMatchObject({ unreadable: 3, isComplete: true, newestId: ids.at(-1)?.messageId });
+    expect(missed).toMatchObject({
+      unreadable: 3,
+      isComplete: true,
+      newestId: ids.at(-1)?.messageId,
+    });
     const texts = missed.events.map((event) => (event.kind === 'message' ? event.text : ''));
-    expect(texts).toEqual(Array.from({ length: 150 }, (_, index) => `number ${index}`).filter((_, index) => ![7, 8, 120].includes(index)));
+    expect(texts).toEqual(
+      Array.from({ length: 150 }, (_, index) => `number ${index}`).filter(
+        (_, index) => ![7, 8, 120].includes(index),
+      ),
+    );
   });
 
   test('more than the limits: the newest, and it is said that older ones were left out', async () => {
@@ -114,7 +148,9 @@ describe('what was missed', () => {
     const missed = await link.readMissed(chatId, 0, { least: 120, most: 120, sinceMs: 0 });
     expect(missed).toMatchObject({ isComplete: false });
     expect(missed.events).toHaveLength(120);
-    expect(await link.readMissed(chatId, 0, { least: 0, most: 1_000, sinceMs: 1_000 })).toMatchObject({ isComplete: true });
+    expect(
+      await link.readMissed(chatId, 0, { least: 0, most: 1_000, sinceMs: 1_000 }),
+    ).toMatchObject({ isComplete: true });
   });
 
   test('pages back while messages are young, and to the least number of them in any case', async () => {

@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChatEvent, ChatMessage } from '../../../../hostside/protocol/chat.ts';
-import { classifyError, classifyRefusal, type Refusal } from '../../../../hostside/worker/telegram/classify-error.ts';
-import { type ErrorMeaning, listedErrors } from '../../../../hostside/worker/telegram/telegram-errors.ts';
+import {
+  classifyError,
+  classifyRefusal,
+  type Refusal,
+} from '../../../../hostside/worker/telegram/classify-error.ts';
+import {
+  type ErrorMeaning,
+  listedErrors,
+} from '../../../../hostside/worker/telegram/telegram-errors.ts';
 import {
   type Membership,
   TelegramFailure,
@@ -20,12 +27,21 @@ interface Heard {
 }
 
 /** What every implementation of the port must do in chats, against the test data centre. */
-export const telegramChatContract = (name: string, make: (making: PortMaking) => TelegramPort): void => {
+export const telegramChatContract = (
+  name: string,
+  make: (making: PortMaking) => TelegramPort,
+): void => {
   describe(`telegram port, chats: ${name}`, { timeout: 15_000 }, () => {
     let dc: DataCentre;
     let ann: LoginCredentials;
     const links: TelegramLink[] = [];
-    const limits = { connectLimitMs: 5000, checkLimitMs: 5000, keepAliveMs: 60_000, pingLimitMs: 5000, requestLimitMs: 5000 };
+    const limits = {
+      connectLimitMs: 5000,
+      checkLimitMs: 5000,
+      keepAliveMs: 60_000,
+      pingLimitMs: 5000,
+      requestLimitMs: 5000,
+    };
     const [bob, cleo, bot] = ['1001', '1002', '1003'];
 
     beforeEach(async () => {
@@ -42,11 +58,19 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       expect({ violations, kills }).toEqual({ violations: [], kills: [] });
     });
 
-    const supergroup = (more: { members?: string[]; title?: string; slowModeSeconds?: number } = {}): string =>
+    const supergroup = (
+      more: { members?: string[]; title?: string; slowModeSeconds?: number } = {},
+    ): string =>
       dc.people.addGroup({ kind: 'supergroup', members: [ann.userId, bob, cleo, bot], ...more });
-    const basicGroup = (isBrief = false): string => dc.people.addGroup({ kind: 'group', members: [ann.userId, bob, cleo, bot], isBrief });
+    const basicGroup = (isBrief = false): string =>
+      dc.people.addGroup({ kind: 'group', members: [ann.userId, bob, cleo, bot], isBrief });
     const open = async (login = ann, changes: Partial<PortMaking> = {}): Promise<TelegramLink> => {
-      const port = make({ credentials: credentialsOf(login), dial: dialTo(dc), ...limits, ...changes });
+      const port = make({
+        credentials: credentialsOf(login),
+        dial: dialTo(dc),
+        ...limits,
+        ...changes,
+      });
       const link = await port.connect(new AbortController().signal);
       links.push(link);
       return link;
@@ -60,8 +84,10 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       });
       return heard;
     };
-    const until = (condition: () => unknown) => expect.poll(condition, { timeout: 8000, interval: 5 });
-    const texts = (events: readonly ChatEvent[]) => events.map((event) => (event.kind === 'message' ? event.text : event.kind));
+    const until = (condition: () => unknown) =>
+      expect.poll(condition, { timeout: 8000, interval: 5 });
+    const texts = (events: readonly ChatEvent[]) =>
+      events.map((event) => (event.kind === 'message' ? event.text : event.kind));
     const only = async ({ events }: Heard): Promise<ChatEvent> => {
       await until(() => events.length).toBe(1);
       return events[0] as ChatEvent;
@@ -71,16 +97,26 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       expect(error).toBeInstanceOf(TelegramFailure);
       return classifyRefusal((error as TelegramFailure).failure);
     };
-    const say = (chatId: string, text: string, more: Partial<Parameters<typeof dc.people.say>[0]> = {}) =>
-      dc.people.say({ chatId, from: bob, text, ...more });
-    const message = (chatId: string, text: string, randomId = '1', replyTo: number | null = null) => ({ chatId, text, randomId, replyTo });
+    const say = (
+      chatId: string,
+      text: string,
+      more: Partial<Parameters<typeof dc.people.say>[0]> = {},
+    ) => dc.people.say({ chatId, from: bob, text, ...more });
+    const message = (
+      chatId: string,
+      text: string,
+      randomId = '1',
+      replyTo: number | null = null,
+    ) => ({ chatId, text, randomId, replyTo });
 
     describe.each(['supergroup', 'group', 'brief group'] as const)('in a %s', (kind) => {
       let chatId: string;
       beforeEach(() => {
         chatId = kind === 'supergroup' ? supergroup() : basicGroup(kind === 'brief group');
       });
-      /** The short form names nobody, so somebody unknown is a gap; whoever spoke before is known. */
+      /**
+       * The short form names nobody, so somebody unknown is a gap; whoever spoke before is known.
+       */
       const known = async (heard: Heard): Promise<Heard> => {
         if (kind !== 'brief group') return heard;
         say(chatId, 'first', { hasMedia: true });
@@ -105,7 +141,9 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
             isMention: false,
           },
           sender: { id: bob, isBot: false, firstName: 'Bob', username: 'bobby', language: 'de' },
-          sentAtMs: expect.toSatisfy((ms: number) => ms % 1000 === 0 && Math.abs(Date.now() - ms) < 5000),
+          sentAtMs: expect.toSatisfy(
+            (ms: number) => ms % 1000 === 0 && Math.abs(Date.now() - ms) < 5000,
+          ),
           ...{ hasMedia: false, isOwn: false, isEdit: false },
         });
       });
@@ -131,7 +169,10 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
         say(chatId, 'hi Ann', { mentions: [ann.userId] });
         say(chatId, '@ann_helps: Bob is right', { from: cleo, replyTo: theirs });
         await until(() => heard.events.length).toBe(7);
-        const flags = (heard.events as ChatMessage[]).map(({ isReplyToMe, isMention }) => [isReplyToMe, isMention]);
+        const flags = (heard.events as ChatMessage[]).map(({ isReplyToMe, isMention }) => [
+          isReplyToMe,
+          isMention,
+        ]);
         expect(flags).toEqual([
           [false, false],
           [true, false],
@@ -153,7 +194,11 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
         say(chatId, 'beep', { from: bot });
         say(chatId, 'announcement', { from: null });
         await until(() => heard.events.length).toBe(4);
-        const seen = (heard.events as ChatMessage[]).map(({ text, hasMedia, sender }) => [text, hasMedia, sender?.isBot]);
+        const seen = (heard.events as ChatMessage[]).map(({ text, hasMedia, sender }) => [
+          text,
+          hasMedia,
+          sender?.isBot,
+        ]);
         expect(seen).toEqual([
           ['', true, false],
           ['look', true, false],
@@ -180,7 +225,10 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
         expect(texts(heard.events)).toEqual(['helo', 'hello', 'joined', 'joined', 'last']);
         const [first, edit, added, came] = heard.events;
         expect(edit).toMatchObject({ isEdit: true, messageId: first?.messageId });
-        expect(added).toMatchObject({ chatId, users: [{ id: '2001', firstName: 'Dan' }, { firstName: 'Eve' }] });
+        expect(added).toMatchObject({
+          chatId,
+          users: [{ id: '2001', firstName: 'Dan' }, { firstName: 'Eve' }],
+        });
         expect(came).toMatchObject({ users: [{ id: '2003', firstName: 'Fay' }] });
         expect(heard.gaps).toEqual([]);
       });
@@ -189,10 +237,14 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
         const heard = await known(await hear());
         const { ref } = say(chatId, 'anybody?');
         const asked = await only(heard);
-        const sent = await heard.link.send(message(chatId, 'me!', '-9223372036854775808', asked.messageId));
+        const sent = await heard.link.send(
+          message(chatId, 'me!', '-9223372036854775808', asked.messageId),
+        );
         expect(sent.messageId).toBe(asked.messageId + 1);
         expect(Math.abs(sent.sentAtMs - Date.now())).toBeLessThan(5000);
-        expect(await heard.link.send(message(chatId, 'me!', '-9223372036854775808', asked.messageId))).toMatchObject({ messageId: null });
+        expect(
+          await heard.link.send(message(chatId, 'me!', '-9223372036854775808', asked.messageId)),
+        ).toMatchObject({ messageId: null });
         expect(dc.people.said({ replyTo: ref })).toMatchObject([
           { chatId, userId: ann.userId, keyId: ann.keyId, text: 'me!', kind: 'message' },
         ]);
@@ -206,7 +258,12 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
         const heard = await hear();
         const elsewhere = await open(phone);
         const { messageId } = await elsewhere.send(message(chatId, 'by hand'));
-        expect(await only(heard)).toMatchObject({ isOwn: true, sender: { id: ann.userId }, text: 'by hand', messageId });
+        expect(await only(heard)).toMatchObject({
+          isOwn: true,
+          sender: { id: ann.userId },
+          text: 'by hand',
+          messageId,
+        });
         say(chatId, 'so?', { replyTo: 1, hasMedia: true });
         await until(() => heard.events.at(-1)).toMatchObject({ isReplyToMe: true });
       });
@@ -232,17 +289,27 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
         const { link } = await hear();
         const missed = await link.readAfter(chatId, messageId, 100);
         expect(texts(missed)).toEqual(['missed', 'edited', 'joined']);
-        expect(missed[1]).toMatchObject({ isEdit: false, hasMedia: true, sender: { firstName: 'Bob', username: 'bobby' } });
+        expect(missed[1]).toMatchObject({
+          isEdit: false,
+          hasMedia: true,
+          sender: { firstName: 'Bob', username: 'bobby' },
+        });
         say(chatId, 'untold', { isTold: false });
-        expect(texts(await link.readAfter(chatId, missed.at(-1)?.messageId ?? 0, 100))).toEqual(['untold']);
+        expect(texts(await link.readAfter(chatId, missed.at(-1)?.messageId ?? 0, 100))).toEqual([
+          'untold',
+        ]);
         expect(await link.readAfter(chatId, 99, 100)).toEqual([]);
       });
 
       it('reads the newest of many, oldest first, in pages', async () => {
         for (let index = 1; index <= 250; index += 1) say(chatId, `${index}`);
         const link = await open();
-        expect(texts(await link.readAfter(chatId, 0, 230))).toEqual(Array.from({ length: 230 }, (_, index) => `${index + 21}`));
-        expect(texts(await link.readAfter(chatId, 147, 1000))).toEqual(Array.from({ length: 103 }, (_, index) => `${index + 148}`));
+        expect(texts(await link.readAfter(chatId, 0, 230))).toEqual(
+          Array.from({ length: 230 }, (_, index) => `${index + 21}`),
+        );
+        expect(texts(await link.readAfter(chatId, 147, 1000))).toEqual(
+          Array.from({ length: 103 }, (_, index) => `${index + 148}`),
+        );
       });
 
       it('knows a reply to a message that it said in an earlier life', async () => {
@@ -269,7 +336,10 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       it('a flood wait and other refusals are told with their seconds or name, and nothing is said', async () => {
         const link = await open();
         const fault = (code: number, text: string) =>
-          dc.fault({ method: 'messages.sendMessage', effect: { kind: 'error', code, message: text } });
+          dc.fault({
+            method: 'messages.sendMessage',
+            effect: { kind: 'error', code, message: text },
+          });
         for (const [name, seconds] of [
           ['FLOOD_WAIT_31', 31],
           ['FLOOD_PREMIUM_WAIT_32', 32],
@@ -280,35 +350,75 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
           ['FLOOD_WAIT_99999999999999', 7 * 86_400],
         ] as const) {
           fault(420, name);
-          expect([name, await refusalOf(link.send(message(chatId, 'hi')))]).toEqual([name, { refusal: 'flood-wait', seconds }]);
+          expect([name, await refusalOf(link.send(message(chatId, 'hi')))]).toEqual([
+            name,
+            { refusal: 'flood-wait', seconds },
+          ]);
         }
         fault(500, 'INTERNAL');
         expect(await refusalOf(link.send(message(chatId, 'hi')))).toEqual({ refusal: 'unclear' });
-        expect(await refusalOf(link.send(message(chatId, ' ')))).toEqual({ refusal: 'rejected', name: 'MESSAGE_EMPTY' });
+        expect(await refusalOf(link.send(message(chatId, ' ')))).toEqual({
+          refusal: 'rejected',
+          name: 'MESSAGE_EMPTY',
+        });
         dc.people.restrict(chatId, ann.userId, 'muted');
-        expect(await refusalOf(link.send(message(chatId, 'hi')))).toEqual({ refusal: 'forbidden', name: 'CHAT_WRITE_FORBIDDEN' });
+        expect(await refusalOf(link.send(message(chatId, 'hi')))).toEqual({
+          refusal: 'forbidden',
+          name: 'CHAT_WRITE_FORBIDDEN',
+        });
         dc.people.restrict(chatId, ann.userId, 'banned');
-        expect(await refusalOf(link.send(message(chatId, 'hi')))).toEqual({ refusal: 'forbidden', name: 'USER_BANNED_IN_CHANNEL' });
+        expect(await refusalOf(link.send(message(chatId, 'hi')))).toEqual({
+          refusal: 'forbidden',
+          name: 'USER_BANNED_IN_CHANNEL',
+        });
         dc.people.restrict(chatId, ann.userId, null);
         dc.people.leave(chatId, ann.userId);
-        expect(await refusalOf(link.send(message(chatId, 'hi')))).toMatchObject({ refusal: 'forbidden' });
-        expect(await refusalOf(link.readAfter(chatId, 0, 10))).toMatchObject({ refusal: 'forbidden' });
-        expect(dc.people.said({ userId: ann.userId, chatId }).filter(({ kind: said }) => said === 'message')).toEqual([]);
+        expect(await refusalOf(link.send(message(chatId, 'hi')))).toMatchObject({
+          refusal: 'forbidden',
+        });
+        expect(await refusalOf(link.readAfter(chatId, 0, 10))).toMatchObject({
+          refusal: 'forbidden',
+        });
+        expect(
+          dc.people
+            .said({ userId: ann.userId, chatId })
+            .filter(({ kind: said }) => said === 'message'),
+        ).toEqual([]);
       });
     });
 
-    it('each error of the table means what it says there, and ends no connection', { timeout: 60_000 }, async () => {
+    it('each error of the table means what it says there, and ends no connection', {
+      timeout: 60_000,
+    }, async () => {
       const chatId = supergroup();
       const link = await open();
       const expected: Partial<Record<ErrorMeaning, Refusal['refusal']>> = {
-        ...{ frozen: 'frozen', limited: 'flood-wait', chat: 'forbidden', message: 'rejected', passing: 'unclear' },
+        ...{
+          frozen: 'frozen',
+          limited: 'flood-wait',
+          chat: 'forbidden',
+          message: 'rejected',
+          passing: 'unclear',
+        },
       };
       for (const [name, meaning] of listedErrors) {
         const refusal = expected[meaning];
-        if (refusal === undefined || name === 'RANDOM_ID_DUPLICATE' || name === 'CONNECTION_NOT_INITED') continue;
-        const effect = { kind: 'error', code: meaning === 'passing' ? 500 : 400, message: name.replace(/_X$/, '_5') } as const;
+        if (
+          refusal === undefined ||
+          name === 'RANDOM_ID_DUPLICATE' ||
+          name === 'CONNECTION_NOT_INITED'
+        )
+          continue;
+        const effect = {
+          kind: 'error',
+          code: meaning === 'passing' ? 500 : 400,
+          message: name.replace(/_X$/, '_5'),
+        } as const;
         dc.fault({ method: 'messages.sendMessage', effect });
-        expect([name, (await refusalOf(link.send(message(chatId, 'hi')))).refusal]).toEqual([name, refusal]);
+        expect([name, (await refusalOf(link.send(message(chatId, 'hi')))).refusal]).toEqual([
+          name,
+          refusal,
+        ]);
       }
       expect(dc.people.said({ userId: ann.userId })).toEqual([]);
       expect((await link.check()).userId).toBe(ann.userId);
@@ -319,8 +429,13 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       const port = make({ credentials: credentialsOf(ann), dial: dialTo(dc), ...limits });
       const first = await port.connect(new AbortController().signal);
       links.push(first);
-      dc.fault({ method: 'messages.sendMessage', effect: { kind: 'error', code: 400, message: 'CONNECTION_NOT_INITED' } });
-      expect(await refusalOf(first.send(message(chatId, 'hi', '5')))).toEqual({ refusal: 'unclear' });
+      dc.fault({
+        method: 'messages.sendMessage',
+        effect: { kind: 'error', code: 400, message: 'CONNECTION_NOT_INITED' },
+      });
+      expect(await refusalOf(first.send(message(chatId, 'hi', '5')))).toEqual({
+        refusal: 'unclear',
+      });
       expect(classifyError((await first.lost).failure).class).toBe('transient');
       const second = await port.connect(new AbortController().signal);
       links.push(second);
@@ -354,10 +469,14 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       dc.people.restrict(groups[7] as string, ann.userId, 'muted');
       const heard = await hear();
       await heard.link.groups();
-      const sends = groups.map((chatId, index) => heard.link.send(message(chatId, 'hi', `${index + 1}`)));
+      const sends = groups.map((chatId, index) =>
+        heard.link.send(message(chatId, 'hi', `${index + 1}`)),
+      );
       for (const chatId of groups) say(chatId, 'hello');
       const outcomes = await Promise.allSettled(sends);
-      expect(outcomes.flatMap(({ status }, index) => (status === 'rejected' ? index : []))).toEqual([3, 7]);
+      expect(outcomes.flatMap(({ status }, index) => (status === 'rejected' ? index : []))).toEqual(
+        [3, 7],
+      );
       await until(() => heard.events.length).toBe(20);
     });
 
@@ -365,9 +484,13 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       const chatId = supergroup();
       const link = await open(ann, { requestLimitMs: 400 });
       dc.fault({ method: 'messages.sendMessage', effect: { kind: 'lose-answer' } });
-      expect(await refusalOf(link.send(message(chatId, 'hi', '77')))).toEqual({ refusal: 'unclear' });
+      expect(await refusalOf(link.send(message(chatId, 'hi', '77')))).toEqual({
+        refusal: 'unclear',
+      });
       await link.close();
-      expect(await (await open()).send(message(chatId, 'hi', '77'))).toMatchObject({ messageId: null });
+      expect(await (await open()).send(message(chatId, 'hi', '77'))).toMatchObject({
+        messageId: null,
+      });
       expect(dc.people.said({ chatId, userId: ann.userId })).toHaveLength(1);
     });
 
@@ -376,11 +499,15 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       const link = await open();
       dc.fault({ method: 'messages.sendMessage', times: null, effect: { kind: 'silence' } });
       const startedAt = performance.now();
-      const sends = Array.from({ length: 20 }, (_, index) => refusalOf(link.send(message(chatId, 'hi', `${index}`))));
+      const sends = Array.from({ length: 20 }, (_, index) =>
+        refusalOf(link.send(message(chatId, 'hi', `${index}`))),
+      );
       setTimeout(() => dc.disconnectAll(), 100);
       expect(await Promise.all(sends)).toEqual(Array(20).fill({ refusal: 'unclear' }));
       await link.lost;
-      expect(await refusalOf(link.send(message(chatId, 'hi', '99')))).toEqual({ refusal: 'unclear' });
+      expect(await refusalOf(link.send(message(chatId, 'hi', '99')))).toEqual({
+        refusal: 'unclear',
+      });
       expect(performance.now() - startedAt).toBeLessThan(4000);
     });
 
@@ -422,15 +549,25 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       const heard = await hear();
       say(chatId, 'who am I?');
       await until(() => heard.gaps).toEqual([chatId]);
-      expect(await heard.link.readAfter(chatId, 0, 10)).toMatchObject([{ text: 'who am I?', sender: { firstName: 'Bob' } }]);
+      expect(await heard.link.readAfter(chatId, 0, 10)).toMatchObject([
+        { text: 'who am I?', sender: { firstName: 'Bob' } },
+      ]);
       say(chatId, 'now you know');
-      expect(await only(heard)).toMatchObject({ text: 'now you know', sender: { username: 'bobby' } });
+      expect(await only(heard)).toMatchObject({
+        text: 'now you know',
+        sender: { username: 'bobby' },
+      });
     });
 
     it('private messages are heard as such', async () => {
       const heard = await hear();
       say(ann.userId, 'psst');
-      expect(await only(heard)).toMatchObject({ chatId: bob, sender: { id: bob }, text: 'psst', isOwn: false });
+      expect(await only(heard)).toMatchObject({
+        chatId: bob,
+        sender: { id: bob },
+        text: 'psst',
+        isOwn: false,
+      });
     });
 
     it('knows its groups right after the start, and no others', async () => {
@@ -455,8 +592,11 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       const [shared, left, basic, other] = [supergroup(), supergroup(), basicGroup(), basicGroup()];
       const heard = await hear();
       await heard.link.groups();
-      const told = async (chatId: string, membership: Membership) => until(() => heard.memberships.at(-1)).toEqual([chatId, membership]);
-      expect(new Map(heard.memberships)).toEqual(new Map([shared, left, basic, other].map((chatId) => [chatId, { is: 'in' }])));
+      const told = async (chatId: string, membership: Membership) =>
+        until(() => heard.memberships.at(-1)).toEqual([chatId, membership]);
+      expect(new Map(heard.memberships)).toEqual(
+        new Map([shared, left, basic, other].map((chatId) => [chatId, { is: 'in' }])),
+      );
       dc.people.leave(shared, ann.userId, { by: bob });
       await told(shared, { is: 'out' });
       dc.people.leave(left, ann.userId);
@@ -469,7 +609,9 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       await told(shared, { is: 'in' });
       const to = dc.people.upgrade(other);
       await until(() => heard.memberships).toContainEqual([other, { is: 'moved', to }]);
-      expect(await refusalOf(heard.link.readAfter(left, 0, 10))).toMatchObject({ refusal: 'forbidden' });
+      expect(await refusalOf(heard.link.readAfter(left, 0, 10))).toMatchObject({
+        refusal: 'forbidden',
+      });
     });
 
     it('finds one of hundreds of groups, asking once', async () => {
@@ -477,26 +619,41 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       for (const chatId of groups) say(chatId, 'hello');
       const link = await open();
       const asked = [groups[0], groups[115], groups[229]] as string[];
-      await Promise.all(asked.map((chatId, index) => link.send(message(chatId, 'here', `${index}`))));
-      expect(asked.flatMap((chatId) => dc.people.said({ chatId, userId: ann.userId }))).toHaveLength(3);
+      await Promise.all(
+        asked.map((chatId, index) => link.send(message(chatId, 'here', `${index}`))),
+      );
+      expect(
+        asked.flatMap((chatId) => dc.people.said({ chatId, userId: ann.userId })),
+      ).toHaveLength(3);
       expect(await link.groups()).toMatchObject({ groups: { length: 230 }, isWhole: true });
       for (const unknown of ['-1009999999999', '-5', '42', 'garbage', '-0'])
-        expect(await refusalOf(link.send(message(unknown, 'hi')))).toMatchObject({ refusal: 'forbidden' });
+        expect(await refusalOf(link.send(message(unknown, 'hi')))).toMatchObject({
+          refusal: 'forbidden',
+        });
     });
 
-    it.each([1, 2])('something that it cannot read is a gap, and the line stays (%i in a packet)', async (together) => {
-      const chatId = supergroup();
-      const heard = await hear();
-      say(chatId, 'one');
-      await until(() => heard.events.length).toBe(1);
-      const [session] = [...dc.world.loginOf(ann.keyId).sessions.values()];
-      session?.queue({ body: Buffer.from('0badf00d00000000', 'hex'), isContent: true, isAnswer: false });
-      if (together === 2) say(chatId, 'two');
-      await until(() => heard.gaps).toEqual([null]);
-      expect(texts(await heard.link.readAfter(chatId, 1, 10))).toEqual(together === 2 ? ['two'] : []);
-      say(chatId, 'three');
-      await until(() => texts(heard.events)).toEqual(['one', 'three']);
-    });
+    it.each([1, 2])(
+      'something that it cannot read is a gap, and the line stays (%i in a packet)',
+      async (together) => {
+        const chatId = supergroup();
+        const heard = await hear();
+        say(chatId, 'one');
+        await until(() => heard.events.length).toBe(1);
+        const [session] = [...dc.world.loginOf(ann.keyId).sessions.values()];
+        session?.queue({
+          body: Buffer.from('0badf00d00000000', 'hex'),
+          isContent: true,
+          isAnswer: false,
+        });
+        if (together === 2) say(chatId, 'two');
+        await until(() => heard.gaps).toEqual([null]);
+        expect(texts(await heard.link.readAfter(chatId, 1, 10))).toEqual(
+          together === 2 ? ['two'] : [],
+        );
+        say(chatId, 'three');
+        await until(() => texts(heard.events)).toEqual(['one', 'three']);
+      },
+    );
 
     it('a clock that is ten minutes off', async () => {
       await dc.stop();
@@ -506,7 +663,9 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       const chatId = supergroup({ members: [ann.userId, bob] });
       const heard = await hear();
       say(chatId, 'what time is it?');
-      expect(await only(heard)).toMatchObject({ sentAtMs: expect.toSatisfy((ms: number) => Math.abs(ms - Date.now() - 600_000) < 60_000) });
+      expect(await only(heard)).toMatchObject({
+        sentAtMs: expect.toSatisfy((ms: number) => Math.abs(ms - Date.now() - 600_000) < 60_000),
+      });
       await heard.link.send(message(chatId, 'late'));
       // The clock is told by refusing what was sent with a wrong one.
       dc.world.violations.length = 0;
@@ -545,9 +704,21 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       for (let index = 0; index < 50; index += 1) say(chatId, `${index}`);
       await until(() => heard.events.length).toBe(50);
       const outcomes = await Promise.allSettled(sends);
-      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+      expect(outcomes.map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+        'fulfilled',
+      ]);
       await send(3);
-      expect(dc.people.said({ userId: ann.userId }).map(({ text }) => text)).toEqual(['4', '5', '1', '2', '3']);
+      expect(dc.people.said({ userId: ann.userId }).map(({ text }) => text)).toEqual([
+        '4',
+        '5',
+        '1',
+        '2',
+        '3',
+      ]);
     });
 
     it('twenty resets in a conversation, with gaps: heard or read, nothing is missing, and everything is said once', async () => {
@@ -559,15 +730,21 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
       for (let round = 0; round < 20; round += 1) {
         const { link, events, gaps } = await hear();
         const note = (found: readonly ChatEvent[]) => {
-          for (const event of found) if (event.kind === 'message' && !event.isOwn) seen.set(event.messageId, event.text);
+          for (const event of found)
+            if (event.kind === 'message' && !event.isOwn) seen.set(event.messageId, event.text);
         };
         const known = Math.max(0, ...seen.keys());
         note(await link.readAfter(chatId, known, 1000));
         const answer = async (id: number) => {
           answered.add(id);
-          await link.send(message(chatId, `answer to ${id}`, `${id}`, id)).catch(() => unsaid.push(id));
+          await link
+            .send(message(chatId, `answer to ${id}`, `${id}`, id))
+            .catch(() => unsaid.push(id));
         };
-        const work = [...unsaid.splice(0), ...[...seen.keys()].filter((id) => !answered.has(id))].map(answer);
+        const work = [
+          ...unsaid.splice(0),
+          ...[...seen.keys()].filter((id) => !answered.has(id)),
+        ].map(answer);
         if (round % 3 === 0) dc.people.loseUpdates(ann.userId, 3);
         for (let said = 0; said < 15; said += 1) say(chatId, `${index++}`);
         if (round % 3 === 1) await until(() => events.length).toBeGreaterThan(5);
@@ -583,7 +760,9 @@ export const telegramChatContract = (name: string, make: (making: PortMaking) =>
         if (event.kind === 'message' && !event.isOwn) seen.set(event.messageId, event.text);
       for (const id of [...unsaid, ...[...seen.keys()].filter((one) => !answered.has(one))])
         await link.send(message(chatId, `answer to ${id}`, `${id}`, id));
-      expect([...seen.values()].map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, said) => said));
+      expect([...seen.values()].map(Number).sort((a, b) => a - b)).toEqual(
+        Array.from({ length: 300 }, (_, said) => said),
+      );
       const answers = dc.people.said({ userId: ann.userId }).map(({ text }) => text);
       expect(answers).toHaveLength(300);
       expect(new Set(answers).size).toBe(300);
