@@ -305,3 +305,15 @@ const realPerformanceNow = performance.now.bind(performance);
 const { running, stage } = await import('./model/model-process.ts');
 Date.now = () => running.getStore()?.machine.wallMs ?? stage.nowMs?.() ?? realNow();
 performance.now = () => running.getStore()?.machine.monotonicMs ?? realPerformanceNow();
+
+/**
+ * Files on a model disk have no rights, and the kernel would tell every thread of this process of
+ * each change: a third of a schedule's time.
+ */
+for (const name of ['setgroups', 'setegid', 'seteuid'] as const) {
+  const real: ((id: never) => void) | undefined = process[name];
+  if (real !== undefined)
+    process[name] = (id: unknown) => {
+      if (running.getStore() === undefined) real(id as never);
+    };
+}
