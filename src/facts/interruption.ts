@@ -46,16 +46,3 @@ export function interruptionBetween(
   const lastedMs = isRestart ? total : total - known;
   return lastedMs < shortestMs ? null : { lastedMs, isRestart };
 }
-
-/** As an event keeps it. Pure. */
-export const interruptionText = ({ lastedMs, isRestart }: Interruption): string =>
-  `not online for ${Math.round(lastedMs / 1000)} s: ` +
-  `${isRestart ? 'its worker was started anew' : 'it had lost its connection'}`;
-
-/** null: `text` is of no interruption. Pure. */
-export function readInterruption(text: string): Interruption | null {
-  const [, seconds, why] = /^not online for (\d{1,9}) s: (.*)$/.exec(text) ?? [];
-  return seconds === undefined
-    ? null
-    : { lastedMs: Number(seconds) * 1000, isRestart: why === 'its worker was started anew' };
-}

@@ -8,7 +8,7 @@ import { type KyselyPlugin, sql } from 'kysely';
 import { expect, it } from 'vitest';
 import type { Message } from '../../src/alerts/message.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { recordEvent } from '../../src/ledger/queries/records.ts';
+import { recordEvent } from '../../src/ledger/queries/events.ts';
 import { tellFleet } from '../../src/workflows/alerts/tell-fleet.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
 import { alertWorld, listening, startMs, swept } from './alerts-fixture.ts';
@@ -128,7 +128,7 @@ it('tells everything at least once and at most twice, whichever statement of whi
         kind: 'ran-twice',
         host: 'h2',
         account: 'anna',
-        text: '',
+        epoch: 1,
       });
     for (let isKilled = true, n = 0; isKilled; n += 1) {
       taken = [...tookBefore];

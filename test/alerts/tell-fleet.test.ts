@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/alerts/message.ts';
-import { recordEvent } from '../../src/ledger/queries/records.ts';
+import { recordEvent } from '../../src/ledger/queries/events.ts';
 import { examineAlerts } from '../../src/workflows/alerts/examine-alerts.ts';
 import { tellFleet } from '../../src/workflows/alerts/tell-fleet.ts';
 import { alertWorld, type Heard, listening, startMs, swept } from './alerts-fixture.ts';
@@ -58,12 +58,14 @@ describe('a sweep tells', () => {
     const { context, policy, ledger, clock } = await alertWorld(
       ` channels:\n ${webhook('team', url)}`,
     );
-    const event = (text: string) =>
-      recordEvent(ledger.db, { at: startMs, kind: 'ran-twice', host: 'h2', account: 'anna', text });
-    await event('before');
+    const event = (epoch: number) =>
+      recordEvent(ledger.db, {
+        ...{ at: startMs, kind: 'ran-twice', host: 'h2', account: 'anna', epoch },
+      });
+    await event(1);
     await tellFleet(context, policy, well, []);
     expect(heard).toEqual([]);
-    await event('now');
+    await event(2);
     for (let n = 0; n < 3; n += 1) {
       clock.nowMs += minute;
       await tellFleet(context, policy, well, []);
@@ -85,7 +87,7 @@ it('news reach an Alertmanager, too, once', async () => {
     kind: 'allocation-failed',
     host: null,
     account: 'anna',
-    text: 'no host has room',
+    reason: 'no host has room',
   });
   for (let n = 0; n < 3; n += 1) {
     clock.nowMs += minute;

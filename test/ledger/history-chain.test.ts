@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findChainFault, headsNotIn, readChainHead } from '../../src/ledger/history-chain.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { migrations } from '../../src/ledger/migrations/all.ts';
-import { recordEvent, recordHistory } from '../../src/ledger/queries/records.ts';
+import { recordEvent } from '../../src/ledger/queries/events.ts';
+import { recordHistory } from '../../src/ledger/queries/records.ts';
 
 let folder: string;
 let ledger: Ledger;
@@ -33,7 +34,9 @@ const decision = (move: string, score: number | null = 1 / 3) => ({
   },
   ...{ move_id: move, decision_json: JSON.stringify({ big: 'x'.repeat(10_000) }) },
 });
-const event = (text: string) => ({ at: 6, kind: 'test', host: null, account: 'anna', text });
+const event = (reason: string) => ({
+  ...({ at: 6, kind: 'account-offline', host: null, account: 'anna', reason } as const),
+});
 
 async function fill(): Promise<void> {
   for (const score of [null, 0, 12.3456789012, 1e9, -0.1])

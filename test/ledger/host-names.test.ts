@@ -9,6 +9,7 @@ import {
   setPin,
   setPlacement,
 } from '../../src/ledger/queries/accounts.ts';
+import { readEvents } from '../../src/ledger/queries/events.ts';
 import {
   ensureHosts,
   forgetHostOnPurpose,
@@ -22,7 +23,7 @@ import {
 } from '../../src/ledger/queries/hosts.ts';
 import { readJournalFacts } from '../../src/ledger/queries/journal-facts.ts';
 import { advanceMove, insertMove } from '../../src/ledger/queries/moves.ts';
-import { latestSamples, readEvents, recordSample } from '../../src/ledger/queries/records.ts';
+import { latestSamples, recordSample } from '../../src/ledger/queries/records.ts';
 import type { HostRow } from '../../src/ledger/schema.ts';
 import { rosterFor } from '../../src/ownership/roster.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
@@ -109,7 +110,7 @@ describe('fleet hosts rename', () => {
     });
     expect((await latestSamples(ledger.db)).map(({ host }) => host)).toEqual(['garden']);
     expect(await readEvents(ledger.db, 1)).toMatchObject([
-      { kind: 'host-renamed', host: 'garden', text: 'it was h1 until now' },
+      { kind: 'host-renamed', host: 'garden', before: 'h1' },
     ]);
     expect(rosterFor('garden', await readJournalFacts(ledger.db)).owned).toEqual([
       { keyId: 'k1', epoch: 3, moveId: 'm0' },

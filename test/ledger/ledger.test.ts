@@ -15,6 +15,7 @@ import {
   setAccountState,
   setPlacement,
 } from '../../src/ledger/queries/accounts.ts';
+import { readEvents } from '../../src/ledger/queries/events.ts';
 import {
   ensureHosts,
   listHosts,
@@ -39,7 +40,6 @@ import {
   dailySamples,
   latestSamples,
   pruneSamples,
-  readEvents,
   readHistory,
   recordHistory,
   recordSample,
@@ -138,7 +138,9 @@ describe('the file', () => {
         { account: 'alice', reason: 'lowest' },
       ]);
       expect(await latestSamples(now.db)).toEqual([{ host: 'h1', taken_at: 8, sample_json: '{}' }]);
-      expect(await readEvents(now.db, 5)).toMatchObject([{ text: 'something happened' }]);
+      expect(await readEvents(now.db, 5)).toMatchObject([
+        { kind: 'unread', name: 'host', host: 'h1', sentence: 'something happened' },
+      ]);
       expect(await highestEpoch(now.db, 'k')).toBe(3);
       expect(await lastSerial(now.db)).toBe(41);
       await recordSeen(now.db, 'h1', 9, { latencyMs: 12.5 });

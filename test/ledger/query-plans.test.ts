@@ -10,6 +10,7 @@ import { expect, it, vi } from 'vitest';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import * as accounts from '../../src/ledger/queries/accounts.ts';
 import * as inputs from '../../src/ledger/queries/decision-inputs.ts';
+import * as events from '../../src/ledger/queries/events.ts';
 import * as machines from '../../src/ledger/queries/host-machine.ts';
 import * as hosts from '../../src/ledger/queries/hosts.ts';
 import * as meta from '../../src/ledger/queries/meta.ts';
@@ -125,10 +126,12 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
     }
   },
   countAddressChanges: ({ db }) => records.countAddressChanges(db, 1),
-  recordEvent: ({ db }) =>
-    records.recordEvent(db, { at: 1, kind: 'host', host: 'h', account: null, text: '' }),
-  readEvents: ({ db }) => records.readEvents(db, 5),
-  readStateEvents: ({ db }) => records.readStateEvents(db),
+  recordEvent: ({ db }) => events.recordEvent(db, { at: 1, kind: 'host-left-out', host: 'h' }),
+  changeAccountState: ({ db }) =>
+    events.changeAccountState(db, { account: 'a', host: 'h', state: 'held', reason: '' }, 1),
+  readEvents: ({ db }) => events.readEvents(db, 5),
+  readEventsAfter: ({ db }) => events.readEventsAfter(db, 1),
+  readStateEvents: ({ db }) => events.readStateEvents(db),
   readGrants: ({ db }) => records.readGrants(db),
   recordSample: ({ db }) => records.recordSample(db, 'h', 1, '{}'),
   sampleBefore: ({ db }) => records.sampleBefore(db, 'h', 2),
@@ -169,11 +172,12 @@ const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
 
 /** Those that read or change whole tables because that is what they are for. */
 const readsAll =
-  /^(?:select .* from "(?:hosts|accounts|forgotten_hosts)"|select "at", "kind", "host", "account", "text" from "events" where \("kind" like|select "at", "account", "host" from "history"|update "accounts" set "pinned_to" = \? where "pinned_to"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?|update "(?:hosts|forgotten_hosts)" set "contact_intent_at" = "contact_intent_at" \+)/;
+  /^(?:select .* from "(?:hosts|accounts|forgotten_hosts)"|select \* from "events" where \("kind" like|select "at", "account", "host" from "history"|update "accounts" set "pinned_to" = \? where "pinned_to"|update "hosts" set "off_at" = \?, "off_kind" = \?, "destroyed_at" = \?, "contact_intent_at" = \?|update "(?:hosts|forgotten_hosts)" set "contact_intent_at" = "contact_intent_at" \+)/;
 
 it('every query that looks for rows has an index', async () => {
   const exported = [
     accounts,
+    events,
     inputs,
     hosts,
     machines,

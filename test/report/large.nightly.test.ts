@@ -7,8 +7,9 @@ import { expect, it, onTestFinished } from 'vitest';
 import { parseInventory } from '../../src/inventory/parse-inventory.ts';
 import { openLedger } from '../../src/ledger/ledger.ts';
 import { insertAccount, setPlacement } from '../../src/ledger/queries/accounts.ts';
+import { recordEvent } from '../../src/ledger/queries/events.ts';
 import { ensureHosts } from '../../src/ledger/queries/hosts.ts';
-import { recordEvent, recordHistory, recordSample } from '../../src/ledger/queries/records.ts';
+import { recordHistory, recordSample } from '../../src/ledger/queries/records.ts';
 import { reportPage } from '../../src/report/page.ts';
 import { readReport } from '../../src/workflows/checkup/read-report.ts';
 import type { FleetContext } from '../../src/workflows/context.ts';
@@ -122,21 +123,20 @@ it('is read and written; its size is bounded', { timeout: 600_000 }, async () =>
           kind,
           host,
           account: name,
-          text: '',
+          reason: '',
         });
       }
       await sql`UPDATE accounts SET state = 'online' WHERE name = ${name}`.execute(db);
     }
     for (const [n, host] of hostNames.entries()) {
       for (let each = 0; each < 8; each += 1) {
-        const kind = each % 2 === 0 ? 'host-healthy' : 'host-suspect';
-        await recordEvent(db, {
-          at: nowMs - (90 - each * 10) * dayMs + n,
-          kind,
-          host,
-          account: null,
-          text: '',
-        });
+        const at = nowMs - (90 - each * 10) * dayMs + n;
+        await recordEvent(
+          db,
+          each % 2 === 0
+            ? { at, kind: 'host-healthy', host }
+            : { at, kind: 'host-suspect', host, reason: '' },
+        );
       }
       for (let day = 14; day >= 0; day -= 1)
         await recordSample(

@@ -9,8 +9,10 @@ import { expect, it, onTestFinished } from 'vitest';
 import type { AccountSample, HostSample } from '../../hostside/protocol/sample.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { insertAccount, setAccountState, setPlacement } from '../../src/ledger/queries/accounts.ts';
+import { recordEvent } from '../../src/ledger/queries/events.ts';
 import { ensureHosts } from '../../src/ledger/queries/hosts.ts';
-import { recordEvent, recordHistory, recordSample } from '../../src/ledger/queries/records.ts';
+import { recordHistory, recordSample } from '../../src/ledger/queries/records.ts';
+import type { LedgerEvent } from '../../src/model/events/event.ts';
 import type { HostSpec } from '../../src/model/inventory.ts';
 import { type Availability, accountAvailability } from '../../src/report/availability.ts';
 import { readPast } from '../../src/workflows/checkup/read-past.ts';
@@ -23,13 +25,14 @@ const at = (minutes: number): number => startMs + minutes * minute;
 
 interface Told {
   readonly ledger: Ledger;
-  readonly event: (
+  readonly event: (minutes: number, event: LedgerEvent) => Promise<void>;
+  /** As ledgers of before 2026-11-30 have it. */
+  readonly former: (
     minutes: number,
     kind: string,
-    host: string | null,
-    account: string | null,
-    text?: string,
-  ) => Promise<void>;
+    subject: object,
+    text: string,
+  ) => Promise<unknown>;
   readonly grant: (minutes: number, to: string, from: string | null) => Promise<void>;
   /** The first 100 minutes of the account `anna`. */
   readonly anna: (host: string) => Promise<Availability>;
@@ -44,8 +47,12 @@ async function told(): Promise<Told> {
   });
   return {
     ledger,
-    event: (minutes, kind, host, account, text = '') =>
-      recordEvent(ledger.db, { at: at(minutes), kind, host, account, text }),
+    event: (minutes, event) => recordEvent(ledger.db, { at: at(minutes), ...event }),
+    former: (minutes, kind, subject, text) =>
+      ledger.db
+        .insertInto('events')
+        .values({ at: at(minutes), kind, host: null, account: null, ...subject, text })
+        .execute(),
     grant: (minutes, to, from) =>
       recordHistory(ledger.db, {
         ...{
@@ -74,10 +81,10 @@ async function told(): Promise<Told> {
 it('a move of 40 seconds counts from the stop on its old host to the start on its new one', async () => {
   const { event, grant, anna } = await told();
   await grant(0, 'h1', null);
-  await event(1, 'account-online', 'h1', 'anna');
-  await event(50, 'account-released', 'h1', 'anna', 'on its way to h2');
+  await event(1, { kind: 'account-online', account: 'anna', host: 'h1', reason: '' });
+  await event(50, { kind: 'account-released', account: 'anna', host: 'h1', to: 'h2' });
   await grant(50.5, 'h2', 'h1');
-  await event(50 + 40 / 60, 'account-online', 'h2', 'anna');
+  await event(50 + 40 / 60, { kind: 'account-online', account: 'anna', host: 'h2', reason: '' });
   const { offlineMs, onlineMs } = await anna('h2');
   expect(offlineMs).toEqual({
     moves: minute + 40_000,
@@ -91,16 +98,16 @@ it('a move of 40 seconds counts from the stop on its old host to the start on it
 
 it('a host that fell silent counts for the accounts that it had then, not for those that it has now', async () => {
   const { event, grant, anna } = await told();
-  await event(0, 'host-initialised', 'h1', null);
-  await event(0, 'host-initialised', 'h2', null);
+  await event(0, { kind: 'host-initialised', host: 'h1', release: 'r' });
+  await event(0, { kind: 'host-initialised', host: 'h2', release: 'r' });
   await grant(0, 'h1', null);
-  await event(0, 'account-online', 'h1', 'anna');
-  await event(10, 'host-suspect', 'h2', null);
-  await event(20, 'host-healthy', 'h2', null);
-  await event(40, 'host-suspect', 'h1', null);
-  await event(43, 'host-down', 'h1', null);
+  await event(0, { kind: 'account-online', account: 'anna', host: 'h1', reason: '' });
+  await event(10, { kind: 'host-suspect', host: 'h2', reason: '' });
+  await event(20, { kind: 'host-healthy', host: 'h2' });
+  await event(40, { kind: 'host-suspect', host: 'h1', reason: '' });
+  await event(43, { kind: 'host-down', host: 'h1', reason: '' });
   await grant(60, 'h2', 'h1');
-  await event(61, 'account-online', 'h2', 'anna');
+  await event(61, { kind: 'account-online', account: 'anna', host: 'h2', reason: '' });
   expect((await anna('h2')).offlineMs).toEqual({
     moves: minute,
     reboots: 0,
@@ -113,23 +120,42 @@ it('a host that fell silent counts for the accounts that it had then, not for th
 it('an announced reboot counts until the worker is online again, whoever the host is called today', async () => {
   const { event, grant, anna } = await told();
   await grant(0, 'old', null);
-  await event(0, 'account-online', 'old', 'anna');
-  await event(30, 'host-rebooted', 'old', null, 'back after 60 s');
-  await event(
-    30.5,
-    'account-interrupted',
-    'old',
-    'anna',
-    'not online for 20 s: its worker was started anew',
-  );
-  await event(60, 'host-renamed', 'h1', null, 'it was old until now');
-  await event(80, 'host-rebooted', 'h1', null, 'back after 30 s');
+  await event(0, { kind: 'account-online', account: 'anna', host: 'old', reason: '' });
+  await event(30, { kind: 'host-rebooted', host: 'old', downMs: 60_000 });
+  await event(30.5, {
+    kind: 'account-interrupted',
+    account: 'anna',
+    host: 'old',
+    lastedMs: 20_000,
+    isRestart: true,
+  });
+  await event(60, { kind: 'host-renamed', host: 'h1', before: 'old' });
+  await event(80, { kind: 'host-rebooted', host: 'h1', downMs: 30_000 });
   expect((await anna('h1')).offlineMs).toEqual({
     moves: 0,
     reboots: 2 * minute,
     telegram: 0,
     host: 0,
     operator: 0,
+  });
+});
+
+it('a ledger of before 2026-11-30 tells the same in its sentences', async () => {
+  const { former, grant, anna } = await told();
+  await grant(0, 'old', null);
+  await former(0, 'account-online', { host: 'old', account: 'anna' }, '');
+  await former(10, 'host-suspect', { host: 'old' }, 'no answer');
+  await former(20, 'host-healthy', { host: 'old' }, 'it answers again');
+  await former(30, 'host-rebooted', { host: 'old' }, 'back after 60 s');
+  const started = 'not online for 20 s: its worker was started anew';
+  await former(30.5, 'account-interrupted', { host: 'old', account: 'anna' }, started);
+  await former(60, 'host-renamed', { host: 'h1' }, 'it was old until now');
+  await former(70, 'account-released', { host: 'h1', account: 'anna' }, 'on its way to h2');
+  await grant(72, 'h2', 'h1');
+  await former(75, 'account-online', { host: 'h2', account: 'anna' }, '');
+  await former(80, 'host-rebooted', { host: 'h2' }, 'back after 30 s');
+  expect((await anna('h2')).offlineMs).toEqual({
+    ...{ moves: 5 * minute, reboots: 2 * minute, telegram: 0, host: 10 * minute, operator: 0 },
   });
 });
 
@@ -155,7 +181,7 @@ it('what happens between two sweeps counts as the worker tells it, and states be
     since: startMs,
   });
   await setAccountState(ledger.db, 'anna', 'online', '', startMs);
-  await event(0, 'account-online', 'h1', 'anna');
+  await event(0, { kind: 'account-online', account: 'anna', host: 'h1', reason: '' });
   /** A sweep; the host's clock is an hour ahead. */
   const sweep = async (
     minutes: number,

@@ -16,7 +16,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openLedger } from '../../src/ledger/ledger.ts';
-import { readEvents } from '../../src/ledger/queries/records.ts';
+import { readEvents } from '../../src/ledger/queries/events.ts';
 import type { AccountName } from '../../src/model/names.ts';
 import { sealFile, unsealFile } from '../../src/vault/backup-file.ts';
 import { openStateStore } from '../../src/vault/state-store.ts';
@@ -179,7 +179,7 @@ test('every record is written anew, the former key is kept and noted, and the fo
   await expectDone(world, former, before);
   expect((await readEvents(world.context.ledger.db, 9))[0]).toMatchObject({
     kind: 'vault-key-changed',
-    text: expect.stringContaining(done.formerPath ?? '?'),
+    formerPath: done.formerPath,
   });
   writeFileSync(world.key, `${former}\n`);
   await expect(world.readAll()).rejects.toMatchObject({ code: 'vault-key' });

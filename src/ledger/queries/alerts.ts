@@ -3,7 +3,8 @@ import type { Message } from '../../alerts/message.ts';
 import type { Outgoing } from '../../alerts/outbox.ts';
 import type { Silence } from '../../alerts/silence.ts';
 import type { LedgerDb } from '../ledger.ts';
-import type { AlertChannelRow, AlertMessageRow, EventRow, HistoryRow } from '../schema.ts';
+import type { AlertChannelRow, AlertMessageRow, HistoryRow } from '../schema.ts';
+import { type RecordedEvent, readEventsAfter } from './events.ts';
 import { readMeta, writeMeta } from './meta.ts';
 
 /** By key. */
@@ -169,7 +170,7 @@ export async function endSilence(db: LedgerDb, id: number, nowMs: number): Promi
 const cursorKey = 'alerts-told';
 
 export interface Fresh {
-  readonly events: readonly EventRow[];
+  readonly events: readonly RecordedEvent[];
   readonly history: readonly HistoryRow[];
 }
 
@@ -191,12 +192,7 @@ export async function takeFresh(db: LedgerDb): Promise<Fresh> {
   if (told === null) return { events: [], history: [] };
   const [fromEvent = 0, fromDecision = 0] = JSON.parse(told) as readonly number[];
   return {
-    events: await db
-      .selectFrom('events')
-      .selectAll()
-      .where('id', '>', fromEvent)
-      .orderBy('id')
-      .execute(),
+    events: await readEventsAfter(db, fromEvent),
     history: await db
       .selectFrom('history')
       .selectAll()

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { LedgerDb } from '../ledger.ts';
 import { fixedQuery, preparedQuery } from '../prepared-query.ts';
-import type { EventRow, HistoryRow, NewHistory } from '../schema.ts';
+import type { HistoryRow, NewHistory } from '../schema.ts';
 
 /** One decision, for ever. A second record of the same move is no act. */
 export async function recordHistory(db: LedgerDb, entry: NewHistory): Promise<void> {
@@ -49,44 +49,6 @@ export async function countAddressChanges(
     .execute();
   return new Map(rows.map(({ account, changes }) => [account, Number(changes)]));
 }
-
-export async function recordEvent(db: LedgerDb, event: Omit<EventRow, 'id'>): Promise<void> {
-  await insertEvent(db, event);
-}
-
-const insertEvent = preparedQuery<Omit<EventRow, 'id'>>((db, value) =>
-  db.insertInto('events').values({
-    at: value('at'),
-    kind: value('kind'),
-    host: value('host'),
-    account: value('account'),
-    text: value('text'),
-  }),
-);
-
-/** Newest first. */
-export const readEvents = (db: LedgerDb, limit: number): Promise<EventRow[]> =>
-  db
-    .selectFrom('events')
-    .selectAll()
-    .orderBy('at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit)
-    .execute();
-
-/**
- * Events about accounts' and hosts' states, oldest first, without their texts' copies of anything
- * else.
- */
-export const readStateEvents = (
-  db: LedgerDb,
-): Promise<Pick<EventRow, 'at' | 'kind' | 'host' | 'account' | 'text'>[]> =>
-  db
-    .selectFrom('events')
-    .select(['at', 'kind', 'host', 'account', 'text'])
-    .where((e) => e.or([e('kind', 'like', 'account-%'), e('kind', 'like', 'host-%')]))
-    .orderBy('id')
-    .execute();
 
 /** Every grant that was recorded, oldest first. */
 export const readGrants = (db: LedgerDb): Promise<Pick<HistoryRow, 'at' | 'account' | 'host'>[]> =>

@@ -4,8 +4,8 @@ import { FleetError } from '../../model/errors.ts';
 import type { Ledger, LedgerDb } from '../ledger.ts';
 import { forwardStepMs } from '../operator-clock.ts';
 import { preparedQuery } from '../prepared-query.ts';
+import { recordEvent } from './events.ts';
 import { shiftContacts } from './hosts.ts';
-import { recordEvent } from './records.ts';
 import { lastSerial, markDoubt, markStale, readStaleness, staleError } from './staleness.ts';
 
 /**
@@ -69,10 +69,7 @@ export interface AdoptionStart {
 async function noticeClock(db: LedgerDb, stepMs: number, nowMs: number): Promise<void> {
   if (stepMs === 0) return;
   await shiftContacts(db, stepMs);
-  const text =
-    `this machine's clock was set forward by ${Math.round(stepMs / 1000)} s (or it stood ` +
-    'still): hosts count as off that much later';
-  await recordEvent(db, { at: nowMs, kind: 'clock-stepped', host: null, account: null, text });
+  await recordEvent(db, { at: nowMs, kind: 'clock-stepped', stepMs });
 }
 
 /**

@@ -12,25 +12,27 @@ export const schemaVerb = (all: () => readonly Verb[]) =>
     group: 'about',
     summary:
       "what commands take, as JSON Schema, what each may change, and an API's route to " +
-      'it; for programs',
+      'it; what events tell; for programs',
     input: { command: argument({ isMany: true, isOptional: true }) },
     examples: [
-      ['schema', 'every command'],
+      ['schema', 'every command, and every kind of event'],
       ['schema accounts stop', 'one of them'],
     ],
     files: [],
     effects: 'nothing',
     async run(_, { command }) {
-      const [{ jsonSchemaOf }, { effectsOf, routeOf }] = await Promise.all([
+      const [{ jsonSchemaOf }, { effectsOf, routeOf }, { describeEvents }] = await Promise.all([
         import('../input-schema.ts'),
         import('../route.ts'),
+        import('../../model/events/event.ts'),
       ]);
-      return chosen(all(), command.join(' ')).map((verb) => ({
+      const verbs = chosen(all(), command.join(' ')).map((verb) => ({
         ...{ name: verb.name, summary: verb.summary, group: verb.group, effects: effectsOf(verb) },
         ...{ route: routeOf(verb), input: jsonSchemaOf(verb) },
       }));
+      return command.length === 0 ? { verbs, events: describeEvents() } : { verbs };
     },
-    toJson: (found) => ({ verbs: found }),
+    toJson: (found) => found,
   });
 
 /** Those called so, or in that group of words; all where nothing is named. Errors: `usage`. */

@@ -77,17 +77,16 @@ async function change(
 ): Promise<void> {
   const [{ setPin }, { recordEvent }] = await Promise.all([
     import('../../ledger/queries/accounts.ts'),
-    import('../../ledger/queries/records.ts'),
+    import('../../ledger/queries/events.ts'),
   ]);
   await ledger.db.transaction().execute(async (transaction) => {
     await setPin(transaction, name, pinnedTo);
-    const text = pinnedTo === null ? 'by the operator' : `to ${pinnedTo}, by the operator`;
-    await recordEvent(transaction, {
-      at: now(),
-      kind: pinnedTo === null ? 'account-unpinned' : 'account-pinned',
-      host,
-      account: name,
-      text,
-    });
+    const about = { at: now(), host, account: name };
+    await recordEvent(
+      transaction,
+      pinnedTo === null
+        ? { ...about, kind: 'account-unpinned' }
+        : { ...about, kind: 'account-pinned', to: pinnedTo },
+    );
   });
 }

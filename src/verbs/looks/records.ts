@@ -67,8 +67,12 @@ export const events = defineLook({
   ],
   files: ['inventory', 'ledger'],
   async look({ ledger }, input) {
-    const { readEvents } = await import('../../ledger/queries/records.ts');
-    return readEvents(ledger.db, input.lines);
+    const [{ readEvents }, { describedEvent }] = await Promise.all([
+      import('../../ledger/queries/events.ts'),
+      import('../../model/events/event.ts'),
+    ]);
+    const found = await readEvents(ledger.db, input.lines);
+    return found.map(({ id, at, ...event }) => ({ id, at, ...describedEvent(event) }));
   },
   toJson: (rows) => ({
     events: rows.map(({ at, ...row }) => ({ ...row, at: new Date(at).toISOString() })),

@@ -5,7 +5,7 @@ import type { RecentSilences, TestOutcome } from '../../../hostside/protocol/sil
 import { parseSilences } from '../../facts/answering-schemas.ts';
 import { accountSpecFor } from '../../inventory/account-spec.ts';
 import { setPaused, setScript } from '../../ledger/queries/accounts.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { ChatSpec, HostSpec } from '../../model/inventory.ts';
@@ -30,7 +30,10 @@ export async function pauseAccounts(
   for (const name of names) await requireAccount(context, name);
   for (const name of names) {
     await setPaused(context.ledger.db, name, isPaused);
-    await note(context, name, isPaused ? 'account-paused' : 'account-resumed', 'by the operator');
+    await recordEvent(context.ledger.db, {
+      ...{ at: context.now(), account: name, host: null },
+      kind: isPaused ? 'account-paused' : 'account-resumed',
+    });
   }
   return push(context, run, names);
 }
@@ -49,12 +52,9 @@ export async function chooseScript(
   await refuseHeld(context, name);
   if (script !== null) await readScript(scriptFolders(context.inventory), script);
   await setScript(context.ledger.db, name, script);
-  await note(
-    context,
-    name,
-    'account-script',
-    script === null ? "the inventory's script again" : `script ${script}, by the operator`,
-  );
+  await recordEvent(context.ledger.db, {
+    ...{ at: context.now(), kind: 'account-script', account: name, host: null, script },
+  });
   return push(context, run, [name]);
 }
 
@@ -68,9 +68,6 @@ async function push(
   const { errors } = await pushBehaviours(context, run, { ...plan, changes });
   return [...plan.errors, ...errors];
 }
-
-const note = (context: FleetContext, account: string, kind: string, text: string): Promise<void> =>
-  recordEvent(context.ledger.db, { at: context.now(), kind, host: null, account, text });
 
 /** How long a worker may take to see its test message and say it, ms. */
 const testWaitMs = 30_000;

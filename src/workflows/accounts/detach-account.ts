@@ -9,6 +9,7 @@ import {
   raiseEpoch,
   setAccountState,
 } from '../../ledger/queries/accounts.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { deleteLogin, findLogin } from '../../ledger/queries/logins.ts';
 import {
   advanceMove,
@@ -18,7 +19,6 @@ import {
   insertMove,
   listOpenMoves,
 } from '../../ledger/queries/moves.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import type { MoveRow } from '../../ledger/schema.ts';
 import type { AccountState } from '../../model/account-state.ts';
@@ -116,7 +116,7 @@ export async function detach(
       kind: 'account-detached',
       host: host.name,
       account: account.name,
-      text: `epoch ${move.epoch}`,
+      epoch: move.epoch,
     });
   });
 }
@@ -227,7 +227,6 @@ export async function removeAccount(
       kind: 'account-removed',
       host: account.host,
       account: name,
-      text: '',
     });
   });
   return kept;
@@ -255,7 +254,7 @@ export async function exportAccount(
   await setAccountState(db, name, 'detached', `being exported to ${path}`, context.now());
   try {
     await exportSession(path, session, format, apiId);
-    await noteExported(context, account, `${format} to ${path}`).catch(async (error: unknown) => {
+    await noteExported(context, account, format, path).catch(async (error: unknown) => {
       await rm(path, { force: true });
       throw error;
     });
@@ -276,16 +275,19 @@ export async function exportAccount(
 async function noteExported(
   { ledger, now }: FleetContext,
   { name, host }: PlacedAccount,
-  text: string,
+  format: WrittenFormat,
+  path: string,
 ): Promise<void> {
   await ledger.db.transaction().execute(async (transaction) => {
-    await setAccountState(transaction, name, 'detached', `exported ${text}`, now());
+    const reason = `exported ${format} to ${path}`;
+    await setAccountState(transaction, name, 'detached', reason, now());
     await recordEvent(transaction, {
       at: now(),
       kind: 'account-exported',
       host,
       account: name,
-      text,
+      format,
+      path,
     });
   });
 }

@@ -9,8 +9,8 @@ import {
   setAccountState,
   setWanted,
 } from '../../ledger/queries/accounts.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { findLogin } from '../../ledger/queries/logins.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import { FleetError } from '../../model/errors.ts';
 import { type AccountName, isAccountName } from '../../model/names.ts';
 import type {
@@ -305,7 +305,7 @@ async function takeCandidate(context: FleetContext, candidate: Candidate): Promi
       kind: 'account-returned',
       host: null,
       account,
-      text: `from ${path}`,
+      path,
     });
     return done('returned', warnings);
   }
@@ -338,7 +338,7 @@ async function putBack(
     kind: 'session-returned',
     host: null,
     account,
-    text: `from ${path}`,
+    path,
   });
   return ['the vault had no session of this account; it has this one now'];
 }
@@ -386,7 +386,8 @@ async function store(
       kind: 'account-imported',
       host: null,
       account,
-      text: `${parsed.format} from ${path}`,
+      format: parsed.format,
+      path,
     });
   });
   return warnings;

@@ -1,9 +1,9 @@
 import type { LoginEnd, LoginKey, LoginRequest } from '../../../hostside/protocol/login.ts';
 import { accountSpecFor } from '../../inventory/account-spec.ts';
 import { findAccount, highestEpoch } from '../../ledger/queries/accounts.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { deleteLogin, findLogin, insertLogin, setLoginKey } from '../../ledger/queries/logins.ts';
 import { listOpenMoves } from '../../ledger/queries/moves.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import type { LoginRow } from '../../ledger/schema.ts';
 import { FleetError, type FleetErrorCode } from '../../model/errors.ts';
@@ -21,11 +21,11 @@ import type { LoginPlan } from './plan-login.ts';
 import {
   carryState,
   deviceOf,
-  eventOf,
   insertFirstMove,
   metaOf,
   requireOpen,
   sessionOf,
+  subjectOf,
   takeLogin,
 } from './take-login.ts';
 
@@ -99,10 +99,7 @@ export async function cancelLogin(context: FleetContext, plan: LoginPlan): Promi
   }
   await db.transaction().execute(async (transaction) => {
     await deleteLogin(transaction, plan.account);
-    await recordEvent(
-      transaction,
-      eventOf(context, plan, 'login-cancelled', 'its key is logged out'),
-    );
+    await recordEvent(transaction, { ...subjectOf(context, plan), kind: 'login-cancelled' });
   });
   await carryState(context, plan.account, plan.begun.key_id, plan.begun.old_key_id);
   await forgetKey(context, plan.account);
@@ -124,7 +121,11 @@ async function beginLogin(context: FleetContext, plan: LoginPlan): Promise<Login
     };
     const before = await findLogin(transaction, plan.account);
     if (before === undefined)
-      await recordEvent(transaction, eventOf(context, plan, 'login-begun', `by ${plan.way}`));
+      await recordEvent(transaction, {
+        ...subjectOf(context, plan),
+        kind: 'login-begun',
+        way: plan.way,
+      });
     if (before?.phase !== 'taken') await insertLogin(transaction, row);
     return (await findLogin(transaction, plan.account)) ?? row;
   });

@@ -1,7 +1,7 @@
 import type { HostAct } from '../../../hostside/protocol/host-acts.ts';
 import { awaitedState } from '../../facts/account-state.ts';
 import type { PlacedAccount } from '../../ledger/queries/accounts.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
@@ -68,8 +68,8 @@ async function restartWorker(
 ): Promise<void> {
   const { name, key_id: keyId } = account;
   const { db } = context.ledger;
-  const note = (kind: string, text: string): Promise<void> =>
-    recordEvent(db, { at: context.now(), kind, host: host.name, account: name, text });
+  const note = (kind: typeof restartBegun | typeof restartEnded, reason: string): Promise<void> =>
+    recordEvent(db, { at: context.now(), kind, host: host.name, account: name, reason });
   // Before the stop: a run that dies in between is found by the next `fleet init`.
   await note(restartBegun, why);
   context.report({

@@ -8,6 +8,7 @@ import {
   insertAccount,
   raiseEpoch,
 } from '../../ledger/queries/accounts.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import {
   changedLogin,
   findLogin,
@@ -15,7 +16,6 @@ import {
   takeLoginKey,
 } from '../../ledger/queries/logins.ts';
 import { insertMove } from '../../ledger/queries/moves.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { LoginRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { AccountName } from '../../model/names.ts';
@@ -25,14 +25,11 @@ import type { VaultMeta } from '../../vault/vault-record.ts';
 import type { FleetContext } from '../context.ts';
 import type { LoginPlan } from './plan-login.ts';
 
-export const eventOf = (
-  context: FleetContext,
+/** When an event of a login took place, and whom it is about. */
+export const subjectOf = (
+  { now }: FleetContext,
   { account, host }: Pick<LoginPlan, 'account' | 'host'>,
-  kind: string,
-  text: string,
-) => ({
-  ...{ at: context.now(), kind, host: host.name, account, text },
-});
+) => ({ at: now(), account, host: host.name });
 
 /**
  * Application and device of the session before, so that an account stays the device that it was.
@@ -117,10 +114,10 @@ async function recordTaken(
     }
     await insertFirstMove(transaction, login, nowMs);
     await markLoginTaken(transaction, account);
-    const text =
-      `by ${way}, user ${userId}, key ` +
-      `${keyId.slice(0, 8)}${old === null ? '' : ` in place of ${old.slice(0, 8)}`}`;
-    await recordEvent(transaction, eventOf(context, { account, host }, 'account-logged-in', text));
+    await recordEvent(transaction, {
+      ...subjectOf(context, { account, host }),
+      ...{ kind: 'account-logged-in', way, userId, keyId, oldKeyId: old },
+    });
     return { ...login, phase: 'taken' as const };
   });
 }

@@ -10,8 +10,10 @@ import { type AccountRates, accountRates } from '../../facts/account-rates.ts';
 import { accountSpecFor } from '../../inventory/account-spec.ts';
 import { listAccounts, type PlacedAccount } from '../../ledger/queries/accounts.ts';
 import { earlierSamples, type Fresh } from '../../ledger/queries/alerts.ts';
+import type { RecordedEvent } from '../../ledger/queries/events.ts';
 import { type AccountState, endedStates } from '../../model/account-state.ts';
 import type { NewsName } from '../../model/alert-policy.ts';
+import { sentenceOf } from '../../model/events/event.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import { isAccountName } from '../../model/names.ts';
 import type { FleetContext } from '../context.ts';
@@ -192,7 +194,8 @@ function ratesOf(
   return accountRates(now, earlier, sample.takenAtMs - before.takenAtMs);
 }
 
-const eventNews: Readonly<Record<string, NewsName>> = {
+/** Kinds of events that are news. */
+const eventNews: Readonly<Partial<Record<RecordedEvent['kind'], NewsName>>> = {
   'ran-twice': 'ran-twice',
   'destroyed-host-answers': 'destroyed-host-answers',
   'clock-stepped': 'clock-stepped',
@@ -207,9 +210,10 @@ const namedAtMost = 10;
  * failover as one per lost host. Pure.
  */
 export function newsIn({ events, history }: Fresh): News[] {
-  const single = events.flatMap(({ kind, host, account, text }): News[] => {
+  const single = events.flatMap((event): News[] => {
+    const { kind, host = null, account = null } = event;
     const name = eventNews[kind];
-    return name === undefined ? [] : [{ name, host, account, text }];
+    return name === undefined ? [] : [{ name, host, account, text: sentenceOf(event) }];
   });
   const told = (name: NewsName, host: string | null, moves: Fresh['history']): News[] => {
     if (moves.length === 0) return [];

@@ -3,7 +3,7 @@ import type { HostAct } from '../../../hostside/protocol/host-acts.ts';
 import { hostPaths } from '../../../hostside/protocol/paths.ts';
 import { parseBehaviour } from '../../facts/answering-schemas.ts';
 import { setBehaviourHash } from '../../ledger/queries/accounts.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import type { MoveRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
@@ -246,13 +246,12 @@ async function pushToHost(
     const reply = replies[index];
     if (reply?.ok === true) {
       await setBehaviourHash(context.ledger.db, account, behaviourHash(behaviour));
-      const text = words.join('; ');
       await recordEvent(context.ledger.db, {
         at: context.now(),
         kind: 'account-configured',
         host: host.name,
         account,
-        text,
+        changes: words,
       });
       continue;
     }

@@ -1,6 +1,6 @@
-import { readInterruption } from '../../facts/interruption.ts';
-import { readGrants, readStateEvents } from '../../ledger/queries/records.ts';
-import type { AccountState } from '../../model/account-state.ts';
+import { type RecordedEvent, readStateEvents } from '../../ledger/queries/events.ts';
+import { readGrants } from '../../ledger/queries/records.ts';
+import { type AccountState, accountStates } from '../../model/account-state.ts';
 import {
   type AccountChange,
   type HostChange,
@@ -26,25 +26,13 @@ export interface Past {
   ) => readonly Outage[];
 }
 
-const reportedStates: ReadonlySet<string> = new Set<AccountState>([
-  ...([
-    'stored',
-    'placed',
-    'online',
-    'reconnecting',
-    'flood-wait',
-    'offline',
-    'needs-login',
-    'duplicated',
-    'banned',
-  ] as const),
-  ...(['misconfigured', 'stopped', 'held', 'contained', 'removing', 'detached'] as const),
-]);
-const isState = (word: string): word is AccountState => reportedStates.has(word);
+/** The state that an account has come into; null: the event is about something else. */
+const stateIn = ({ kind }: RecordedEvent): AccountState | null =>
+  accountStates.find((state) => state !== 'unknown' && kind === `account-${state}`) ?? null;
 
 /** A worker that its host could not keep running says nothing about Telegram. */
-const isHostTrouble = (state: string, text: string): boolean =>
-  state === 'offline' && /\bunit\b|knows nothing/.test(text);
+const isHostTrouble = (event: RecordedEvent): boolean =>
+  event.kind === 'account-offline' && /\bunit\b|knows nothing/.test(event.reason);
 
 /** A worker that starts so soon after the end of an announced reboot starts because of it, ms. */
 const afterRebootMs = 120_000;
@@ -78,22 +66,19 @@ export async function readPast({ ledger }: FleetContext): Promise<Past> {
     accounts.add(account, { at, state: 'moved' });
     stays.add(account, { host, from: at });
   }
-  for (const { at, kind, host, account, text } of await readStateEvents(ledger.db)) {
-    const word = kind.slice(kind.indexOf('-') + 1);
-    if (account !== null && kind.startsWith('account-')) {
-      if (word === 'removed') accounts.add(account, { at, state: 'gone' });
-      if (word === 'released') accounts.add(account, { at, state: 'moved' });
-      if (word === 'adopted' && host !== null) stays.add(account, { host, from: at });
-      if (isState(word))
-        accounts.add(account, { at, state: word, isHostTrouble: isHostTrouble(word, text) });
-      const gap = word === 'interrupted' ? readInterruption(text) : null;
-      if (gap !== null)
-        gaps.add(account, { from: at - gap.lastedMs, to: at, isRestart: gap.isRestart });
-    }
-    if (host === null || !kind.startsWith('host-')) continue;
-    noteHost(hosts, reboots, { at, host, word, text });
-    const before = word === 'renamed' ? /^it was (\S+) until now$/.exec(text)?.[1] : undefined;
-    if (before === undefined) continue;
+  for (const event of await readStateEvents(ledger.db)) {
+    const { at } = event;
+    noteHost(hosts, reboots, event);
+    if (event.kind === 'account-adopted' && event.host !== null)
+      stays.add(event.account, { host: event.host, from: at });
+    if (event.kind === 'account-interrupted')
+      gaps.add(event.account, {
+        ...{ from: at - event.lastedMs, to: at, isRestart: event.isRestart },
+      });
+    const change = changeIn(event);
+    if (change !== null && event.account != null) accounts.add(event.account, { at, ...change });
+    if (event.kind !== 'host-renamed') continue;
+    const { before, host } = event;
     hosts.set(host, hosts.get(before) ?? []);
     reboots.set(host, reboots.get(before) ?? []);
     renamed.set(before, host);
@@ -140,26 +125,40 @@ export async function readPast({ ledger }: FleetContext): Promise<Past> {
   return { accounts, hosts, reboots, outagesOf };
 }
 
-interface HostEvent {
-  readonly at: number;
-  readonly host: string;
-  readonly word: string;
-  readonly text: string;
+/** What an event says of an account; null: nothing that counts as online or not. */
+function changeIn(event: RecordedEvent): Omit<AccountChange, 'at'> | null {
+  if (event.kind === 'account-removed') return { state: 'gone' };
+  if (event.kind === 'account-released') return { state: 'moved' };
+  const state = stateIn(event);
+  return state === null ? null : { state, isHostTrouble: isHostTrouble(event) };
 }
 
-function noteHost(
-  hosts: Lists<HostChange>,
-  reboots: Lists<Span>,
-  { at, host, word, text }: HostEvent,
-): void {
-  if (word === 'healthy' || word === 'suspect' || word === 'down')
-    hosts.add(host, { at, state: word });
-  if (word === 'initialised' && !hosts.has(host)) hosts.add(host, { at, state: 'healthy' });
-  if (word === 'uninstalled' || word === 'forgotten' || word === 'destroyed')
-    hosts.add(host, { at, state: 'gone' });
-  // It says how long the host was away.
-  const away = word === 'rebooted' ? Number(/(\d+) s/.exec(text)?.[1] ?? 0) * 1000 : 0;
-  if (away > 0) reboots.add(host, { from: at - away, to: at });
+function noteHost(hosts: Lists<HostChange>, reboots: Lists<Span>, event: RecordedEvent): void {
+  const state = hostStateIn(event);
+  const { at, host } = event;
+  const isKnown = event.kind === 'host-initialised' && hosts.has(event.host);
+  if (state !== null && host != null && !isKnown) hosts.add(host, { at, state });
+  if (event.kind === 'host-rebooted' && event.downMs > 0)
+    reboots.add(event.host, { from: at - event.downMs, to: at });
+}
+
+/** How a host stands since an event; null: it says nothing about that. */
+function hostStateIn({ kind }: RecordedEvent): HostChange['state'] | null {
+  switch (kind) {
+    case 'host-healthy':
+    case 'host-initialised':
+      return 'healthy';
+    case 'host-suspect':
+      return 'suspect';
+    case 'host-down':
+      return 'down';
+    case 'host-uninstalled':
+    case 'host-forgotten':
+    case 'host-destroyed':
+      return 'gone';
+    default:
+      return null;
+  }
 }
 
 const within = (span: Span, outages: readonly Outage[]): Outage[] =>

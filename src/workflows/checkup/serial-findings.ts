@@ -1,8 +1,9 @@
 import type { HostCheckup } from '../../facts/host-checkup.ts';
 import { lastSerial, readStaleness, staleError } from '../../ledger/queries/staleness.ts';
 import type { HostRow } from '../../ledger/schema.ts';
+import { sentenceOf } from '../../model/events/event.ts';
 import type { Finding } from '../../model/finding.ts';
-import { fallenBackHint, fallenBackText, hasFallenBack } from '../../ownership/fallen-back.ts';
+import { fallenBackHint, hasFallenBack } from '../../ownership/fallen-back.ts';
 import type { FleetContext } from '../context.ts';
 
 /**
@@ -38,7 +39,10 @@ export async function serialFindings(
     }
     const acknowledged = row?.acknowledged_serial ?? null;
     if (acknowledged !== null && hasFallenBack(acknowledged, knows))
-      return critical(fallenBackText({ acknowledged, knew: knows }), fallenBackHint(where));
+      return critical(
+        sentenceOf({ kind: 'host-fell-back', host: where, acknowledged, knew: knows }),
+        fallenBackHint(where),
+      );
     if (row?.fell_back_at == null || now() - row.fell_back_at > rememberedForMs) return [];
     const text =
       `on ${new Date(row.fell_back_at).toISOString()} it knew only run ` +

@@ -1,5 +1,6 @@
 import { findingsIn } from '../../facts/host-findings.ts';
 import { listAccounts, type PlacedAccount } from '../../ledger/queries/accounts.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { recordReached } from '../../ledger/queries/host-logins.ts';
 import {
   ensureHosts,
@@ -8,7 +9,7 @@ import {
   setHealth,
 } from '../../ledger/queries/hosts.ts';
 import { listMovedKeys, listOpenMoves } from '../../ledger/queries/moves.ts';
-import { pruneSamples, recordEvent } from '../../ledger/queries/records.ts';
+import { pruneSamples } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import { clearDoubt, readDoubt } from '../../ledger/queries/staleness.ts';
 import type { HostRow } from '../../ledger/schema.ts';
@@ -168,14 +169,13 @@ async function judge(
     known ??
     judgeHealth(unreachableSinceMs, nowMs, context.inventory.sweep.downAfterMs, awayUntilMs);
   if (await setHealth(db, host.name, health)) {
-    const text = health === 'healthy' ? 'it answers again' : (problem?.message ?? '');
-    await recordEvent(db, {
-      at: nowMs,
-      kind: `host-${health}`,
-      host: host.name,
-      account: null,
-      text,
-    });
+    const about = { at: nowMs, host: host.name };
+    await recordEvent(
+      db,
+      health === 'healthy'
+        ? { ...about, kind: 'host-healthy' }
+        : { ...about, kind: `host-${health}`, reason: problem?.message ?? '' },
+    );
   }
   const here = accounts.filter((account) => account.host === host.name);
   return {

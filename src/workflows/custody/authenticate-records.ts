@@ -1,6 +1,7 @@
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { readMeta, writeMeta } from '../../ledger/queries/meta.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import { FleetError } from '../../model/errors.ts';
+import { sentenceOf } from '../../model/events/event.ts';
 import { authenticateVault, holdsRecords } from '../../vault/authenticate-vault.ts';
 import type { FleetContext } from '../context.ts';
 
@@ -35,15 +36,9 @@ export async function authenticateRecords({
     );
     await writeMeta(ledger.db, vaultAuthenticKey, new Date(now()).toISOString());
     if (changed === 0) return;
-    const text = `${changed} records of the vault are authenticated from now on`;
-    await recordEvent(ledger.db, {
-      at: now(),
-      kind: 'vault-authenticated',
-      host: null,
-      account: null,
-      text,
-    });
-    report({ kind: 'phase', text });
+    const event = { kind: 'vault-authenticated', records: changed } as const;
+    await recordEvent(ledger.db, { at: now(), ...event });
+    report({ kind: 'phase', text: sentenceOf(event) });
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
   }

@@ -10,6 +10,7 @@ import {
   setScript,
   setWanted,
 } from '../../ledger/queries/accounts.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { trustMachine } from '../../ledger/queries/host-machine.ts';
 import { forgetStatements, recordBootstrapped, rememberHosts } from '../../ledger/queries/hosts.ts';
 import {
@@ -19,7 +20,7 @@ import {
   listOpenMoves,
   setMoveEpoch,
 } from '../../ledger/queries/moves.ts';
-import { recordEvent, recordHistory } from '../../ledger/queries/records.ts';
+import { recordHistory } from '../../ledger/queries/records.ts';
 import { clearStaleness } from '../../ledger/queries/staleness.ts';
 import type { MoveRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
@@ -89,13 +90,11 @@ async function noteMissing(
   { missing, without }: Adoption,
   nowMs: number,
 ): Promise<void> {
-  const note = (kind: string, host: string, text: string) =>
-    recordEvent(db, { at: nowMs, kind, host, account: null, text });
   await rememberHosts(db, missing);
   for (const { name, knownBy } of missing)
-    await note('host-remembered', name, `${knownBy.join(', ')} knew it, and the ledger did not`);
+    await recordEvent(db, { at: nowMs, kind: 'host-remembered', host: name, knownBy });
   for (const name of without)
-    await note('host-left-out', name, 'stated by the operator: it runs nothing');
+    await recordEvent(db, { at: nowMs, kind: 'host-left-out', host: name });
 }
 
 async function noteHost(
@@ -127,10 +126,7 @@ async function noteReplaced(
     (move) => move.to_host === host && mayBeGranted(move),
   );
   await trustMachine(db, host, instanceId);
-  const text =
-    'stated by the operator: the machine of this name from before is this one, or runs ' +
-    'nothing any more';
-  await recordEvent(db, { at: nowMs, kind: 'host-replaced', host, account: null, text });
+  await recordEvent(db, { at: nowMs, kind: 'host-replaced', host });
   return risked;
 }
 
@@ -191,7 +187,7 @@ async function noteAccount(
     note,
     nowMs,
   );
-  await recordEvent(db, { at: nowMs, kind: 'account-adopted', host: after, account, text: reason });
+  await recordEvent(db, { at: nowMs, kind: 'account-adopted', host: after, account, reason });
 }
 
 async function endMove(

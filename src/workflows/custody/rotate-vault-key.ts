@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { recordEvent } from '../../ledger/queries/records.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { FleetError } from '../../model/errors.ts';
 import {
   createWhole,
@@ -103,17 +103,7 @@ export async function rotateVaultKey(
   const recipient = await recipientOf(first);
   const rekeyed = await rekeyVault(inventory.paths.vault, text);
   const formerPath = real === null || former === undefined ? null : await keepFormer(real, former);
-  const kept =
-    formerPath === null
-      ? ''
-      : `; the former key, which opens backups made before, is in ${formerPath}`;
-  await recordEvent(ledger.db, {
-    at: now(),
-    kind: 'vault-key-changed',
-    host: null,
-    account: null,
-    text: `the vault has a new key, ${recipient}${kept}`,
-  });
+  await recordEvent(ledger.db, { at: now(), kind: 'vault-key-changed', recipient, formerPath });
   if (real !== null) await replaceKey(real, keyText(first, recipient));
   return { ...rekeyed, recipient, path: real, formerPath, isResumed };
 }

@@ -7,14 +7,15 @@ import type {
 import type { ContactOffer } from '../../../hostside/protocol/roster.ts';
 import { type AskOptions, askHost } from '../../facts/ask-host.ts';
 import { type ChainHead, readChainHead } from '../../ledger/history-chain.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { recordAcknowledged } from '../../ledger/queries/host-machine.ts';
 import { listHosts, recordContactIntent } from '../../ledger/queries/hosts.ts';
 import { readJournalFacts } from '../../ledger/queries/journal-facts.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import { FleetError } from '../../model/errors.ts';
+import { type LedgerEvent, sentenceOf } from '../../model/events/event.ts';
 import type { HostSpec } from '../../model/inventory.ts';
-import { fallenBackText, hasFallenBack } from '../../ownership/fallen-back.ts';
+import { hasFallenBack } from '../../ownership/fallen-back.ts';
 import { rosterFor } from '../../ownership/roster.ts';
 import { holdGapMs } from '../../ownership/safe-moment.ts';
 import type { FleetContext } from '../context.ts';
@@ -171,9 +172,9 @@ async function noteHeard(
   if (acknowledged === run.serial && !isFallen) return;
   await recordAcknowledged(ledger.db, host, run.serial, isFallen ? knew : null, now());
   if (!isFallen || acknowledged === null) return;
-  const text = fallenBackText({ acknowledged, knew });
-  await recordEvent(ledger.db, { at: now(), kind: 'host-fell-back', host, account: null, text });
-  report({ kind: 'host', host, text, status: 'working' });
+  const event = { kind: 'host-fell-back', host, acknowledged, knew } as const;
+  await recordEvent(ledger.db, { at: now(), ...event });
+  report({ kind: 'host', host, text: sentenceOf(event), status: 'working' });
 }
 
 async function noteClosed(
@@ -184,20 +185,14 @@ async function noteClosed(
 ): Promise<void> {
   for (const { account, epoch, wasRunning } of closed) {
     closings.set(run, [...closedBy(run), { host, account, epoch, wasRunning }]);
-    const text = wasRunning
-      ? `it RAN it at epoch ${epoch} although that was over: stopped and revoked`
-      : 'it came back with a claim that had moved on, and was told';
-    await recordEvent(ledger.db, {
-      at: now(),
-      kind: wasRunning ? 'ran-twice' : 'claim-retired',
-      host,
-      account,
-      text,
-    });
+    const event: LedgerEvent = wasRunning
+      ? { kind: 'ran-twice', host, account, epoch }
+      : { kind: 'claim-retired', host, account };
+    await recordEvent(ledger.db, { at: now(), ...event });
     report({
       kind: 'host',
       host,
-      text: `${account}: ${text}`,
+      text: `${account}: ${sentenceOf(event)}`,
       status: wasRunning ? 'failed' : 'working',
     });
   }

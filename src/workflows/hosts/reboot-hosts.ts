@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ActReply, AwaitedAccount } from '../../../hostside/protocol/host-acts.ts';
 import { awaitedState } from '../../facts/account-state.ts';
-import { setAccountState } from '../../ledger/queries/accounts.ts';
+import { changeAccountState, recordEvent } from '../../ledger/queries/events.ts';
 import { endAnnouncement, recordAnnouncement } from '../../ledger/queries/hosts.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import { FleetError, isUnreachable } from '../../model/errors.ts';
 import { judgeReturn } from '../../ownership/announced-reboot.ts';
@@ -108,7 +107,9 @@ export async function rebootHost(
     await untilBack(context, reboot, untilMs);
     downMs = context.now() - beganMs;
     await endAnnouncement(context.ledger.db, host.name);
-    await note(context, host.name, 'host-rebooted', `back after ${Math.round(downMs / 1000)} s`);
+    await recordEvent(context.ledger.db, {
+      ...{ at: context.now(), kind: 'host-rebooted', host: host.name, downMs },
+    });
     said('back, waiting for its accounts', 'working');
     const accounts = await untilOnline(context, run, reboot);
     const problem = stillAway(host.name, accounts);
@@ -136,13 +137,6 @@ export async function rebootHost(
   }
 }
 
-const note = (
-  { ledger, now }: FleetContext,
-  host: string,
-  kind: string,
-  text: string,
-): Promise<void> => recordEvent(ledger.db, { at: now(), kind, host, account: null, text });
-
 /**
  * Journal first, then the host. Gives the end of the announcement, ms since the epoch. Errors:
  * those of the Remote, `host-not-ready`, `claim-refused`,
@@ -157,7 +151,9 @@ async function announceReboot(
   const { db } = context.ledger;
   const untilMs = context.now() + withinMs;
   await recordAnnouncement(db, host.name, { untilMs, bootId });
-  await note(context, host.name, 'reboot-announced', `until ${new Date(untilMs).toISOString()}`);
+  await recordEvent(db, {
+    ...{ at: context.now(), kind: 'reboot-announced', host: host.name, untilMs },
+  });
   const [reply] = await askAsAuthority(context, run, host, [
     { act: 'announce', id: randomUUID(), untilMs },
   ]).catch(async (error: unknown) => {
@@ -292,20 +288,14 @@ async function untilOnline(
     const found = awaited.find((each) => each.keyId === keyId);
     return {
       account: name,
-      state: found === undefined ? 'offline' : awaitedState(found),
+      state: found === undefined ? ('offline' as const) : awaitedState(found),
       reason: found?.reason ?? 'the host did not say',
     };
   });
   for (const { account, state, reason } of states) {
-    if (await setAccountState(context.ledger.db, account, state, reason, context.now()))
-      await recordEvent(context.ledger.db, {
-        at: context.now(),
-        kind: `account-${state}`,
-        host: host.name,
-        account,
-        text: reason,
-      });
-    context.report({ kind: 'account', account, host: host.name, state, reason });
+    const report = { account, host: host.name, state, reason };
+    await changeAccountState(context.ledger.db, report, context.now());
+    context.report({ kind: 'account', ...report });
   }
   return states;
 }

@@ -1,15 +1,15 @@
 import type { AccountSample, HostSample } from '../../../hostside/protocol/sample.ts';
 import { accountStateIn } from '../../facts/account-state.ts';
-import { interruptionBetween, interruptionText, stateSince } from '../../facts/interruption.ts';
+import { interruptionBetween, stateSince } from '../../facts/interruption.ts';
 import {
   listAccounts,
   type PlacedAccount,
-  setAccountState,
   setStateSince,
   setUserId,
   setUsername,
 } from '../../ledger/queries/accounts.ts';
-import { recordEvent, sampleBefore } from '../../ledger/queries/records.ts';
+import { changeAccountState, recordEvent } from '../../ledger/queries/events.ts';
+import { sampleBefore } from '../../ledger/queries/records.ts';
 import type { AccountState } from '../../model/account-state.ts';
 import type { FleetContext } from '../context.ts';
 import type { HostReading } from './read-samples.ts';
@@ -53,15 +53,10 @@ async function recordState(
   const saidMs =
     own?.status?.state === state && takenAtMs !== null ? stateSince(sample, own, takenAtMs) : null;
   const atMs = sinceWhen(saidMs, account, context.now());
-  if (await setAccountState(db, account.name, state, reason, atMs)) {
-    await recordEvent(db, {
-      at: atMs,
-      kind: `account-${state}`,
-      host: account.host,
-      account: account.name,
-      text: reason,
-    });
-  } else if (
+  const report = { account: account.name, host: account.host, state, reason };
+  const isNew = await changeAccountState(db, report, atMs);
+  if (
+    !isNew &&
     state === 'online' &&
     own !== undefined &&
     atMs < context.now() &&
@@ -103,7 +98,9 @@ async function recordInterruption(
   await ledger.db.transaction().execute(async (transaction) => {
     await setStateSince(transaction, account.name, 'online', atMs);
     if (found === null) return;
-    const about = { host: account.host, account: account.name, text: interruptionText(found) };
-    await recordEvent(transaction, { at: atMs, kind: 'account-interrupted', ...about });
+    await recordEvent(transaction, {
+      ...{ at: atMs, kind: 'account-interrupted', host: account.host, account: account.name },
+      ...found,
+    });
   });
 }

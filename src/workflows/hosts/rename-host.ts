@@ -1,10 +1,10 @@
+import { recordEvent } from '../../ledger/queries/events.ts';
 import {
   listForgottenHosts,
   listHosts,
   renameHost,
   takeBackHost,
 } from '../../ledger/queries/hosts.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { HostRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
@@ -100,8 +100,7 @@ export async function executeRename(
       at: nowMs,
       kind: 'host-renamed',
       host: after,
-      account: null,
-      text: `it was ${before} until now`,
+      before,
     });
   });
 }

@@ -1,5 +1,5 @@
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { ensureHosts, rememberHosts } from '../../ledger/queries/hosts.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import { markDoubt } from '../../ledger/queries/staleness.ts';
 import { FleetError } from '../../model/errors.ts';
@@ -40,11 +40,5 @@ export async function takeOverHost(context: FleetContext, run: Run, host: HostSp
       db,
       (look.result.survey.hosts ?? []).filter(({ name }) => isHostName(name)),
     );
-  await recordEvent(db, {
-    at: context.now(),
-    kind: 'host-taken-over',
-    host: host.name,
-    account: null,
-    text: 'by the operator',
-  });
+  await recordEvent(db, { at: context.now(), kind: 'host-taken-over', host: host.name });
 }

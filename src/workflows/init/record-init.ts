@@ -1,6 +1,6 @@
 import type { LedgerDb } from '../../ledger/ledger.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { ensureHosts, recordBootstrapped, recordFailure } from '../../ledger/queries/hosts.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { FleetContext } from '../context.ts';
 import { readSamples } from '../hosts/read-samples.ts';
 import type { HostInitOutcome } from './init.ts';
@@ -56,11 +56,5 @@ async function recordOutcome(
         }),
   });
   if (state === 'changed')
-    await recordEvent(db, {
-      at: context.now(),
-      kind: 'host-initialised',
-      host,
-      account: null,
-      text: `release ${release}`,
-    });
+    await recordEvent(db, { at: context.now(), kind: 'host-initialised', host, release });
 }

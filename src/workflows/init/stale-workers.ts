@@ -1,5 +1,5 @@
 import { listAccounts, type PlacedAccount } from '../../ledger/queries/accounts.ts';
-import { readEvents } from '../../ledger/queries/records.ts';
+import { readEvents } from '../../ledger/queries/events.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import type { FleetContext } from '../context.ts';
 import type { HostInitOutcome } from './init.ts';
@@ -36,7 +36,7 @@ export async function findStaleWorkers(
   const accounts = await listAccounts(db);
   const unfinished = new Set<string>();
   for (const { kind, account } of (await readEvents(db, eventsRead)).toReversed()) {
-    if (account === null) continue;
+    if (account == null) continue;
     if (kind === restartBegun) unfinished.add(account);
     if (kind === restartEnded || kind === 'account-stopped') unfinished.delete(account);
   }

@@ -1,7 +1,7 @@
 import { listAccounts } from '../../ledger/queries/accounts.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { forgetHost } from '../../ledger/queries/hosts.ts';
 import { listOpenMoves } from '../../ledger/queries/moves.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import { type Caller, compileProgram } from '../../steps/program.ts';
@@ -70,12 +70,6 @@ export async function recordUninstalled(
   for (const { host, error } of outcomes) {
     if (error !== null) continue;
     await forgetHost(db, host);
-    await recordEvent(db, {
-      at: context.now(),
-      kind: 'host-uninstalled',
-      host,
-      account: null,
-      text: 'left as it was found',
-    });
+    await recordEvent(db, { at: context.now(), kind: 'host-uninstalled', host });
   }
 }

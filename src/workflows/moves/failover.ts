@@ -6,9 +6,9 @@ import {
   setAccountState,
 } from '../../ledger/queries/accounts.ts';
 import { saveDecisionInput } from '../../ledger/queries/decision-inputs.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { ensureHosts, listHosts, recordDestroyed, recordOff } from '../../ledger/queries/hosts.ts';
 import { advanceMove, correctMove, insertMove, listOpenMoves } from '../../ledger/queries/moves.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import type { HostRow, MoveRow } from '../../ledger/schema.ts';
 import { FleetError, isUnreachable } from '../../model/errors.ts';
@@ -287,11 +287,6 @@ export async function executeFailover(
       at: statedMs,
       kind: `host-${plan.statement}`,
       host: plan.host,
-      account: null,
-      text:
-        plan.statement === 'fenced'
-          ? 'switched off by its fence, and verified; its accounts are given to others'
-          : 'stated by the operator; its accounts are given to others',
     });
     for (const move of plan.dropped) {
       const text = `${plan.host} is ${plan.statement}`;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AwaitedAccount, HostAct } from '../../../hostside/protocol/host-acts.ts';
 import { awaitedState } from '../../facts/account-state.ts';
 import { highestEpoch, setAccountState } from '../../ledger/queries/accounts.ts';
+import { changeAccountState, recordEvent } from '../../ledger/queries/events.ts';
 import {
   advanceMove,
   changedMeanwhile,
@@ -9,7 +10,6 @@ import {
   findMove,
   insertMove,
 } from '../../ledger/queries/moves.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { MoveRow } from '../../ledger/schema.ts';
 import type { AccountState } from '../../model/account-state.ts';
 import { FleetError } from '../../model/errors.ts';
@@ -121,14 +121,7 @@ async function noteState(
 ): Promise<void> {
   await ledger.db.transaction().execute(async (transaction) => {
     if ((await findMove(transaction, id))?.phase !== 'granted') return;
-    if (!(await setAccountState(transaction, account, state, reason, now()))) return;
-    await recordEvent(transaction, {
-      at: now(),
-      kind: `account-${state}`,
-      host: to_host,
-      account,
-      text: reason,
-    });
+    await changeAccountState(transaction, { account, host: to_host, state, reason }, now());
   });
 }
 
@@ -149,7 +142,7 @@ async function wipeOldOwner(context: FleetContext, hosts: MoveHosts, move: MoveR
   if (problem === null) return;
   await recordEvent(context.ledger.db, {
     ...{ at: context.now(), kind: 'files-left', host: move.from_host, account: move.account },
-    text: `its files of epoch ${readDecision(move).fromEpoch} are still there: ${problem}`,
+    ...{ epoch: readDecision(move).fromEpoch, problem },
   });
 }
 

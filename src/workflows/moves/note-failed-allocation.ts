@@ -1,4 +1,4 @@
-import { recordEvent } from '../../ledger/queries/records.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import type { FleetError } from '../../model/errors.ts';
 import type { FleetContext } from '../context.ts';
 
@@ -18,7 +18,7 @@ export async function noteFailedAllocation(
           kind: 'allocation-failed',
           host: host ?? null,
           account,
-          text: message,
+          reason: message,
         });
   });
 }

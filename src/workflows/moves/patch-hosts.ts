@@ -1,5 +1,5 @@
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { listHosts, setCordon } from '../../ledger/queries/hosts.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
@@ -170,8 +170,7 @@ async function patchHost(
         at: context.now(),
         kind: 'host-patched',
         host: host.name,
-        account: null,
-        text: changes.join(', '),
+        changes,
       });
     if (wishes.reboot && outcome.wantsReboot && !context.signal.aborted) {
       const { accounts, problem, downMs } = await rebootHost(context, run, before, wishes.withinMs);

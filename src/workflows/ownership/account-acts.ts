@@ -1,13 +1,8 @@
 import type { ActReply, HostAct } from '../../../hostside/protocol/host-acts.ts';
 import { awaitedState } from '../../facts/account-state.ts';
-import {
-  findAccount,
-  type PlacedAccount,
-  setAccountState,
-  setWanted,
-} from '../../ledger/queries/accounts.ts';
+import { findAccount, type PlacedAccount, setWanted } from '../../ledger/queries/accounts.ts';
+import { changeAccountState } from '../../ledger/queries/events.ts';
 import { listOpenMoves } from '../../ledger/queries/moves.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
@@ -172,15 +167,8 @@ async function noteState(
       ownStates.has(now.state)
     )
       return;
-    if (await setAccountState(transaction, account.name, state, reason, context.now())) {
-      await recordEvent(transaction, {
-        at: context.now(),
-        kind: `account-${state}`,
-        host: account.host,
-        account: account.name,
-        text: reason,
-      });
-    }
+    const report = { account: account.name, host: account.host, state, reason };
+    await changeAccountState(transaction, report, context.now());
   });
 }
 

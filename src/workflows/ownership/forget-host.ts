@@ -1,5 +1,5 @@
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { forgetHost, forgetHostOnPurpose, listHosts } from '../../ledger/queries/hosts.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import type { HostRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
@@ -121,18 +121,12 @@ export async function executeForget(
     // Nothing is kept of a second name: the machine is there under its own.
     if (farewell === 'second name') await forgetHost(transaction, name);
     else await forgetHostOnPurpose(transaction, row, nowMs);
-    const text =
-      farewell === 'second name'
-        ? 'it was a second name'
-        : row.destroyed_at === null
-          ? 'it owned nothing'
-          : 'it is destroyed';
+    const left = row.destroyed_at === null ? 'owned-nothing' : 'destroyed';
     await recordEvent(transaction, {
       at: nowMs,
       kind: 'host-forgotten',
       host: name,
-      account: null,
-      text,
+      because: farewell === 'second name' ? 'second-name' : left,
     });
   });
 }

@@ -2,14 +2,13 @@ import { epochJumpLimit } from '../../../hostside/protocol/claim.ts';
 import type { ActReply, AwaitedAccount, HostAct } from '../../../hostside/protocol/host-acts.ts';
 import { awaitedState } from '../../facts/account-state.ts';
 import type { AskOptions } from '../../facts/ask-host.ts';
-import { setAccountState } from '../../ledger/queries/accounts.ts';
+import { changeAccountState } from '../../ledger/queries/events.ts';
 import {
   advanceMove,
   closeMove,
   setMoveEpoch,
   setMoveProblem,
 } from '../../ledger/queries/moves.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import type { MoveRow } from '../../ledger/schema.ts';
 import type { AccountState } from '../../model/account-state.ts';
@@ -315,22 +314,12 @@ class Journey {
         const nowMs = this.#context.now();
         if (!(await closeMove(transaction, move, value.reason === '' ? null : value.reason, nowMs)))
           return;
-        const changed = await setAccountState(
+        const { account, to_host: host } = move;
+        await changeAccountState(
           transaction,
-          move.account,
-          state,
-          value.reason,
+          { account, host, state, reason: value.reason },
           nowMs,
         );
-        if (changed) {
-          await recordEvent(transaction, {
-            at: nowMs,
-            kind: `account-${state}`,
-            host: move.to_host,
-            account: move.account,
-            text: value.reason,
-          });
-        }
       });
       outcomes.set(move.id, {
         account: move.account,

@@ -1,11 +1,12 @@
 import { askHost } from '../../facts/ask-host.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { listHosts } from '../../ledger/queries/hosts.ts';
 import { readJournalFacts } from '../../ledger/queries/journal-facts.ts';
 import { listMovedKeys } from '../../ledger/queries/moves.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import { readStaleness } from '../../ledger/queries/staleness.ts';
 import { FleetError, isUnreachable } from '../../model/errors.ts';
+import { sentenceOf } from '../../model/events/event.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import { findOutdated } from '../../ownership/claim-drift.ts';
 import { rosterFor } from '../../ownership/roster.ts';
@@ -55,20 +56,12 @@ async function meet(context: FleetContext, run: Run, host: HostSpec): Promise<Fl
   const closed = closedBy(run)
     .slice(before)
     .filter((each) => each.host === name);
-  const what =
-    contacted === null
-      ? 'it was wiped, and nothing of fleet is there'
-      : closed.length === 0
-        ? 'it claims nothing that is over'
-        : `its claims on ${closed.map(({ account }) => account).join(', ')} were over: ` +
-          'stopped and revoked';
-  await recordEvent(context.ledger.db, {
-    at: context.now(),
-    kind: 'destroyed-host-answers',
-    host: name,
-    account: null,
-    text: what,
-  });
+  const event = {
+    ...({ kind: 'destroyed-host-answers', host: name } as const),
+    ...{ isWiped: contacted === null, accounts: closed.map(({ account }) => account) },
+  };
+  await recordEvent(context.ledger.db, { at: context.now(), ...event });
+  const what = sentenceOf(event);
   return new FleetError('claim-refused', `${name} was declared destroyed and ANSWERS: ${what}`, {
     host: name,
     hint:

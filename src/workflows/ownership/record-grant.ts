@@ -1,6 +1,7 @@
 import { raiseEpoch, setAccountState, setPlacement } from '../../ledger/queries/accounts.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { advanceMove } from '../../ledger/queries/moves.ts';
-import { recordEvent, recordHistory } from '../../ledger/queries/records.ts';
+import { recordHistory } from '../../ledger/queries/records.ts';
 import type { MoveRow, NewHistory } from '../../ledger/schema.ts';
 import type { FleetContext } from '../context.ts';
 
@@ -35,16 +36,16 @@ export function recordRelease(
   stoppedAtMs: number,
 ): Promise<MoveRow> {
   const { account, from_host, to_host } = move;
-  const text = `on its way to ${to_host}`;
   return context.ledger.db.transaction().execute(async (transaction) => {
     const released = await advanceMove(transaction, move, 'released', context.now());
-    await setAccountState(transaction, account, 'offline', text, stoppedAtMs);
+    const reason = `on its way to ${to_host}`;
+    await setAccountState(transaction, account, 'offline', reason, stoppedAtMs);
     await recordEvent(transaction, {
       at: stoppedAtMs,
       kind: 'account-released',
       host: from_host,
       account,
-      text,
+      to: to_host,
     });
     return released;
   });

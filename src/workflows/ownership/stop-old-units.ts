@@ -1,5 +1,5 @@
 import { accountUnit, hostPaths } from '../../../hostside/protocol/paths.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import type { OutdatedClaim } from '../../ownership/claim-drift.ts';
@@ -50,15 +50,8 @@ export async function stopOldUnits(
     );
   }
   for (const { account } of claims) {
-    const text =
-      'its programs are of an earlier fleet: the unit was stopped and cannot start until ' +
-      'it is upgraded';
     await recordEvent(context.ledger.db, {
-      at: context.now(),
-      kind: 'old-claim-stopped',
-      host: host.name,
-      account,
-      text,
+      ...{ at: context.now(), kind: 'old-claim-stopped', host: host.name, account },
     });
   }
   return new FleetError(

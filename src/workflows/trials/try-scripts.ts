@@ -5,7 +5,7 @@ import {
   insertCanary,
   lastCanary,
 } from '../../ledger/queries/canaries.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import type { Run } from '../../ledger/queries/runs.ts';
 import type { CanaryPhase } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
@@ -265,17 +265,13 @@ const interrupted = ({ accounts }: Canary): FleetError =>
   );
 
 async function note(context: FleetContext, { phase, note: why, accounts }: Canary): Promise<void> {
-  const text =
+  const at = context.now();
+  await recordEvent(
+    context.ledger.db,
     phase === 'put-back'
-      ? `new scripts were put back after a trial on ${accounts.join(', ')}: ${why}`
-      : `new scripts are on all accounts after a trial on ${accounts.join(', ')}`;
-  await recordEvent(context.ledger.db, {
-    at: context.now(),
-    kind: `scripts-${phase}`,
-    host: null,
-    account: null,
-    text,
-  });
+      ? { at, kind: 'scripts-put-back', accounts, why }
+      : { at, kind: 'scripts-done', accounts },
+  );
 }
 
 /** A push of everything at once ends what was held back. */

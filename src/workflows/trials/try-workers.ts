@@ -1,5 +1,5 @@
 import { advanceCanary, type Canary, insertCanary } from '../../ledger/queries/canaries.ts';
-import { recordEvent } from '../../ledger/queries/records.ts';
+import { recordEvent } from '../../ledger/queries/events.ts';
 import type { CanaryPhase } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
 import { type CanaryVerdict, chooseCanaries } from '../../planning/advice/canary.ts';
@@ -120,15 +120,13 @@ export async function executeWorkerTrial(
       await advance('put-back');
     }
   }
-  const text = canary.phase === 'put-back' ? `put back: ${canary.note}` : 'on all accounts now';
-  const about = `release ${canary.mark}, tried on ${canary.accounts.join(', ')}: ${text}`;
-  await recordEvent(context.ledger.db, {
-    at: context.now(),
-    kind: `release-${canary.phase}`,
-    host: null,
-    account: null,
-    text: about,
-  });
+  const about = { at: context.now(), release: canary.mark, accounts: canary.accounts };
+  await recordEvent(
+    context.ledger.db,
+    canary.phase === 'put-back'
+      ? { ...about, kind: 'release-put-back', why: canary.note }
+      : { ...about, kind: 'release-done' },
+  );
   return { canary, verdict, errors };
 }
 

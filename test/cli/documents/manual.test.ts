@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
+import { eventsMarkdown } from '../../../src/cli/manual/events-manual.ts';
 import { describedAs } from '../../../src/cli/manual/help.ts';
 import { commandsMarkdown, manualPage } from '../../../src/cli/manual/manual.ts';
 import { commandPages } from '../../../src/cli/manual/pages.ts';
@@ -18,6 +19,10 @@ const leaves = (command: Command): Command[] =>
 
 test('docs/commands.md is what the commands say: npm run generate:commands', () => {
   expect(readFileSync(join(root, 'docs', 'commands.md'), 'utf8')).toBe(commandsMarkdown(program));
+});
+
+test('docs/events.md has every kind of event: npm run generate:commands', () => {
+  expect(readFileSync(join(root, 'docs', 'events.md'), 'utf8')).toBe(eventsMarkdown());
 });
 
 test('every command has examples, and every verb a name of its own', () => {

@@ -324,7 +324,7 @@ story(
     expect([swept.code, swept.stderr]).toEqual([
       3,
       expect.stringContaining(
-        `h${lost} was declared destroyed and ANSWERS: its claims on anna were over: ` +
+        `h${lost} was declared destroyed and ANSWERS: its claims on anna were outdated: ` +
           'stopped and revoked',
       ),
     ]);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import type { EventRow, HistoryRow, MoveRow } from '../../../ledger/schema.ts';
+import type { HistoryRow, MoveRow } from '../../../ledger/schema.ts';
+import type { DescribedEvent } from '../../../model/events/event.ts';
 import { formatAge, formatTime } from '../../../model/time-words.ts';
 import type { Replayed } from '../../../workflows/checkup/explain-decision.ts';
 import { endingCommandOf } from '../../../workflows/hosts/ending-command.ts';
@@ -111,10 +112,12 @@ export const formatMoves = (rows: readonly MoveRow[], nowMs: number): string =>
     'No open moves.',
   );
 
-export const formatEvents = (rows: readonly EventRow[]): string =>
+export const formatEvents = (
+  events: readonly (DescribedEvent & { readonly at: number })[],
+): string =>
   formatTable(
     ['TIME', 'WHAT', 'HOST', 'ACCOUNT', 'NOTE'],
-    rows.map(({ at, kind, host, account, text }) => [
+    events.map(({ at, kind, host, account, text }) => [
       formatTime(at),
       kind,
       host ?? chalk.dim('-'),
