@@ -88,6 +88,9 @@ export const visitSchema = (
   for (const branch of schema.anyOf ?? []) visitSchema(branch, visit, path);
 };
 
+/** How wide the project's formatter lets a line be. */
+const columns = 100;
+
 /**
  * The JSON Schema of the inventory, as text of the file; explanations come from the comments of the
  * example.
@@ -100,11 +103,13 @@ export const generateSchema = (example: string): string => {
     if (comment) inner.description = comment;
   });
   const text = JSON.stringify({ title: 'fleet inventory', ...schema }, null, 2);
-  // Lists of words on one line, as the project's formatter has them.
-  return (
-    `${text.replace(/\[\s+("[\w-]+"(?:,\s+"[\w-]+")*)\s+\]/g, (_, words: string) => `[${words.replace(/,\s+/g, ', ')}]`)}` +
-    '\n'
-  );
+  // Lists of words on one line where it holds them, as the project's formatter has them.
+  const listOfWords = /^( *)(.*)\[\s+("[\w-]+"(?:,\s+"[\w-]+")*)\s+\](,?)$/gm;
+  const lists = text.replace(listOfWords, (whole, indent, before, words: string, comma) => {
+    const line = `${indent}${before}[${words.replace(/,\s+/g, ', ')}]${comma}`;
+    return line.length <= columns ? line : whole;
+  });
+  return `${lists}\n`;
 };
 
 if (import.meta.main) {
