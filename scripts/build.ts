@@ -48,6 +48,20 @@ const withoutNativeParts: Plugin = {
   },
 };
 
+/** What pg would load instead of itself: a driver in C, and the sockets of one cloud. */
+const withoutOtherDrivers: Plugin = {
+  name: 'without other drivers',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^(?:pg-native|pg-cloudflare)$/ }, () => ({
+      path: 'driver',
+      namespace: 'no other driver',
+    }));
+    onLoad({ filter: /.*/, namespace: 'no other driver' }, () => ({
+      contents: "throw new Error('not bundled');",
+    }));
+  },
+};
+
 /** Half a megabyte of character sets for a prompt that opens an editor. Fleet has none. */
 const withoutEditor: Plugin = {
   name: 'without editor',
@@ -86,7 +100,7 @@ const [program, , hostInputs] = await Promise.all([
     // All that it takes from outside is CommonJS: `require` keeps Node's other loader out of it.
     supported: { 'dynamic-import': false },
     external: ['better-sqlite3', 'esbuild'],
-    plugins: [withoutSubprograms, withoutNativeParts, withoutEditor],
+    plugins: [withoutSubprograms, withoutNativeParts, withoutEditor, withoutOtherDrivers],
   }),
   build({
     absWorkingDir: root,

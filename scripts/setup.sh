@@ -24,6 +24,8 @@ for pair in $nightly debootstrap:debootstrap systemd-nspawn:systemd-container nf
   sysctl:procps /usr/bin/python3:python3 nsenter:util-linux openssl:openssl; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
+# the ledger's tests start a server of their own; Debian and Ubuntu keep its programs off the path
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 # how postfix's users log in
 [ -z "$nightly" ] || ls /usr/lib/*/sasl2/libplain.so >/dev/null 2>&1 || missing="$missing libsasl2-modules"
 # debootstrap verifies the hosts' packages with it; Debian itself always has it

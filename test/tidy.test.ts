@@ -45,6 +45,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'src/ownership',
     'kysely',
     'better-sqlite3',
+    'pg',
   ],
   'src/vault': [
     'src/model',
@@ -282,6 +283,21 @@ describe('tidy', () => {
     };
     for (const { path } of sources) visit(path, []);
     expect(cycles).toEqual([]);
+  });
+
+  it('only the engines of the ledger know what speaks to a database', () => {
+    const found = sources
+      .filter(({ path }) => path.startsWith('src/ledger/'))
+      .flatMap((source) =>
+        importsOf(source)
+          .filter((name) => name === 'better-sqlite3' || name === 'pg')
+          .filter((name) => {
+            const folder = name === 'pg' ? 'postgres' : 'sqlite';
+            return !source.path.startsWith(`src/ledger/engines/${folder}/`);
+          })
+          .map((name) => `${source.path} imports ${name}`),
+      );
+    expect(found).toEqual([]);
   });
 
   it('nothing is exported for tests alone', () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type QueryExecutorProvider, sql } from 'kysely';
+import { chainSqlOf } from './engines/chain-sql.ts';
 
 /**
  * Where the chain stands: how many entries it has, and the hash of the last, which depends on all
@@ -11,12 +12,6 @@ export interface ChainHead {
   readonly hash: string;
 }
 
-/**
- * The name in SQL of {@link chainHash}; every connection that writes to a ledger has it, so nothing
- * is recorded past the chain.
- */
-export const chainFunction = 'fleet_chain';
-
 const emptyHash = '0'.repeat(64);
 
 /** The hash of an entry: of the one before and of its own content. Pure. */
@@ -24,20 +19,6 @@ export const chainHash = (before: unknown, content: unknown): string =>
   createHash('sha256')
     .update(`${typeof before === 'string' ? before : emptyHash}\n${String(content)}`)
     .digest('hex');
-
-/**
- * An entry's content as SQL computes it, in the trigger (`NEW.`) and afterwards. Scores as whole
- * millionths: how a real number is printed differs between versions.
- */
-export const contentOf = {
-  history: (row: string): string =>
-    `json_array('history', ${row}.id, ${row}.at, ${row}.account, ${row}.host, ` +
-    `${row}.from_host, ${row}.type, CAST(round(${row}.score * 1000000) AS INTEGER), ` +
-    `${row}.strategy, ${row}.reason, ${row}.move_id, ${row}.decision_json)`,
-  events: (row: string): string =>
-    `json_array('events', ${row}.id, ${row}.at, ${row}.kind, ${row}.host, ${row}.account, ` +
-    `${row}.text)`,
-} as const;
 
 interface ChainRow {
   readonly seq: number;
@@ -50,16 +31,18 @@ interface ChainRow {
 
 const pageRows = 1_000;
 
-const readPage = async (db: QueryExecutorProvider, after: number): Promise<readonly ChainRow[]> =>
-  (
+const readPage = async (db: QueryExecutorProvider, after: number): Promise<readonly ChainRow[]> => {
+  const { content } = chainSqlOf(db);
+  return (
     await sql<ChainRow>`SELECT c.seq, c.source, c."row", c.hash,
-      CASE WHEN c.source = 'history' AND h.id IS NOT NULL THEN ${sql.raw(contentOf.history('h'))}
-           WHEN c.source = 'events' AND e.id IS NOT NULL THEN ${sql.raw(contentOf.events('e'))} END AS content
+      CASE WHEN c.source = 'history' AND h.id IS NOT NULL THEN ${sql.raw(content('history', 'h'))}
+           WHEN c.source = 'events' AND e.id IS NOT NULL THEN ${sql.raw(content('events', 'e'))} END AS content
       FROM chain c
       LEFT JOIN history h ON c.source = 'history' AND h.id = c."row"
       LEFT JOIN events e ON c.source = 'events' AND e.id = c."row"
       WHERE c.seq > ${after} ORDER BY c.seq LIMIT ${pageRows}`.execute(db)
   ).rows;
+};
 
 /** The chain's head, as it is recorded. */
 export async function readChainHead(db: QueryExecutorProvider): Promise<ChainHead> {
@@ -76,11 +59,13 @@ export async function headsNotIn(
   db: QueryExecutorProvider,
   heads: readonly ChainHead[],
 ): Promise<readonly ChainHead[]> {
-  const { rows } = await sql<{ seq: number; hash: string }>`SELECT seq, hash FROM chain
-    WHERE seq IN (SELECT value FROM json_each(${JSON.stringify(heads.map(({ length }) => length))}))`.execute(
-    db,
-  );
-  const hashes = new Map([[0, emptyHash], ...rows.map(({ seq, hash }) => [seq, hash] as const)]);
+  const hashes = new Map([[0, emptyHash]]);
+  for (let from = 0; from < heads.length; from += pageRows) {
+    const numbers = heads.slice(from, from + pageRows).map(({ length }) => length);
+    const { rows } = await sql<{ seq: number; hash: string }>`SELECT seq, hash FROM chain
+      WHERE seq IN (${sql.join(numbers)})`.execute(db);
+    for (const { seq, hash } of rows) hashes.set(seq, hash);
+  }
   return heads.filter(({ length, hash }) => hashes.get(length) !== hash);
 }
 
@@ -112,7 +97,7 @@ export async function findChainFault(
   }
   const { rows } = await sql<{ entries: number; last: number | null }>`SELECT
     (SELECT count(*) FROM history) + (SELECT count(*) FROM events) AS entries,
-    (SELECT seq FROM sqlite_sequence WHERE name = 'chain') AS last`.execute(db);
+    (${sql.raw(chainSqlOf(db).lastNumber)}) AS last`.execute(db);
   if ((rows[0]?.entries ?? 0) !== length)
     return `the history has ${rows[0]?.entries} entries, of which ${length} were recorded by fleet`;
   if ((rows[0]?.last ?? 0) > length) return 'the last entries of the history were taken out';

@@ -1,4 +1,5 @@
 import type { CompiledQuery, QueryResult } from 'kysely';
+import { type EngineName, engineOf } from './engines/dialect.ts';
 import type { LedgerDb } from './ledger.ts';
 
 interface Query<Row> {
@@ -6,8 +7,8 @@ interface Query<Row> {
 }
 
 /**
- * A query that is the same every time. It is put together once, at its first use: that takes longer
- * than to run it.
+ * A query that is the same every time. It is put together once for each engine, at its first use:
+ * that takes longer than to run it.
  */
 export function fixedQuery<Row>(
   build: (db: LedgerDb) => Query<Row>,
@@ -26,9 +27,11 @@ export function preparedQuery<Values extends object, Row = never>(
     value: <Name extends keyof Values>(name: Name) => Values[Name],
   ) => Query<Row>,
 ): (db: LedgerDb, values: Values) => Promise<QueryResult<Row>> {
-  let compiled: CompiledQuery<Row> | null = null;
+  const known = new Map<EngineName, CompiledQuery<Row>>();
   return (db, values) => {
-    compiled ??= build(db, (name) => new Place(name) as never).compile();
+    const engine = engineOf(db);
+    const compiled = known.get(engine) ?? build(db, (name) => new Place(name) as never).compile();
+    known.set(engine, compiled);
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Place ? values[parameter.name as keyof Values] : parameter,
     );

@@ -203,8 +203,7 @@ export async function withContext<T>(
     desk.learnNames(await listDisplayNames(context.ledger.db));
     return await act(context);
   } catch (error) {
-    const { ledgerUseError } = await import('../ledger/ledger.ts');
-    throw ledgerUseError(context.ledger.path, error);
+    throw context.ledger.useError(error);
   } finally {
     if (desk.signal.aborted) links.abort();
     await context.close();

@@ -143,7 +143,7 @@ it('tells everything at least once and at most twice, whichever statement of whi
         await sweep(own, later);
       }
       await own.close();
-      await rm(own.path);
+      await rm(own.place);
       const ids = told();
       for (const about of expected.flatMap((each) => [`pair: ${each}`, `alone: ${each}`])) {
         const where = `${about}, killed before statement ${n} of sweep ${index}`;

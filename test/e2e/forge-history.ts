@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { chainFunction, chainHash, contentOf } from '../../src/ledger/history-chain.ts';
+import type { ChainSource } from '../../src/ledger/engines/chain-columns.ts';
+import { chainFunction, sqliteChain } from '../../src/ledger/engines/sqlite/chain.ts';
+import { chainHash } from '../../src/ledger/history-chain.ts';
 import type { World } from './world.ts';
 
 /**
@@ -28,11 +30,13 @@ export function forgeHistory(world: World, reason: string): string {
         .prepare('SELECT seq, source, "row" FROM chain ORDER BY seq')
         .all() as {
         seq: number;
-        source: keyof typeof contentOf;
+        source: ChainSource;
         row: number;
       }[]) {
         const { content } = database
-          .prepare(`SELECT ${contentOf[source]('t')} AS content FROM ${source} t WHERE id = ?`)
+          .prepare(
+            `SELECT ${sqliteChain.content(source, 't')} AS content FROM ${source} t WHERE id = ?`,
+          )
           .get(row) as {
           content: string;
         };

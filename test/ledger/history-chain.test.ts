@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findChainFault, headsNotIn, readChainHead } from '../../src/ledger/history-chain.ts';
+import { findChainFault, readChainHead } from '../../src/ledger/history-chain.ts';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
 import { migrations } from '../../src/ledger/migrations/all.ts';
 import { recordEvent } from '../../src/ledger/queries/events.ts';
@@ -60,67 +60,10 @@ function tamper(...statements: readonly string[]): void {
 }
 
 describe('the history', () => {
-  it('is whole as fleet records it, alone and within transactions, also those that are rolled back', async () => {
+  it('is not believed when an entry was put in with a wrong hash', async () => {
     await fill();
-    await recordHistory(ledger.db, decision('m0'));
-    await ledger.db
-      .transaction()
-      .execute((transaction) => recordEvent(transaction, event('within')));
-    await expect(
-      ledger.db.transaction().execute(async (transaction) => {
-        await recordEvent(transaction, event('never'));
-        throw new Error('rolled back');
-      }),
-    ).rejects.toThrow('rolled back');
-    await recordEvent(ledger.db, event('after'));
-    expect(await findChainFault(ledger.db)).toBeNull();
-    expect((await readChainHead(ledger.db)).length).toBe(12);
-  });
-
-  it.each([
-    [
-      'an entry was changed',
-      "UPDATE history SET reason = 'other' WHERE id = 2",
-      /entry 2 .* was changed/,
-    ],
-    ['a score was changed', 'UPDATE history SET score = 13 WHERE id = 3', /entry 3 .* was changed/],
-    [
-      'an event was changed',
-      "UPDATE events SET text = 'nothing' WHERE id = 1",
-      /entry 6 .* was changed/,
-    ],
-    ['an entry is gone', 'DELETE FROM history WHERE id = 2', /entry 2 .* is gone/],
-    [
-      'an entry and its link are gone',
-      "DELETE FROM history WHERE id = 2; DELETE FROM chain WHERE source = 'history' AND " +
-        '"row" = 2',
-      /was changed, or one before/,
-    ],
-    [
-      'the last entries and their links are gone',
-      'DELETE FROM events WHERE id > 3; DELETE FROM chain WHERE seq > 8',
-      /last entries .* taken out/,
-    ],
-    [
-      'an entry was put in past the chain',
-      "DROP TRIGGER events_chained; INSERT INTO events (at, kind, text) VALUES (1, 'x', 'y')",
-      /11 entries, of which 10/,
-    ],
-    [
-      'an entry was put in with a wrong hash',
-      "INSERT INTO events (at, kind, text) VALUES (1, 'x', 'y')",
-      /entry 11 .* was changed/,
-    ],
-    [
-      'two entries were swapped',
-      'UPDATE chain SET "row" = 99 WHERE seq = 6; UPDATE chain SET "row" = 1 WHERE seq = ' +
-        '7; UPDATE chain SET "row" = 2 WHERE seq = 6',
-      /was changed/,
-    ],
-  ])('is not believed when %s', async (_, statement, said) => {
-    await fill();
-    tamper(statement);
-    expect(await findChainFault(ledger.db)).toMatch(said);
+    tamper("INSERT INTO events (at, kind, text) VALUES (1, 'x', 'y')");
+    expect(await findChainFault(ledger.db)).toMatch(/entry 11 .* was changed/);
   });
 
   it('is not believed when somebody has made it anew from its beginning, because its head was noted elsewhere', async () => {
@@ -222,18 +165,4 @@ describe('the history', () => {
     );
     expect(chained).toBeLessThan(10 * bare + 500);
   });
-});
-
-it('a head that somebody else has noted is part of the chain, or is named', async () => {
-  const empty = await readChainHead(ledger.db);
-  await fill();
-  const early = await readChainHead(ledger.db);
-  await recordEvent(ledger.db, event('one more'));
-  const late = await readChainHead(ledger.db);
-  expect(await headsNotIn(ledger.db, [empty, early, late])).toEqual([]);
-  const [other, further] = [
-    { ...early, hash: late.hash },
-    { length: late.length + 1, hash: late.hash },
-  ];
-  expect(await headsNotIn(ledger.db, [early, other, further])).toEqual([other, further]);
 });

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { latestAnnouncedEnd } from '../../ownership/announced-reboot.ts';
 import type { HostStatement } from '../../ownership/safe-moment.ts';
+import { laterOf } from '../later-of.ts';
 import type { LedgerDb } from '../ledger.ts';
 import { fixedQuery, hasChanged, preparedQuery } from '../prepared-query.ts';
 import type { ForgottenHostRow, HostRow } from '../schema.ts';
@@ -103,16 +104,10 @@ const noteIntent = preparedQuery<
 >((db, value) =>
   db
     .updateTable('hosts')
-    .set(({ fn, ref, val, lit }) => ({
-      // Two-argument max is SQLite's greatest. A clock that was set back takes nothing back.
-      contact_intent_at: fn<number>('max', [
-        fn.coalesce(ref('contact_intent_at'), lit(0)),
-        val(value('nowMs')),
-      ]),
-      may_boot_until: fn<number>('max', [
-        fn.coalesce(ref('may_boot_until'), lit(0)),
-        val(value('mayBootUntilMs')),
-      ]),
+    .set((eb) => ({
+      // A clock that was set back takes nothing back.
+      contact_intent_at: laterOf(eb, 'contact_intent_at', value('nowMs')),
+      may_boot_until: laterOf(eb, 'may_boot_until', value('mayBootUntilMs')),
       contacts: sql<number>`contacts + 1`,
       off_at: null,
       off_kind: null,
@@ -142,8 +137,8 @@ export async function recordAnnouncement(
 ): Promise<void> {
   await db
     .updateTable('hosts')
-    .set(({ fn, ref, val, lit }) => ({
-      may_boot_until: fn<number>('max', [fn.coalesce(ref('may_boot_until'), lit(0)), val(untilMs)]),
+    .set((eb) => ({
+      may_boot_until: laterOf(eb, 'may_boot_until', untilMs),
       contacts: sql<number>`contacts + 1`,
       ...{ off_at: null, off_kind: null, destroyed_at: null },
       ...{ announced_until: untilMs, announced_boot: bootId },
@@ -443,12 +438,9 @@ export async function forgetHost(db: LedgerDb, name: string): Promise<void> {
 export async function forgetStatements(db: LedgerDb, nowMs: number): Promise<void> {
   await db
     .updateTable('hosts')
-    .set(({ fn, ref, val, lit }) => ({
+    .set((eb) => ({
       ...{ off_at: null, off_kind: null, destroyed_at: null, contact_intent_at: nowMs },
-      may_boot_until: fn<number>('max', [
-        fn.coalesce(ref('may_boot_until'), lit(0)),
-        val(latestAnnouncedEnd(nowMs)),
-      ]),
+      may_boot_until: laterOf(eb, 'may_boot_until', latestAnnouncedEnd(nowMs)),
     }))
     .execute();
 }

@@ -50,7 +50,7 @@ export async function setLoginKey(
     .set({ key_id: keyId })
     .where('account', '=', account)
     .where('phase', '=', 'open')
-    .where('key_id', 'is', before)
+    .where('key_id', 'is not distinct from', before)
     .executeTakeFirst();
   if (changed.numUpdatedRows !== 1n) throw changedLogin(account);
 }

@@ -1,5 +1,4 @@
 import { basename, dirname, resolve } from 'node:path';
-import { ledgerUseError } from '../../ledger/ledger.ts';
 import {
   accountsOfUser,
   findAccount,
@@ -130,7 +129,7 @@ function halted(
   outcomes: readonly ImportOutcome[],
   cause: unknown,
 ): unknown {
-  const error = ledgerUseError(ledger.path, cause);
+  const error = ledger.useError(cause);
   const taken = outcomes.flatMap(({ account, result }) =>
     account !== null && result !== 'refused' ? [account] : [],
   );

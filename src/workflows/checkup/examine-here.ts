@@ -1,6 +1,3 @@
-import { statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { isLedgerSound } from '../../ledger/ledger.ts';
 import { listAccounts } from '../../ledger/queries/accounts.ts';
 import { listHosts } from '../../ledger/queries/hosts.ts';
 import { listLogins } from '../../ledger/queries/logins.ts';
@@ -82,11 +79,11 @@ async function examineLedger(context: FleetContext): Promise<Finding[]> {
   if (stale !== null)
     found.push(here('critical', staleError(stale).message, staleError(stale).hint));
   else found.push(...(await behindItsCopy(ledger)));
-  if (!(await isLedgerSound(ledger))) {
+  if (!(await ledger.isSound())) {
     found.push(
       here(
         'critical',
-        `the ledger ${ledger.path} is damaged`,
+        `the ledger ${ledger.place} is damaged`,
         'keep the file; put back the newest backup: fleet restore FILE',
       ),
     );
@@ -101,9 +98,9 @@ async function examineLedger(context: FleetContext): Promise<Finding[]> {
   }
   for (const { message, hint } of await lostLedgerErrors(context))
     found.push(here('critical', message, hint));
-  const { bavail, bsize } = await statfs(dirname(ledger.path));
-  if (bavail * bsize < minFreeBytes) {
-    const text = `${Math.round((bavail * bsize) / 1_048_576)} MB are free where the ledger is`;
+  const freeBytes = ledger.freeBytes();
+  if (freeBytes !== null && freeBytes < minFreeBytes) {
+    const text = `${Math.round(freeBytes / 1_048_576)} MB are free where the ledger is`;
     found.push(
       here(
         'critical',

@@ -4,9 +4,8 @@ import {
   type CarriedFile,
   carriedFiles,
   carryFiles,
-  copyLedger,
   unloadCopy,
-} from '../../ledger/copy-ledger.ts';
+} from '../../ledger/engines/sqlite/copy-ledger.ts';
 import { openLedger } from '../../ledger/ledger.ts';
 import { listAccounts } from '../../ledger/queries/accounts.ts';
 import { readMeta, writeMeta } from '../../ledger/queries/meta.ts';
@@ -92,7 +91,7 @@ export async function makeBackup(
     if ((await readMeta(ledger.db, fleetKey)) !== inventory.fleet)
       await writeMeta(ledger.db, fleetKey, inventory.fleet);
     // The ledger first: a session is in the vault before the ledger knows of it.
-    await copyLedger(ledger, copy);
+    await ledger.copyTo(copy);
     await carryFiles(copy, vaultFiles(inventory.paths.vault, goOn));
     goOn();
     const sealed = join(scratch, 'sealed');

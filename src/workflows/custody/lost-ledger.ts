@@ -32,7 +32,7 @@ async function sessionsOfLostLedger({ inventory, ledger }: Seen): Promise<number
 export async function refuseLostLedger(context: Seen & Pick<FleetContext, 'now'>): Promise<void> {
   const { ledger, inventory, now } = context;
   const sessions = await sessionsOfLostLedger(context);
-  if (sessions > 0) throw lostLedgerError(ledger.path, inventory.paths.vault, sessions);
+  if (sessions > 0) throw lostLedgerError(ledger.place, inventory.paths.vault, sessions);
   if ((await readMeta(ledger.db, vaultBegunKey)) !== null || (await lastSerial(ledger.db)) > 0)
     return;
   if ((await countSessions(inventory.paths.vault)) === 0)
@@ -59,5 +59,5 @@ export async function lostLedgerErrors(context: Seen): Promise<FleetError[]> {
   const sessions = await sessionsOfLostLedger(context);
   return sessions === 0
     ? []
-    : [lostLedgerError(context.ledger.path, context.inventory.paths.vault, sessions)];
+    : [lostLedgerError(context.ledger.place, context.inventory.paths.vault, sessions)];
 }

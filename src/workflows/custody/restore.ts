@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { replaceLedger, unloadCopy } from '../../ledger/copy-ledger.ts';
+import { replaceLedger, unloadCopy } from '../../ledger/engines/sqlite/copy-ledger.ts';
 import { type Ledger, openLedger } from '../../ledger/ledger.ts';
 import { listAccounts } from '../../ledger/queries/accounts.ts';
 import { lastSerial, markDoubt, markStale } from '../../ledger/queries/staleness.ts';

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { link, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { sql } from 'kysely';
-import { FleetError } from '../model/errors.ts';
-import { type Ledger, ledgerError } from './ledger.ts';
+import { type QueryExecutorProvider, sql } from 'kysely';
+import { FleetError } from '../../../model/errors.ts';
+import { sqliteError } from './sqlite-errors.ts';
 
 /** A file that travels in a copy of the ledger; `path` relative, with `/`. */
 export interface CarriedFile {
@@ -16,11 +16,15 @@ export interface CarriedFile {
  * A consistent copy of the ledger as a new file in a scratch folder, while others may go on
  * writing. Errors: `ledger-*`, `this-machine`.
  */
-export async function copyLedger({ db, path }: Ledger, to: string): Promise<void> {
+export async function copySqlite(
+  db: QueryExecutorProvider,
+  path: string,
+  to: string,
+): Promise<void> {
   try {
     await sql`VACUUM INTO ${to}`.execute(db);
   } catch (error) {
-    throw roomError(to, error) ?? ledgerError(path, error);
+    throw roomError(to, error) ?? sqliteError(path, error);
   }
 }
 
@@ -70,7 +74,7 @@ export function carriedFiles(path: string): CarriedFile[] {
       database.close();
     }
   } catch (error) {
-    throw ledgerError(path, error);
+    throw sqliteError(path, error);
   }
 }
 
@@ -108,7 +112,7 @@ async function setAside(path: string, aside: string): Promise<void> {
     }
     await link(path, aside);
   } catch (error) {
-    const known = ledgerError(path, error);
+    const known = sqliteError(path, error);
     if (!(known instanceof Error && 'code' in known && known.code === 'ledger-corrupt'))
       throw known;
     for (const suffix of ['', '-wal', '-shm'])
