@@ -9,6 +9,24 @@ const planAdoption = 'src/ownership/plan-adoption.ts';
 export const movesMutants: readonly Mutant[] = [
   {
     ...{
+      name: 'session-of-another-key',
+      file: 'src/vault/stored-session.ts',
+      rule: 'a host is given the session of the key that its claim names',
+    },
+    from: 'if (stored.session.keyId === keyId) return stored;',
+    to: 'return stored;',
+  },
+  {
+    ...{
+      name: 'destroyed-host-not-tried',
+      file: 'src/workflows/accounts/detach-account.ts',
+      rule: 'a host that answers gives up its account itself, whatever was said of it',
+    },
+    from: 'return remoteFor(host)\n    .connect()\n    .then(\n      () => false,',
+    to: 'return remoteFor(host)\n    .connect()\n    .then(\n      () => true,',
+  },
+  {
+    ...{
       name: 'evidence-without-claims',
       file: evidence,
       rule: 'an open claim elsewhere is an owner',

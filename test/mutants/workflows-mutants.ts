@@ -271,12 +271,8 @@ export const workflowsMutants: readonly Mutant[] = [
       file: detach,
       rule: 'a removal takes the session from its host',
     },
-    from:
-      "current = await advanceMove(db, current, 'released', context.now());\n  }\n  await " +
-      'actOnOwner',
-    to:
-      "current = await advanceMove(db, current, 'released', context.now());\n  }\n  if " +
-      '(move.epoch < 0) await actOnOwner',
+    from: 'if (!isGone) await actOnOwner(',
+    to: 'if (isGone) await actOnOwner(',
   },
   {
     ...{

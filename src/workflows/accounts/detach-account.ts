@@ -10,6 +10,7 @@ import {
   setAccountState,
 } from '../../ledger/queries/accounts.ts';
 import { recordEvent } from '../../ledger/queries/events.ts';
+import { listHosts } from '../../ledger/queries/hosts.ts';
 import { deleteLogin, findLogin } from '../../ledger/queries/logins.ts';
 import {
   advanceMove,
@@ -22,12 +23,14 @@ import {
 import type { Run } from '../../ledger/queries/runs.ts';
 import type { MoveRow } from '../../ledger/schema.ts';
 import type { AccountState } from '../../model/account-state.ts';
-import { FleetError } from '../../model/errors.ts';
+import { FleetError, isUnreachable } from '../../model/errors.ts';
+import type { HostSpec } from '../../model/inventory.ts';
 import type { AccountName } from '../../model/names.ts';
 import type { WrittenFormat } from '../../model/session.ts';
 import { detached } from '../../ownership/phases.ts';
 import { requireUserId } from '../../sessions/format-session.ts';
 import { exportSession } from '../../vault/export-session.ts';
+import { readStoredSession } from '../../vault/stored-session.ts';
 import type { FleetContext } from '../context.ts';
 import { endingCommandOf } from '../hosts/ending-command.ts';
 import { actOnOwner, findOwned, requireAccount } from '../ownership/account-acts.ts';
@@ -87,7 +90,8 @@ export async function detach(
   const { host } = await findOwned(context, account.name);
   const move = open ?? (await journal(context, account, host.name));
   let current = move;
-  if (current.phase === 'planned') {
+  const isGone = await isDestroyed(context, host);
+  if (current.phase === 'planned' && !isGone) {
     if (end.keepsState) await takeFinalState(context, run, move);
     else {
       await actOnOwner(context, run, host, account.name, [
@@ -100,11 +104,11 @@ export async function detach(
         },
       ]);
     }
-    current = await advanceMove(db, current, 'released', context.now());
   }
-  await actOnOwner(context, run, host, account.name, [
-    { act: 'wipe', keyId: account.key_id, epoch: move.epoch },
-  ]);
+  if (current.phase === 'planned')
+    current = await advanceMove(db, current, 'released', context.now());
+  const wipe = { act: 'wipe', keyId: account.key_id, epoch: move.epoch } as const;
+  if (!isGone) await actOnOwner(context, run, host, account.name, [wipe]);
   await db.transaction().execute(async (transaction) => {
     // First: where another run has ended it, the account may be back by now.
     if (!(await closeMove(transaction, current, null, context.now())))
@@ -119,6 +123,21 @@ export async function detach(
       epoch: move.epoch,
     });
   });
+}
+
+/**
+ * It was declared destroyed, and does not answer: there is nobody to give anything up. Should that
+ * machine boot all the same, its first contact closes what it has.
+ */
+async function isDestroyed({ ledger, remoteFor }: FleetContext, host: HostSpec): Promise<boolean> {
+  const rows = await listHosts(ledger.db);
+  if (!rows.some((row) => row.name === host.name && row.destroyed_at !== null)) return false;
+  return remoteFor(host)
+    .connect()
+    .then(
+      () => false,
+      (error: unknown) => error instanceof FleetError && isUnreachable(error),
+    );
 }
 
 /** The same release, with what the account remembers. */
@@ -245,10 +264,14 @@ export async function exportAccount(
   path: string,
 ): Promise<void> {
   const account = await requireAccount(context, name);
-  await refuseExport(context, name as AccountName, format, path);
+  await refuseExport(context, account, format, path);
   await detach(context, run, account);
   await requireGivenUp(context, account);
-  const { session, apiId } = await context.vault.get(name as AccountName);
+  const { session, apiId } = await readStoredSession(
+    context.vault,
+    name as AccountName,
+    account.key_id,
+  );
   const { db } = context.ledger;
   // Before the file is there: from then on somebody else may run the account.
   await setAccountState(db, name, 'detached', `being exported to ${path}`, context.now());
@@ -295,7 +318,7 @@ async function noteExported(
 /** Everything that could fail afterwards is tried before the account is stopped for it. */
 async function refuseExport(
   context: FleetContext,
-  name: AccountName,
+  { name, key_id }: PlacedAccount,
   format: WrittenFormat,
   path: string,
 ): Promise<void> {
@@ -304,7 +327,7 @@ async function refuseExport(
       account: name,
       hint: 'name another file with --output',
     });
-  const { session } = await context.vault.get(name);
+  const { session } = await readStoredSession(context.vault, name as AccountName, key_id);
   session.authKey.fill(0);
   if (format.startsWith('pyrogram')) requireUserId(session, format);
 }

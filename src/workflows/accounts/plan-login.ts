@@ -8,6 +8,7 @@ import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import { type AccountName, isAccountName } from '../../model/names.ts';
 import { decide } from '../../planning/advice/decision-input.ts';
+import { hasSession } from '../../vault/stored-session.ts';
 import type { FleetContext } from '../context.ts';
 import { buildFleetView } from '../hosts/build-fleet-view.ts';
 import { readFleetView } from '../hosts/read-fleet-view.ts';
@@ -25,13 +26,13 @@ export interface LoginPlan {
   readonly begun: LoginRow | null;
 }
 
-/** Without a login these can never run again. */
+/** Without a login these can never run again; nor can one whose session the vault has lost. */
 const loginStates: readonly PlacedAccount['state'][] = ['needs-login', 'duplicated'];
 
 /**
- * An account that the ledger does not know, or one whose session is dead, or a login that was
- * begun. Errors: `usage` for another account or host, `inventory`,
- * `placement` where no host takes a new account.
+ * An account that the ledger does not know, or one whose session is dead or not in the vault, or
+ * a login that was begun. Errors: `usage` for another account or host, `inventory`, `placement`
+ * where no host takes a new account; those of the vault.
  */
 export async function planLogin(
   context: FleetContext,
@@ -46,7 +47,11 @@ export async function planLogin(
   }
   const known = (await findAccount(context.ledger.db, name)) ?? null;
   const begun = (await findLogin(context.ledger.db, name)) ?? null;
-  if (begun === null && known !== null && !loginStates.includes(known.state)) throw needless(known);
+  if (begun === null && known !== null && !loginStates.includes(known.state)) {
+    // Should its host be lost, nobody has its session any more.
+    if (await hasSession(context.vault, known.name as AccountName, known.key_id))
+      throw needless(known);
+  }
   const { host, reason } = await chooseHost(context, name, hostName, { known, begun });
   return { account: name, known, way, host, reason, begun };
 }

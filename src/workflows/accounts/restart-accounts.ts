@@ -39,7 +39,7 @@ export async function planRestarts(
 async function restartOf(context: FleetContext, name: string): Promise<Restart> {
   const { account, host } = await findOwned(context, name);
   await refuseLeaving(context, name);
-  const files = await readWorkerMaterial(context, name as AccountName, host);
+  const files = await readWorkerMaterial(context, name as AccountName, account.key_id, host);
   const about = { keyId: account.key_id, account: name, epoch: account.epoch ?? 0 };
   return {
     host,

@@ -9,6 +9,7 @@ import { FleetError } from '../../model/errors.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { AccountName } from '../../model/names.ts';
 import type { SecretReference } from '../../model/secret-reference.ts';
+import { readStoredSession } from '../../vault/stored-session.ts';
 import { listKnownAccounts } from '../accounts/known-accounts.ts';
 import { examineAlerts } from '../alerts/examine-alerts.ts';
 import type { FleetContext } from '../context.ts';
@@ -129,13 +130,14 @@ async function behindItsCopy({
 
 async function examineVault(context: FleetContext): Promise<Finding[]> {
   const { inventory, ledger, vault } = context;
-  const names = (await listAccounts(ledger.db)).map(({ name }) => name);
+  const accounts = await listAccounts(ledger.db);
   // Reading one tells whether the key fits; reading the others whether each is sound.
   await context.readSecret(inventory.vaultKey);
   const found = await Promise.all(
-    names.map((name) =>
+    accounts.map(({ name, key_id }) =>
       tried(async () => {
-        (await vault.get(name as AccountName)).session.authKey.fill(0);
+        const { session } = await readStoredSession(vault, name as AccountName, key_id);
+        session.authKey.fill(0);
         return [];
       }),
     ),
@@ -143,7 +145,7 @@ async function examineVault(context: FleetContext): Promise<Finding[]> {
   const problems = found.flat();
   return problems.length > 0
     ? problems
-    : [here('ok', `the vault key fits, and every session can be read (${names.length})`)];
+    : [here('ok', `the vault key fits, and every session can be read (${accounts.length})`)];
 }
 
 async function examineSecrets({ inventory, readSecret }: FleetContext): Promise<Finding[]> {

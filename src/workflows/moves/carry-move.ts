@@ -9,6 +9,7 @@ import type { AccountName } from '../../model/names.ts';
 import { contradiction, hasOwnedLater, isReleasing } from '../../ownership/old-owner.ts';
 import type { MovePhase } from '../../ownership/phases.ts';
 import type { StateRecord } from '../../vault/state-store.ts';
+import { readStoredSession } from '../../vault/stored-session.ts';
 import { behavioursToStage } from '../answers/push-scripts.ts';
 import type { FleetContext } from '../context.ts';
 import {
@@ -211,6 +212,7 @@ class Carrier {
       const material = await readWorkerMaterial(
         this.#context,
         move.account as AccountName,
+        move.key_id,
         this.#hosts.spec(move),
       );
       const about = {
@@ -359,7 +361,12 @@ class Carrier {
   }
 
   async #vaultHash(): Promise<string> {
-    const { session, vaultHash } = await this.#context.vault.get(this.#move.account as AccountName);
+    const { account, key_id } = this.#move;
+    const { session, vaultHash } = await readStoredSession(
+      this.#context.vault,
+      account as AccountName,
+      key_id,
+    );
     session.authKey.fill(0);
     return vaultHash;
   }

@@ -17,6 +17,7 @@ import type { HostSpec } from '../../model/inventory.ts';
 import type { AccountName } from '../../model/names.ts';
 import { judgeEvidence } from '../../ownership/evidence.ts';
 import { forEachHost } from '../../remote/for-each-host.ts';
+import { readStoredSession } from '../../vault/stored-session.ts';
 import { behavioursToStage } from '../answers/push-scripts.ts';
 import type { FleetContext } from '../context.ts';
 import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from '../hosts/ask-as-authority.ts';
@@ -148,7 +149,12 @@ class Journey {
     const behaviours = await behavioursToStage(this.#context);
     for (const [index, move] of moves.entries()) {
       try {
-        const material = await readWorkerMaterial(this.#context, move.account as AccountName, host);
+        const material = await readWorkerMaterial(
+          this.#context,
+          move.account as AccountName,
+          move.key_id,
+          host,
+        );
         const about = {
           keyId: move.key_id,
           account: move.account,
@@ -264,31 +270,40 @@ class Journey {
   async #grantOnHost(host: HostSpec, moves: readonly MoveRow[]): Promise<(FleetError | null)[]> {
     const acts: HostAct[] = [];
     const grantAt: number[] = [];
+    const problems = new Map<MoveRow, FleetError>();
     for (const move of moves) {
-      const { session, vaultHash } = await this.#context.vault.get(move.account as AccountName);
-      session.authKey.fill(0);
-      const about = { keyId: move.key_id, epoch: move.epoch, moveId: move.id } as const;
-      const state = await lastKnownState(this.#context, move);
-      if (state !== null)
-        acts.push({
-          act: 'put-state',
-          ...about,
-          archive: Buffer.from(state.archive).toString('base64'),
-        });
-      grantAt.push(acts.length);
-      acts.push({
-        act: 'grant',
-        ...about,
-        account: move.account,
-        vaultHash,
-        ...(state === null ? {} : { stateHash: state.stateHash }),
-      });
+      try {
+        acts.push(...(await this.#actsOfGrant(move)));
+      } catch (error) {
+        if (!(error instanceof FleetError)) throw error;
+        problems.set(move, error);
+      }
+      grantAt.push(acts.length - 1);
     }
     const replies = await this.#ask(host, acts);
     return moves.map((move, index) => {
+      const problem = problems.get(move);
+      if (problem !== undefined) return problem;
       const reply = replies[grantAt[index] ?? 0];
       return reply?.ok === true ? null : refusedBy(move, move.to_host, 'run', reply, again);
     });
+  }
+
+  /** What the account remembers, where that is known; the grant is the last one. */
+  async #actsOfGrant(move: MoveRow): Promise<HostAct[]> {
+    const { vault } = this.#context;
+    const account = move.account as AccountName;
+    const { session, vaultHash } = await readStoredSession(vault, account, move.key_id);
+    session.authKey.fill(0);
+    const about = { keyId: move.key_id, epoch: move.epoch, moveId: move.id } as const;
+    const state = await lastKnownState(this.#context, move);
+    const grant = { act: 'grant', ...about, account, vaultHash } as const;
+    if (state === null) return [grant];
+    const archive = Buffer.from(state.archive).toString('base64');
+    return [
+      { act: 'put-state', ...about, archive },
+      { ...grant, stateHash: state.stateHash },
+    ];
   }
 
   /**

@@ -7,6 +7,7 @@ import type { AccountSpec, HostSpec } from '../../model/inventory.ts';
 import type { AccountName } from '../../model/names.ts';
 import type { Session, SessionDevice } from '../../model/session.ts';
 import { formatSession } from '../../sessions/format-session.ts';
+import { readStoredSession } from '../../vault/stored-session.ts';
 import type { FleetContext } from '../context.ts';
 
 /**
@@ -25,17 +26,18 @@ type MaterialContext = Pick<FleetContext, 'inventory' | 'ledger' | 'readSecret'>
 const healthIntervalMs = 60_000;
 
 /**
- * Session from the vault in the form that the account's worker reads, settings from the inventory.
- * Errors: `vault`, `vault-key`,
- * `secret`, `inventory`; `usage` when the form must carry a user id that nobody knows.
+ * Session from the vault, which has to be that of `keyId`, in the form that the account's worker
+ * reads, settings from the inventory. Errors: `vault`, `vault-key`, `secret`, `inventory`; `usage`
+ * when the form must carry a user id that nobody knows.
  */
 export async function readWorkerMaterial(
   context: MaterialContext,
   account: AccountName,
+  keyId: string,
   host: HostSpec,
 ): Promise<WorkerMaterial> {
   const spec = accountSpecFor(context.inventory, account);
-  const stored = await context.vault.get(account);
+  const stored = await readStoredSession(context.vault, account, keyId);
   const config = {
     ...(await workerConfig(context, spec, stored.device ?? {})),
     ...(await modelKey(context)),

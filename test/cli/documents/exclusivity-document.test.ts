@@ -19,7 +19,6 @@ const short: Readonly<Record<string, string>> = {
       'boots',
       'holds',
       'reboots',
-      'forgotten',
       'claims',
       'machines',
       'contacts',
@@ -27,6 +26,7 @@ const short: Readonly<Record<string, string>> = {
       'asked',
       'turns',
       'upgrades',
+      'combined',
     ].map((name) => [name, rowsFile(name)]),
   ),
 };

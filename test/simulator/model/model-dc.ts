@@ -117,16 +117,16 @@ export class ModelDataCentre {
     this.#drop(connection);
   }
 
-  /** Its machine is gone. */
-  vanish(connection: Connection): void {
-    connection.silentSinceMs ??= this.#lastPacketMs(connection);
+  /** Its machine is gone. `sinceMs`: when its last packet came; default: shortly before now. */
+  vanish(connection: Connection, sinceMs?: number): void {
+    connection.silentSinceMs ??= sinceMs ?? this.lastPacketMs(connection);
     this.#linger(connection);
   }
 
   /** Its program is frozen: no packet is made. */
   freeze(connection: Connection): void {
     if (connection.silentSinceMs !== null) return;
-    connection.silentSinceMs = this.#lastPacketMs(connection);
+    connection.silentSinceMs = this.lastPacketMs(connection);
     this.#dropWhenSilent(connection);
   }
 
@@ -141,7 +141,7 @@ export class ModelDataCentre {
   silence(from: string): void {
     for (const connection of this.#all()) {
       if (connection.from !== from || connection.silentSinceMs !== null) continue;
-      connection.silentSinceMs = this.#lastPacketMs(connection);
+      connection.silentSinceMs = this.lastPacketMs(connection);
       this.#dropWhenSilent(connection);
     }
   }
@@ -188,7 +188,8 @@ export class ModelDataCentre {
 
   #dropWhenSilent(connection: Connection): void {
     const sinceMs = connection.silentSinceMs ?? this.#simulation.nowMs;
-    this.#simulation.at(sinceMs + connection.dropAfterMs - this.#simulation.nowMs, () => {
+    const leftMs = Math.max(0, sinceMs + connection.dropAfterMs - this.#simulation.nowMs);
+    this.#simulation.at(leftMs, () => {
       if (connection.silentSinceMs !== sinceMs || !this.#live(connection.keyId).has(connection))
         return;
       this.#drop(connection);
@@ -196,7 +197,8 @@ export class ModelDataCentre {
     });
   }
 
-  #lastPacketMs({ openedAtMs }: Connection): number {
+  /** Chosen anew at each call: when it was, of a connection that sends something now and then. */
+  lastPacketMs({ openedAtMs }: Connection): number {
     const { nowMs } = this.#simulation;
     return Math.max(openedAtMs, nowMs - this.#chance.between(0, packetEveryMs));
   }

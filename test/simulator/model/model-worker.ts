@@ -184,10 +184,11 @@ export function startWorker(
     if (left === null) return;
     if (isClean) dataCentre.close(left);
     else {
-      // What was queued can no longer be sent when the machine goes down meanwhile.
-      const { life } = host;
+      // What was queued, and the end behind it, can no longer be sent when the machine goes down
+      // meanwhile: then nothing has come since the worker was killed.
+      const [{ life }, sinceMs] = [host, dataCentre.lastPacketMs(left)];
       simulation.at(host.chance.between(100, orphanSocketMs), () =>
-        host.life === life ? dataCentre.close(left) : dataCentre.vanish(left),
+        host.life === life ? dataCentre.close(left) : dataCentre.vanish(left, sinceMs),
       );
     }
   };

@@ -31,6 +31,7 @@ const material = (
       },
     },
     'anna' as AccountName,
+    session.keyId,
     hostSpec('h1'),
   );
 const formatOf = (text: string): string => {
