@@ -46,7 +46,7 @@ export const parseInventory = (
 ): Inventory => {
   const { data, document } = validated(text, path);
   const inventory = assembleInventory(data, path, home);
-  const problems = sameAddresses(inventory.hosts).map(({ host, first }): Problem => {
+  const problems = sameAddresses(inventory.hosts).map(({ one: host, first }): Problem => {
     const at = ['hosts', host.name, ...(host.ssh.address === null ? [] : ['address'])];
     const text =
       `this is the address of ${first.name}, too: one machine has one name; take one of the ` +

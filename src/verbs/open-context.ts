@@ -180,17 +180,21 @@ async function openContext(
   };
 }
 
-/**
- * Runs `act` with an open context and closes it again, whatever happens. `isLasting`: Ctrl-C does
- * not cut the links, so that the act that is under way ends and is recorded; what
- * still connects afterwards is cut. Otherwise it cuts them at once.
- */
+/** What a verb is like whose context is opened. */
+interface Manner extends Pick<Opening, 'needsAllRights' | 'isUnasked'> {
+  /** It connects to hosts: a machine that the ssh config gives two names is refused before. */
+  readonly asksHosts: boolean;
+  /**
+   * Ctrl-C does not cut the links, so that the act that is under way ends and is recorded; what
+   * still connects afterwards is cut. Otherwise it cuts them at once.
+   */
+  readonly isLasting: boolean;
+}
+
+/** Runs `act` with an open context and closes it again, whatever happens. Errors: also `inventory`. */
 export async function withContext<T>(
   desk: Desk,
-  {
-    isLasting,
-    ...opening
-  }: Pick<Opening, 'needsAllRights' | 'isUnasked'> & { readonly isLasting: boolean },
+  { asksHosts, isLasting, ...opening }: Manner,
   act: (context: OpenContext) => Promise<T>,
 ): Promise<T> {
   const links = new AbortController();
@@ -201,6 +205,10 @@ export async function withContext<T>(
   try {
     const { listDisplayNames } = await import('../ledger/queries/accounts.ts');
     desk.learnNames(await listDisplayNames(context.ledger.db));
+    if (asksHosts) {
+      const { refuseSecondNames } = await import('../workflows/second-names.ts');
+      await refuseSecondNames(context.inventory, await context.ssh());
+    }
     return await act(context);
   } catch (error) {
     throw context.ledger.useError(error);

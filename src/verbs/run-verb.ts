@@ -18,6 +18,7 @@ export async function runVerb(verb: Verb, given: Input, desk: Desk): Promise<Out
   verb.check?.(given);
   const input = await meantInput(verb, given, desk);
   const opening = {
+    asksHosts: verb.files.includes('sshConfig'),
     needsAllRights: verb.needsAllRights?.(input) === true,
     isUnasked: verb.kind === 'change' && verb.isForCron === true && !desk.canAsk,
   };

@@ -18,23 +18,32 @@ export function plainAddress(text: string): string {
   return isIPv4(bytes.join('.')) ? bytes.join('.') : short;
 }
 
-/** What `ssh` would be told: the ssh config resolves the same words to the same machine. */
+/** What `ssh` would be told; where the ssh config leads it is its own question. */
 const destinationOf = ({ name, ssh }: Pick<HostSpec, 'name' | 'ssh'>): string =>
   `${plainAddress(ssh.address ?? name)} ${ssh.port ?? ''}`;
 
-/**
- * Hosts that lead to the same address and port as one above them, with the name of that one. In the
- * order of `hosts`.
- */
-export function sameAddresses<H extends Pick<HostSpec, 'name' | 'ssh'>>(
-  hosts: readonly H[],
-): readonly { readonly host: H; readonly first: H }[] {
-  const seen = new Map<string, H>();
-  return hosts.flatMap((host) => {
-    const destination = destinationOf(host);
-    const first = seen.get(destination);
-    if (first !== undefined) return [{ host, first }];
-    seen.set(destination, host);
+interface SecondName<T> {
+  readonly one: T;
+  /** The one above it that leads to the same place. */
+  readonly first: T;
+}
+
+/** Those that lead to the same place as one above them, in their order. Pure. */
+export function sameDestinations<T>(
+  all: readonly T[],
+  destination: (one: T) => string,
+): readonly SecondName<T>[] {
+  const seen = new Map<string, T>();
+  return all.flatMap((one) => {
+    const place = destination(one);
+    const first = seen.get(place);
+    if (first !== undefined) return [{ one, first }];
+    seen.set(place, one);
     return [];
   });
 }
+
+/** Hosts whose address and port are also those of one above them. */
+export const sameAddresses = <H extends Pick<HostSpec, 'name' | 'ssh'>>(
+  hosts: readonly H[],
+): readonly SecondName<H>[] => sameDestinations(hosts, destinationOf);

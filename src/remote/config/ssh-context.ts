@@ -62,6 +62,9 @@ export interface KnownHost {
  */
 export interface SshContext extends SshContextOptions {
   readonly silenceMs: number;
+  /** The same every time; warns of nothing. */
+  resolve(spec: Pick<HostSpec, 'name' | 'ssh'>): Promise<SshTarget>;
+  /** {@link resolve}, for a host that is met: says what is ignored for it. */
   target(spec: Pick<HostSpec, 'name' | 'ssh'>): Promise<SshTarget>;
   /** Hosts that the config names in full; see {@link listSshHosts}. */
   namedHosts(patterns: readonly string[]): Promise<readonly NamedHost[]>;
@@ -92,15 +95,22 @@ export function createSshContext(options: SshContextOptions): SshContext {
   const config = (): Promise<SshConfig> =>
     once('config', () => readSshConfig(configFiles, options.homeDirectory));
   const surroundings: SshSurroundings = { ...options, machine: options.machine ?? thisMachine() };
+  const targets = new WeakMap<object, SshTarget>();
+  const resolve: SshContext['resolve'] = async (spec) => {
+    const known = targets.get(spec) ?? resolveSshTarget(spec, await config(), surroundings);
+    targets.set(spec, known);
+    return known;
+  };
   return {
     ...options,
     silenceMs: options.silenceMs ?? 15_000,
     once,
+    resolve,
     forget: (name) => void kept.delete(name),
     secret: (reference) =>
       once(`secret ${reference.kind}:${reference.target}`, () => options.readSecret(reference)),
     async target(spec) {
-      const target = resolveSshTarget(spec, await config(), surroundings);
+      const target = await resolve(spec);
       for (const warning of target.warnings) {
         if (!warned.has(`${spec.name} ${warning}`)) options.onWarning?.(spec.name, warning);
         warned.add(`${spec.name} ${warning}`);

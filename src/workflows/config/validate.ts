@@ -6,6 +6,7 @@ import type { SshContext } from '../../remote/config/ssh-context.ts';
 import { readScript } from '../../scripts/read-script.ts';
 import { scriptFolders } from '../answers/answer-behaviour.ts';
 import { readProfile } from '../init/read-profile.ts';
+import { secondNameProblems } from '../second-names.ts';
 
 /** What was looked at, all of it sound. */
 export interface ValidConfig {
@@ -62,7 +63,7 @@ export async function validateConfig(inventory: Inventory, ssh: SshContext): Pro
       }),
     ),
   ]);
-  const problems = found.flat();
+  const problems = [...found.flat(), ...(await secondNameProblems(inventory.hosts, ssh))];
   if (problems.length > 0)
     throw new FleetError(
       'inventory',

@@ -53,13 +53,53 @@ export async function readHostKeys(
     }
   }
   const { unique, doubled } = splitByKey(keys);
-  return { keys: unique, errors: [...errors, ...doubled] };
+  const fresh = unique.filter(({ isKnown }) => !isKnown);
+  const owners = fresh.length === 0 ? [] : await knownKeys(context.inventory, ssh);
+  const taken = fresh.flatMap(({ host, line, fingerprint }) => {
+    const key = line.split(' ').at(-1);
+    const owner = owners.find((each) => each.host !== host && each.key === key);
+    return owner === undefined ? [] : [sharedKey([host, owner.host], fingerprint)];
+  });
+  const refused = new Set(taken.map(({ host }) => host));
+  return {
+    keys: unique.filter(({ host }) => !refused.has(host)),
+    errors: [...errors, ...doubled, ...taken],
+  };
 }
 
-/**
- * One key under two names: one machine, or a copy whose keys were not made anew. Neither name is
- * remembered.
- */
+interface KnownKey {
+  readonly host: string;
+  /** Base64, as known_hosts files have it. */
+  readonly key: string;
+}
+
+/** Every key that known_hosts files have of a host of the inventory. */
+async function knownKeys({ hosts }: Inventory, ssh: SshContext): Promise<readonly KnownKey[]> {
+  const known: KnownKey[] = [];
+  for (const host of hosts) {
+    try {
+      const { lines } = await ssh.knownHostLines(await ssh.resolve(host));
+      const plain = lines.filter(({ marker }) => marker === null);
+      known.push(...plain.map(({ key }) => ({ host: host.name, key })));
+    } catch (error) {
+      // Its own contact says what is wrong there.
+      if (!(error instanceof FleetError)) throw error;
+    }
+  }
+  return known;
+}
+
+/** One key under two names: one machine, or a copy whose keys were not made anew. */
+const sharedKey = (names: readonly string[], fingerprint: string): FleetError =>
+  new FleetError('ssh-host-key', `${names.join(', ')} present the same host key ${fingerprint}`, {
+    ...(names[0] === undefined ? {} : { host: names[0] }),
+    hint:
+      'one machine under two names: take one out of the inventory. A copy of the other: ' +
+      'on the copy, rm /etc/machine-id /etc/ssh/ssh_host_*; systemd-machine-id-setup; ' +
+      'ssh-keygen -A; reboot',
+  });
+
+/** Neither name of a key that two present is remembered. */
 function splitByKey(keys: readonly HostKeyOffer[]): {
   unique: HostKeyOffer[];
   doubled: FleetError[];
@@ -68,15 +108,11 @@ function splitByKey(keys: readonly HostKeyOffer[]): {
   const doubled = groups.flatMap((same) => {
     const [first, ...more] = same;
     if (first === undefined || more.length === 0) return [];
-    const names = same.map(({ host }) => host).join(', ');
     return [
-      new FleetError('ssh-host-key', `${names} present the same host key ${first.fingerprint}`, {
-        host: first.host,
-        hint:
-          'one machine under two names: take one out of the inventory. A copy of the other: ' +
-          'on the copy, rm /etc/machine-id /etc/ssh/ssh_host_*; systemd-machine-id-setup; ' +
-          'ssh-keygen -A; reboot',
-      }),
+      sharedKey(
+        same.map(({ host }) => host),
+        first.fingerprint,
+      ),
     ];
   });
   return { unique: groups.flatMap((same) => (same.length === 1 ? same : [])), doubled };

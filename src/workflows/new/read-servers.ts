@@ -20,6 +20,7 @@ import type { SshSettings } from '../../model/inventory.ts';
 import type { HostName } from '../../model/names.ts';
 import type { SshContext } from '../../remote/config/ssh-context.ts';
 import { readBounded } from '../../surroundings/read-bounded.ts';
+import { type LedName, secondNames } from '../second-names.ts';
 
 /** Where the servers of a new inventory are listed. */
 export type ServerSource =
@@ -211,6 +212,7 @@ async function fromSshConfig(
 ): Promise<Draft> {
   const named = await ssh.namedHosts(pattern.split(/[\s,]+/).filter((word) => word !== ''));
   const hosts: DraftHost[] = [];
+  const led: LedName[] = [];
   const notRead: string[] = [];
   for (const { name: alias, source } of named) {
     const name = hostNameFrom(alias);
@@ -219,14 +221,18 @@ async function fromSshConfig(
     if (name === null) continue;
     const address = name === alias ? null : alias;
     try {
-      await ssh.target({ name: name as HostName, ssh: { ...unsaid, address } });
+      const target = await ssh.target({ name: name as HostName, ssh: { ...unsaid, address } });
+      led.push({ name, target });
       hosts.push({ ...emptyHost(name, source), address });
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       notRead.push(error.message);
     }
   }
-  const draft: Draft = { hosts, groups: [], strategy: null, notRead };
+  const second = new Map(secondNames(led));
+  for (const [name, text] of second) notRead.push(`${name}: ${text}; one machine has one name`);
+  const own = hosts.filter(({ name }) => !second.has(name));
+  const draft: Draft = { hosts: own, groups: [], strategy: null, notRead };
   if (hosts.length > 0)
     return sound(
       { draft },

@@ -158,8 +158,9 @@ describe.skipIf(missingSshd !== null)('who the host is, and who we are', () => {
       HostSpec,
       HostSpec,
     ];
+    const twin: HostSpec = { ...second, ssh: { ...second.ssh, address: 'localhost' } };
     const around = {
-      inventory: { concurrency: 2 },
+      inventory: { concurrency: 2, hosts: [first, twin] },
       signal: new AbortController().signal,
     } as unknown as FleetContext;
     const twice = await readHostKeys(around, context, [first, second]);
@@ -170,6 +171,13 @@ describe.skipIf(missingSshd !== null)('who the host is, and who we are', () => {
         message: expect.stringContaining('h1, h2 present the same host key'),
       },
     ]);
+    // Alone, under another address: the key of h1 is known already.
+    const own = (await readHostKeys(around, context, [first])).keys[0]?.line ?? '';
+    const alone = await readHostKeys(around, await knowing('kh_alone', `${own}\n`), [twin]);
+    expect(alone).toMatchObject({
+      keys: [],
+      errors: [{ message: expect.stringContaining('h2, h1 present the same host key') }],
+    });
     makeKey(join(sshd.directory, 'old_key'));
     const changed = await knowing(
       'kh_replace',
