@@ -2,7 +2,15 @@ import { FleetError } from '../model/errors.ts';
 import { systemFailure } from '../surroundings/system-error.ts';
 import { exitCode, exitCodeOf } from '../verbs/exit-codes.ts';
 import { formatError, formatErrors } from './render/error.ts';
-import { annotateError, printErr, printJson, printOut, printPaged, printRaw } from './terminal.ts';
+import {
+  annotateError,
+  foldedOut,
+  printErr,
+  printJson,
+  printOut,
+  printPaged,
+  printRaw,
+} from './terminal.ts';
 
 /**
  * Version of every JSON document that fleet prints; raised when a field changes its meaning or goes
@@ -76,10 +84,10 @@ export function printResult(
     printJson(document);
     return;
   }
-  if (result.text !== '')
-    (result.isRaw === true ? printRaw : pager && result.isPaged === true ? printPaged : printOut)(
-      result.text,
-    );
+  if (result.text !== '') {
+    if (result.isRaw === true) printRaw(result.text);
+    else (pager && result.isPaged === true ? printPaged : printOut)(foldedOut(result.text));
+  }
   for (const text of formatErrors(errors)) printErr(text);
   for (const { message } of errors) annotateError(message);
 }

@@ -1,6 +1,7 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { disarmed, visible, visibleJson, visibleLine } from '../model/visible.ts';
 import { exitCode } from '../verbs/exit-codes.ts';
+import { foldText } from './render/fold-text.ts';
 import { withColours } from './style.ts';
 
 /**
@@ -12,10 +13,19 @@ import { withColours } from './style.ts';
 const isObeyed = (): boolean =>
   ['GITHUB_ACTIONS', 'TF_BUILD', 'TEAMCITY_VERSION'].some((name) => process.env[name]);
 
+let isWide = false;
+
 const shown = (text: string): string => {
   const safe = withColours(text, visible);
   return isObeyed() ? disarmed(safe) : safe;
 };
+
+/** Lines that a terminal would break anywhere are broken between words; as it is elsewhere. */
+const folded = (text: string, { isTTY, columns }: NodeJS.WriteStream): string =>
+  isTTY && !isWide ? foldText(text, Math.max(40, columns || 80)) : text;
+
+/** What a command has to say to people, as their terminal shows it best. */
+export const foldedOut = (text: string): string => folded(text, process.stdout);
 
 /** One text and a line's end to standard output. */
 export const printOut = (text: string): void => console.log(shown(text));
@@ -60,7 +70,7 @@ export function printPaged(text: string): void {
 }
 
 /** The same to standard error, where progress and errors go. */
-export const printErr = (text: string): void => console.error(shown(text));
+export const printErr = (text: string): void => console.error(shown(folded(text, process.stderr)));
 
 const toJson = (value: unknown): string =>
   visibleJson(
@@ -190,8 +200,6 @@ export function guardOutput(): void {
     if (!isUnread(error)) process.exitCode = exitCode.failed;
   });
 }
-
-let isWide = false;
 
 /** Tables are as wide as what is in them, on terminals too. */
 export function widenTables(): void {

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../verbs/outcome.ts';
 import { chalk } from './style.ts';
-import { screen } from './terminal.ts';
+import { foldedOut, screen } from './terminal.ts';
 
 const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -55,7 +55,7 @@ export async function watchOnTerminal(
       if (outcome === null) break;
       last = outcome;
       const lines = screen.rows() - 1;
-      screen.draw(fitted(await textOf(outcome, lines), lines));
+      screen.draw(fitted(foldedOut(await textOf(outcome, lines)), lines));
       await sleep(intervalMs, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   } finally {

@@ -1,13 +1,14 @@
 import { paintRun, type Run, runsOf } from '../style.ts';
 import { columnsOf } from './columns.ts';
 
-interface Letter {
+/** A character with its colours and the columns that it takes. */
+export interface Letter {
   readonly letter: string;
   readonly codes: readonly number[];
   readonly columns: number;
 }
 
-const lettersOf = (cell: string): Letter[] =>
+export const lettersOf = (cell: string): Letter[] =>
   runsOf(cell).flatMap(({ text, codes }) =>
     Array.from(text, (letter) => ({ letter, codes, columns: columnsOf(letter) })),
   );
@@ -33,7 +34,8 @@ function breakLine(
   return { end: letters.length, next: letters.length };
 }
 
-function paint(letters: readonly Letter[]): string {
+/** The inverse of {@link lettersOf}. */
+export function paint(letters: readonly Letter[]): string {
   const runs: Run[] = [];
   for (const { letter, codes } of letters) {
     const last = runs.at(-1);

@@ -43,6 +43,8 @@ export function startOnTerminal(
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     shown += text;
   });
+  const has = (text: string): boolean =>
+    shown.includes(text) || shown.replace(/\r?\n */g, ' ').includes(text);
   const ended = once(child, 'close').then(([code]) => code as number);
   const late = async (withinMs: number): Promise<never> => {
     await sleep(withinMs, undefined, { ref: false });
@@ -52,7 +54,7 @@ export function startOnTerminal(
   return {
     shown: () => shown,
     shows: async (text) => {
-      for (const deadline = Date.now() + limitMs; !shown.includes(text); await sleep(20)) {
+      for (const deadline = Date.now() + limitMs; !has(text); await sleep(20)) {
         if (Date.now() > deadline)
           throw new Error(`"${text}" did not appear; the terminal shows:\n${shown}`);
       }

@@ -5,7 +5,7 @@ type WrittenEnd = Extract<NewEnd, { kind: 'written' }>;
 
 export function formatNew(shown: WrittenEnd): string {
   const { path, inventory, key, notRead } = shown;
-  const variables = [...variablesOf(inventory)];
+  const variables = [...variablesOf(inventory)].filter(([name]) => !process.env[name]);
   const keyLines =
     key === null
       ? [
