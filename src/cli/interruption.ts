@@ -20,7 +20,7 @@ export function listenForInterruption(): Interruption {
       process.exit(exitCode.interrupted);
     }
     controller.abort();
-    printNote('stopping after the acts that are under way; press Ctrl-C again to leave at once');
+    printNote('stopping after the acts that are under way; press Ctrl-C again to quit');
   };
   for (const signal of signals) process.on(signal, interrupt);
   return {

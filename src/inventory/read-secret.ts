@@ -6,6 +6,7 @@ import { fileRisks, octal } from '../model/file-trust.ts';
 import type { SecretReference } from '../model/secret-reference.ts';
 import { homeDirectory } from '../surroundings/operator.ts';
 import { readAtMost } from '../surroundings/read-bounded.ts';
+import { systemWords } from '../surroundings/system-error.ts';
 import { resolvePath } from './resolve-path.ts';
 import { formatSecretReference } from './schema/secret-reference.ts';
 
@@ -31,9 +32,6 @@ const refused = (
     `The secret ${formatSecretReference(reference)} cannot be read: ${what}`,
     { hint, cause },
   );
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 
 const readOpened = async (
   reference: SecretReference,
@@ -86,7 +84,7 @@ const readSecretFile = async (
     if (error instanceof FleetError) throw error;
     throw refused(
       reference,
-      `${path}: ${codeOf(error)}`,
+      `${path}: ${systemWords(error).said}`,
       'Check that the file exists and that you may read it. Relative paths start at the inventory.',
       error,
     );
@@ -158,7 +156,12 @@ const runSecretCommand = async (
     case 'too-long':
       throw refused(reference, `the command printed more than ${maxSecretBytes} bytes`, hint);
     case 'error':
-      throw refused(reference, `sh could not be started: ${codeOf(end.cause)}`, hint, end.cause);
+      throw refused(
+        reference,
+        `sh could not be started: ${systemWords(end.cause).said}`,
+        hint,
+        end.cause,
+      );
     case 'exit':
       if (end.code !== 0)
         throw refused(

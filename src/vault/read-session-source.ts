@@ -117,10 +117,15 @@ const refuseFolder = async (path: string, where: string): Promise<SessionRefusal
     if (names.push(name) > folderLimit) break;
   }
   const other = foreignNames(names);
-  const hint = 'Name the session files in it one by one or by a pattern.';
-  return other === undefined
-    ? refuse('UNREADABLE', where, 'is a folder, not a session file', hint)
-    : refuseForeign(other, where);
+  if (other !== undefined) return refuseForeign(other, where);
+  return names.length === 1
+    ? refuse('UNREADABLE', where, 'is an empty folder', 'Name the folder that has the sessions.')
+    : refuse(
+        'UNREADABLE',
+        where,
+        'is a folder in which nothing is named like a session',
+        'Name the session files in it one by one or by a pattern.',
+      );
 };
 
 /**

@@ -22,6 +22,19 @@ export const secretReader =
     return readSecret(reference, { cwd: dirname(inventory.path), env: process.env });
   };
 
+/** What opens the vault. Errors: `secret`, with what can be done without a key. */
+async function readVaultIdentity(inventory: Inventory): Promise<string> {
+  try {
+    return await secretReader(inventory)(inventory.vaultKey);
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    throw new FleetError(error.code, error.message, {
+      cause: error,
+      hint: `${error.hint} It is the key of the vault: bring your copy back; where nothing was imported yet: fleet vault create-key`,
+    });
+  }
+}
+
 /** The vault opens by its first use: most commands never touch a session. */
 function lazyVault(open: () => Promise<Vault>): Vault {
   let opened: Promise<Vault> | undefined;
@@ -146,7 +159,7 @@ async function openContext(
     ]);
     return (await readMeta(ledger.db, vaultAuthenticKey)) !== null;
   };
-  const readIdentity = (): Promise<string> => secretReader(inventory)(inventory.vaultKey);
+  const readIdentity = (): Promise<string> => readVaultIdentity(inventory);
   const vaultOptions = { directory: inventory.paths.vault, readIdentity, isKnownAuthentic };
   const openVault = async (): Promise<Vault> =>
     (await import('../vault/vault.ts')).openVault(vaultOptions);

@@ -250,6 +250,7 @@ test.each(hosts)('host: %j', (yaml, problem) => {
 
 const syntax: readonly (readonly [yaml: string, problem: string])[] = [
   ['ssh:\n\tuser: root', '9:1 a tab is used as indentation: use spaces'],
+  ['\tweb-3: {}\n  web-4: {}', '8:1 a tab is used as indentation: use spaces'],
   [
     'ssh: { user: root',
     '9:1 the indentation does not fit the lines above, or a bracket above is not closed',

@@ -73,7 +73,7 @@ const cases: readonly (readonly [reference: string, expected: string])[] = [
   ['file:open', 'file:open: every user of this machine may open FOLDER/open'],
   ['file:empty', 'file:empty: it is empty'],
   ['file:large', 'file:large: FOLDER/large has 70000 bytes, more than 65536'],
-  ['file:absent', 'file:absent: FOLDER/absent: ENOENT'],
+  ['file:absent', 'file:absent: FOLDER/absent: no such file or directory'],
   ['file:.', 'file:.: FOLDER/. is not a regular file'],
   ['file:pipe', 'file:pipe: FOLDER/pipe is not a regular file'],
   ['exec:cat key', 'abc'],
@@ -97,7 +97,7 @@ test('a command that does not end is ended with everything that it started', asy
     'exec:(sleep 1; touch late) | cat: the command did not end within 0.3 s',
   );
   await sleep(1_200);
-  expect(await read('file:late')).toBe('file:late: FOLDER/late: ENOENT');
+  expect(await read('file:late')).toBe('file:late: FOLDER/late: no such file or directory');
 });
 
 const references: readonly (readonly [string, string | null])[] = [

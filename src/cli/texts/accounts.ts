@@ -24,7 +24,9 @@ const warning =
 
 const ofImport: TextOf<typeof importAccounts> = {
   proposal: (files, { isAgreed }) =>
-    isAgreed ? '' : [warning, formatProposals(files)].filter((part) => part !== '').join('\n'),
+    isAgreed || !files.some(({ isThere }) => isThere)
+      ? ''
+      : [warning, formatProposals(files)].filter((part) => part !== '').join('\n'),
   done: ({ outcomes }) => formatImports(outcomes),
 };
 

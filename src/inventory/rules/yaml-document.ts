@@ -197,9 +197,12 @@ export const parseYamlDocument = (text: string, tags: TextTags = {}): YamlDocume
     logLevel: 'error',
     customTags: Object.entries(tags).map(([tag, resolve]) => ({ tag, resolve })),
   });
-  const syntax = [...document.errors, ...document.warnings].map((error) =>
-    syntaxProblem(error, counter),
-  );
+  const errors = [...document.errors, ...document.warnings];
+  // Behind a tab every indentation looks wrong.
+  const hasTab = errors.some(({ code }) => code === 'TAB_AS_INDENT');
+  const syntax = errors
+    .filter(({ code }) => !(hasTab && code === 'BAD_INDENT'))
+    .map((error) => syntaxProblem(error, counter));
   if (syntax.length > 0) return { value: undefined, problems: syntax, locate: () => start };
   const data = plainData(document);
   if (data === null) return unreadable(aliasText, firstAlias(text));

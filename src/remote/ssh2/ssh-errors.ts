@@ -245,11 +245,10 @@ function authHint(
       ? 'set password in the inventory: the host wants it besides the key'
       : `fleet has nothing more for it: ${wanted.join(' or ') || 'see the host’s sshd log'}`;
   }
-  if (tried.length === 0 || skipped.length > 0)
-    return (
-      `${skipped.join('; ') || 'no key file was found and there is no ssh-agent'}. Set ` +
-      'identity_files, start ssh-agent, or set password'
-    );
+  // What was skipped stands above the hint, with its own remedy.
+  const otherwise = 'set identity_files, start ssh-agent, or set password';
+  if (skipped.length > 0) return `mend what is named above, or ${otherwise}`;
+  if (tried.length === 0) return `no key file was found and there is no ssh-agent: ${otherwise}`;
   return (
     'check the user name, that the host’s authorized_keys has one of these keys, and that ' +
     'the account is neither locked nor left out (AllowUsers)'

@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises';
 import { FleetError } from '../../model/errors.ts';
 import { argument, option } from '../input.ts';
 import { defineChange } from '../verb.ts';
@@ -51,10 +52,23 @@ export const importAccounts = defineChange({
     ]);
     const paths = await expandFolders(files);
     refuseName(name, paths);
-    return paths.map((path) => ({ path, ...proposedFor(path, name ?? null) }));
+    const isThere = (path: string): Promise<boolean> =>
+      access(path).then(
+        () => true,
+        () => false,
+      );
+    return Promise.all(
+      paths.map(async (path) => ({
+        path,
+        isThere: await isThere(path),
+        ...proposedFor(path, name ?? null),
+      })),
+    );
   },
   question: (files) =>
-    `Import ${files.length === 1 ? 'this file' : `these ${files.length} files`}?`,
+    files.some(({ isThere }) => isThere)
+      ? `Import ${files.length === 1 ? 'this file' : `these ${files.length} files`}?`
+      : null,
   async execute(context, _begin, plan, { name, passcode }) {
     const files = plan.map(({ path }) => path);
     const workflow = await import('../../workflows/accounts/import-accounts.ts');
