@@ -17,7 +17,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then exit 0; fi
 # program:package
 missing=
 nightly=
-[ "${1:-}" != --nightly ] || nightly='zsh:zsh fish:fish mandoc:mandoc chromium:chromium fc-list:fontconfig prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
+[ "${1:-}" != --nightly ] || nightly='zsh:zsh fish:fish tcsh:tcsh mandoc:mandoc chromium:chromium fc-list:fontconfig prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
   /usr/sbin/postfix:postfix /usr/sbin/saslpasswd2:sasl2-bin'
 for pair in $nightly debootstrap:debootstrap systemd-nspawn:systemd-container nft:nftables iptables:iptables ip:iproute2 ssh:openssh-client \
   /usr/sbin/sshd:openssh-server \

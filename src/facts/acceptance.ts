@@ -1,5 +1,6 @@
 import type { AccountSample, HostSample } from '../../hostside/protocol/sample.ts';
 import { replyBucketsMs } from '../../hostside/protocol/worker.ts';
+import { counted } from '../model/counted.ts';
 import { findingsIn } from './host-findings.ts';
 
 export const acceptanceStages = ['host', 'accounts', 'hosts', 'load'] as const;
@@ -158,8 +159,8 @@ function checkHostLoad({ host, sample }: HostLook): AcceptanceCheck[] {
   const bytes = sample.accounts.reduce((sum, { memoryBytes }) => sum + (memoryBytes ?? 0), 0);
   const isCounted =
     sample.accounts.length === 0 || sample.accounts.some(({ memoryBytes }) => memoryBytes !== null);
-  const use = isCounted ? `use ${megabytes(bytes)}` : 'use memory that is not counted';
-  const text = `${Math.round(100 * busy)} % busy, ${sample.accounts.length} accounts ${use}`;
+  const use = isCounted ? megabytes(bytes) : 'memory that is not counted';
+  const text = `${Math.round(100 * busy)} % busy, ${counted(sample.accounts.length, 'account uses', 'accounts use')} ${use}`;
   const isWell = busy < bounds.hostBusy && bytes < bounds.hostAccountsBytes;
   return [
     isWell

@@ -43,7 +43,7 @@ export function silenceOf(
   if (refused_since !== null)
     return {
       sinceMs: refused_since,
-      reason: `lets fleet in no more since ${minuteOf(refused_since)}`,
+      reason: `has refused fleet’s login since ${minuteOf(refused_since)}`,
     };
   return null;
 }

@@ -1,3 +1,4 @@
+import { counted } from '../model/counted.ts';
 import { type Availability, type Cause, causes, shareOf } from './availability.ts';
 import type { Report, ReportedAccount, ReportedHost } from './report.ts';
 import { reportStyle } from './style.ts';
@@ -239,7 +240,7 @@ export function reportPage(report: Report): string {
     .map(([title, content]) => `<section><h2>${title}</h2>${content}</section>`)
     .join('\n');
   const summary =
-    `${hosts.length} hosts, ${accounts.length} accounts, ${online} online · ` +
+    `${counted(hosts.length, 'host')}, ${counted(accounts.length, 'account')}, ${online} online · ` +
     `${moment(atMs)}${aimText(report)}`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">

@@ -204,7 +204,9 @@ interface Manner extends Pick<Opening, 'needsAllRights' | 'isUnasked'> {
   readonly isLasting: boolean;
 }
 
-/** Runs `act` with an open context and closes it again, whatever happens. Errors: also `inventory`. */
+/**
+ * Runs `act` with an open context and closes it again, whatever happens. Errors: also `inventory`.
+ */
 export async function withContext<T>(
   desk: Desk,
   { asksHosts, isLasting, ...opening }: Manner,

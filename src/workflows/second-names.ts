@@ -49,7 +49,10 @@ export async function secondNameProblems(
   return secondNames(led).map(([name, text]) => `hosts.${name}: ${text}: ${advice}`);
 }
 
-/** Errors: `inventory`, with every one of {@link secondNameProblems}. Before a host is asked anything. */
+/**
+ * Before a host is asked anything. Errors: `inventory`, with every one of
+ * {@link secondNameProblems}.
+ */
 export async function refuseSecondNames(
   { path, hosts }: Pick<Inventory, 'path' | 'hosts'>,
   ssh: Pick<SshContext, 'resolve'>,

@@ -165,7 +165,7 @@ test('a lost session is not hidden by a backup that could be made', async () => 
   const { code, stdout, stderr } = await fleet(['backup']);
   expect([code, stdout, stderr]).toEqual([
     3,
-    expect.stringContaining('2 accounts, 1 sessions'),
+    expect.stringContaining('2 accounts, 1 session'),
     expect.stringContaining('the vault has no session of ben'),
   ]);
 });

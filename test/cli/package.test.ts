@@ -208,6 +208,6 @@ it('what npm pack makes is a working fleet: built, without sources, with everyth
     tryCommand([join(installed, 'bin', 'fleet'), ...args], { cwd: folder, env: { HOME: folder } });
   expect((await fleet('--version')).stdout).toBe(`${version}\n`);
   expect(await fleet('vault', 'create-key')).toMatchObject({ code: 0 });
-  expect((await fleet('status')).stdout).toContain('packed: 0 of 1 hosts up, 0 accounts');
+  expect((await fleet('status')).stdout).toContain('packed: 0 of 1 host up, 0 accounts');
   expect((await fleet('init', '--list-steps')).stdout).toContain('firewall');
 }, 180_000);

@@ -113,7 +113,7 @@ describe.skipIf(missingSshd !== null)('a host that refuses the login', () => {
       ledgerSays("SELECT refusals, unreachable_since FROM hosts WHERE name = 'h1'"),
     ]).toEqual([1, { refusals: 1, unreachable_since: null }]);
     const status = (await fleet(['status'])).stdout;
-    expect(status).toMatch(/lets fleet in no more since .*refused once, sweeps ask again in/s);
+    expect(status).toMatch(/has refused fleet’s login since .*refused once, sweeps ask again in/s);
     expect(status).toMatch(/anna\s+unknown/);
 
     // A person: doctor, and a sweep on a terminal.

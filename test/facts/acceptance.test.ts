@@ -165,7 +165,7 @@ it.each<[string, Readonly<Record<string, number>>, string]>([
     const before = look([account({ measured: counted(base) })], [host('h1', [alice()])], 0);
     const after = look([account({ measured: counted(later) })], [host('h1', [alice()])], 60_000);
     expect(said(checkLoad(before, after))).toEqual([
-      'h1 passed: 50 % busy, 1 accounts use 57 MB',
+      'h1 passed: 50 % busy, 1 account uses 57 MB',
       `alice ${expected}`,
     ]);
   },
@@ -174,7 +174,7 @@ it.each<[string, Readonly<Record<string, number>>, string]>([
 it('memory that is not counted is not said to be 0 MB', () => {
   const blind = look([], [host('h1', [alice({ memoryBytes: null })])]);
   expect(said(checkLoad(blind, blind))).toEqual([
-    'h1 passed: 50 % busy, 1 accounts use memory that is not counted',
+    'h1 passed: 50 % busy, 1 account uses memory that is not counted',
   ]);
 });
 

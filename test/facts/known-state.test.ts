@@ -28,7 +28,7 @@ describe('what is known of a silent host and its accounts', () => {
     [
       'refuses the login',
       { ...answers, refused_since: at },
-      'lets fleet in no more since 2026-11-22 21:44Z',
+      'has refused fleet’s login since 2026-11-22 21:44Z',
     ],
     [
       'switched off',

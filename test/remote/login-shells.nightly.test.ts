@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { quoteShell } from '../../src/remote/shared/shell-command.ts';
+import { quoteShell, wrapCommand } from '../../src/remote/shared/shell-command.ts';
 
 const texts = [
   "'",
@@ -25,13 +25,18 @@ const texts = [
   ' ',
 ];
 
-test.each([
+const shells = [
   ['sh', ['-c']],
   ['bash', ['-c']],
   ['zsh', ['-c']],
   ['fish', ['--no-config', '-c']],
-] as const)('%s', (shell, options) => {
-  for (const text of [...texts, texts.join('')]) {
+  ['tcsh', ['-f', '-c']],
+] as const;
+
+test.each(shells)('%s', (shell, options) => {
+  // In tcsh a line's end has no quotes: whole commands go another way, below.
+  const sayable = shell === 'tcsh' ? texts.filter((text) => !text.includes('\n')) : texts;
+  for (const text of [...sayable, sayable.join('')]) {
     const print = (word: string): string => `exec /bin/sh -c ${quoteShell(`printf %s ${word}`)}`;
     for (const command of [
       `exec printf %s ${quoteShell(text)}`,
@@ -43,6 +48,19 @@ test.each([
         encoding: 'utf8',
       });
       expect([shell, command, stdout, stderr, status]).toEqual([shell, command, text, '', 0]);
+    }
+  }
+});
+
+test.each(shells)('%s: a whole command, of several lines', (shell, options) => {
+  for (const text of [...texts, texts.join('')]) {
+    const script = `# a comment\nprintf '%s|' "$#" ${quoteShell(text)}\nfalse\nprintf %s "$?"`;
+    for (const one of [script, script.replaceAll('\n', '; ').replace('# a comment; ', '')]) {
+      const { command } = wrapCommand(one, 'mark', { kind: 'none' }, 1_000);
+      const ran = spawnSync(shell, [...options, command], { encoding: 'utf8' });
+      const said = ran.stdout.replace(/^mark\d+\./, '');
+      const end = one === script ? text : text.replaceAll('\n', '; ');
+      expect([shell, command, said, ran.stderr]).toEqual([shell, command, `0|${end}|1`, '']);
     }
   }
 });

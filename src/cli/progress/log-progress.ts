@@ -1,3 +1,4 @@
+import { counted } from '../../model/counted.ts';
 import { formatAge } from '../../model/time-words.ts';
 import { visibleLine } from '../../model/visible.ts';
 import type { Progress } from '../../verbs/desk.ts';
@@ -21,7 +22,8 @@ function bodyOf(event: FleetEvent): string {
   if (event.kind === 'phase') return event.text;
   if (event.kind === 'host')
     return `${event.status === 'failed' ? '✗ ' : ''}${event.host}: ${event.text}`;
-  if (event.kind === 'expected') return `${event.accounts.length} accounts to bring online`;
+  if (event.kind === 'expected')
+    return `${counted(event.accounts.length, 'account')} to bring online`;
   return (
     `${event.account}: ${event.state} on ` +
     `${event.host}${event.reason === '' ? '' : `: ${event.reason}`}`

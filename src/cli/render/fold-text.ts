@@ -39,7 +39,7 @@ function chunksIn(text: string, words: readonly Chunk[]): Chunk[][] {
   return chunks;
 }
 
-/** Columns that the lines after the first stand further in: behind a mark, or below a second column. */
+/** How far in the lines after the first begin: behind a mark, or below a second column. */
 function hangOf(text: string, width: number): number {
   const [lead = '', space = ''] = /^( *)(?:[^\w\s"'([] |\S+ {2,})?/.exec(text) ?? [];
   const hang = columnsOf(lead);

@@ -1,3 +1,4 @@
+import { counted } from '../../model/counted.ts';
 import type { logs } from '../../verbs/looks/logs.ts';
 import type { metrics } from '../../verbs/looks/metrics.ts';
 import type { rankings } from '../../verbs/looks/rankings.ts';
@@ -65,7 +66,7 @@ const ofReport: TextOf<typeof report> = {
     const path = await writeReport(output, page);
     const size = `${Math.max(1, Math.round(Buffer.byteLength(page) / 1024))} KB`;
     const { hosts, accounts } = found;
-    return `wrote ${path} (${size}): ${hosts.length} hosts, ${accounts.length} accounts`;
+    return `wrote ${path} (${size}): ${counted(hosts.length, 'host')}, ${counted(accounts.length, 'account')}`;
   },
 };
 

@@ -88,13 +88,14 @@ function whyHigh(fleet: FlatFleet, host: number, moved: ReadonlySet<number>): st
     (account) => fleet.movable[account] === 1 && !moved.has(account),
   ).length;
   const resting = residents.length - pinned - movable;
-  if (pinned === residents.length) return `${stays}: all ${pinned} accounts pinned`;
+  if (pinned === residents.length) return `${stays}: all ${pinned} accounts are pinned to it`;
+  const are = (count: number): string => (count === 1 ? 'is' : 'are');
   const parts = [
-    `${pinned} pinned`,
-    `${resting} resting after a move`,
-    `${movable} movable`,
+    `${pinned} ${are(pinned)} pinned to it`,
+    `${resting} ${resting === 1 ? 'rests' : 'rest'} after a move`,
+    `${movable} may move, none within the limits of this plan`,
   ].filter((part) => !part.startsWith('0 '));
-  return `${stays}: of ${residents.length} accounts ${parts.join(', ')}`;
+  return `${stays}: of ${residents.length} accounts, ${parts.join(', ')}`;
 }
 
 function whyLow(fleet: FlatFleet, host: number): string {

@@ -1,11 +1,22 @@
 import { hostPaths } from '../../../hostside/protocol/paths.ts';
 
 /**
- * Quotes `text` as one word for any POSIX shell, and for fish, to which a backslash means something
- * between single quotes as well: none ever stands there. Safe for
- * every character but NUL, which no argument can hold.
+ * Quotes `text` as one word for any POSIX shell, for fish, to which a backslash means something
+ * between single quotes as well, and for tcsh, to which `!` does: neither ever stands there. Safe
+ * for every character but NUL, which no argument can hold, and in tcsh a line's end.
  */
-export const quoteShell = (text: string): string => `'${text.replaceAll(/['\\]/g, "'\\$&'")}'`;
+export const quoteShell = (text: string): string => `'${text.replaceAll(/['\\!]/g, "'\\$&'")}'`;
+
+/**
+ * A script for /bin/sh as words of whatever shell the login user has. In tcsh no quotes hold a
+ * line's end, so a script that has one is told by the escapes of `printf`.
+ */
+function shWords(script: string): string {
+  if (!script.includes('\n')) return `/bin/sh -c ${quoteShell(script)}`;
+  const told = script.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+  const tell = `script=$(printf %b. "$1"); shift; eval "unset script; \${script%.}"`;
+  return `/bin/sh -c ${quoteShell(tell)} sh ${quoteShell(told)}`;
+}
 
 /** Where the programs of Debian and Ubuntu lie. */
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -79,7 +90,7 @@ export function wrapCommand(
 ): WrappedCommand {
   if (elevation.kind === 'none') {
     const script = `[ "$PATH" ] || export PATH=${standardPath}; printf %s ${marker}$$.; ${command}`;
-    return { command: `exec /bin/sh -c ${quoteShell(script)}`, marksStderr: false };
+    return { command: `exec ${shWords(script)}`, marksStderr: false };
   }
   const limitS = Math.ceil(timeoutMs / 1000) + 5;
   if (elevation.kind === 'narrow') {
@@ -87,7 +98,7 @@ export function wrapCommand(
     const script =
       `if [ -x ${narrowProgram} ]; then ${narrowly(marker, limitS, elevation.act)}; else ` +
       `${wide}; fi`;
-    return { command: `exec /bin/sh -c ${quoteShell(script)}`, marksStderr: true };
+    return { command: `exec ${shWords(script)}`, marksStderr: true };
   }
   // Where sudo asks for nothing (NOPASSWD) the password is still on standard input: it must not
   // become the payload's first line.
@@ -98,9 +109,7 @@ export function wrapCommand(
   const inner = `${drain}printf %s ${marker} >&2; printf %s ${marker}$$.; ${command}`;
   const ask = elevation.kind === 'sudo-password' ? "-S -p ''" : '-n';
   return {
-    command:
-      `exec env LC_ALL=C sudo ${ask} -- timeout -k 5 ${limitS} /bin/sh -c ` +
-      `${quoteShell(inner)}`,
+    command: `exec env LC_ALL=C sudo ${ask} -- timeout -k 5 ${limitS} ${shWords(inner)}`,
     marksStderr: true,
   };
 }
@@ -117,7 +126,7 @@ export function stopScript(pid: number, elevation: Elevation): string {
     `g=$(sed 's/.*) //' /proc/${pid}/stat | cut -d' ' -f3) && kill -TERM "-$g" && sleep 1; ` +
     'kill -KILL "-$g"';
   const inner = `exec 2>/dev/null; ${script}; true`;
-  if (elevation.kind === 'none') return `exec /bin/sh -c ${quoteShell(inner)}`;
+  if (elevation.kind === 'none') return `exec ${shWords(inner)}`;
   const wide =
     `exec env LC_ALL=C sudo ${elevation.kind === 'sudo-password' ? "-S -p ''" : '-n'} -- ` +
     `/bin/sh -c ${quoteShell(inner)}`;

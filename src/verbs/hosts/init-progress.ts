@@ -1,3 +1,4 @@
+import { counted } from '../../model/counted.ts';
 import type { FleetEvent } from '../../workflows/context.ts';
 import type { InitEvent } from '../../workflows/init/init.ts';
 import type { HostInitPlan } from '../../workflows/init/init-plan.ts';
@@ -82,9 +83,9 @@ function takeStep(
 
 const endLine = (pending: number, changed: number): string =>
   pending > 0
-    ? `${pending} steps pending`
+    ? `${counted(pending, 'step')} pending`
     : changed > 0
-      ? `ready, ${changed} steps changed`
+      ? `ready, ${counted(changed, 'step')} changed`
       : 'ready, nothing to do';
 
 /** One change by its name, several by their number: the end of the command has them all. */

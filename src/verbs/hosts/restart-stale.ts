@@ -1,3 +1,4 @@
+import { counted } from '../../model/counted.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Restart } from '../../workflows/accounts/restart-workers.ts';
 import type { HostInitOutcome } from '../../workflows/init/init.ts';
@@ -132,7 +133,7 @@ export async function refusal(
   if (!desk.canAsk) return notAsked;
   await progress.hold();
   const question =
-    `Restart ${owned.length} accounts whose worker changed (${owned.map(nameOf).join(', ')}` +
+    `Restart ${counted(owned.length, 'account')} whose worker changed (${owned.map(nameOf).join(', ')}` +
     '), one at a time on each host?';
   return desk.agree(question, null).then(
     () => null,

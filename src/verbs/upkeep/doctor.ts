@@ -1,3 +1,4 @@
+import { counted } from '../../model/counted.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import { exitCode } from '../exit-codes.ts';
 import type { OpenContext } from '../open-context.ts';
@@ -51,7 +52,7 @@ export const doctor = defineLook({
     const chosen = selectHosts(context.inventory, limit);
     context.report({
       kind: 'phase',
-      text: `looking at this machine and at ${chosen.length} hosts`,
+      text: `looking at this machine and at ${counted(chosen.length, 'host')}`,
     });
     return [
       ...(await examineHere(context)),

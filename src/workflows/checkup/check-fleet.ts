@@ -8,6 +8,7 @@ import {
 } from '../../facts/acceptance.ts';
 import { listHosts } from '../../ledger/queries/hosts.ts';
 import { readHistory } from '../../ledger/queries/records.ts';
+import { counted } from '../../model/counted.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import { supposeThat } from '../../planning/advice/what-if.ts';
 import type { FleetContext } from '../context.ts';
@@ -31,7 +32,10 @@ export async function checkFleet(
   loadMs: number,
 ): Promise<AcceptanceCheck[]> {
   const { db } = context.ledger;
-  context.report({ kind: 'phase', text: `looking at ${hosts.length} hosts and their accounts` });
+  context.report({
+    kind: 'phase',
+    text: `looking at ${counted(hosts.length, 'host')} and their accounts`,
+  });
   const first = await watch.look();
   const checks: AcceptanceCheck[] = [];
   if (stages.includes('host')) {

@@ -5,6 +5,7 @@ import { readMeta } from '../../ledger/queries/meta.ts';
 import { listOpenMoves } from '../../ledger/queries/moves.ts';
 import { lastRunOf } from '../../ledger/queries/runs.ts';
 import { lastSerial, readStaleness, staleError } from '../../ledger/queries/staleness.ts';
+import { counted } from '../../model/counted.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { AccountName } from '../../model/names.ts';
@@ -222,7 +223,7 @@ async function examineWork({ inventory, ledger, now }: FleetContext): Promise<Fi
     found.push(
       here(
         'warning',
-        `${old.length} moves are open for more than an hour`,
+        `${counted(old.length, 'move is', 'moves are')} open for more than an hour`,
         'fleet moves says what each waits for',
       ),
     );
@@ -252,7 +253,11 @@ async function examineWork({ inventory, ledger, now }: FleetContext): Promise<Fi
   );
   if (needy.length > 0)
     found.push(
-      here('warning', `${needy.length} accounts need somebody`, 'fleet status says what to do'),
+      here(
+        'warning',
+        `${counted(needy.length, 'account needs', 'accounts need')} somebody`,
+        'fleet status says what to do',
+      ),
     );
   const known = new Set<string>(inventory.hosts.map(({ name }) => name));
   const renamed = await renamedHosts({ inventory, ledger });

@@ -114,13 +114,13 @@ describe('planRebalance', () => {
     const plan = planRebalance(fleetOf([host('a'), host('b')], pinned), policy);
     expect(plan).toMatchObject({ verdict: 'blocked', moves: [], lowerBound: null });
     expect(plan.blockers).toMatchObject([
-      { host: 'a', reason: 'stays at 44.8: all 5 accounts pinned' },
+      { host: 'a', reason: 'stays at 44.8: all 5 accounts are pinned to it' },
       { host: 'b', reason: 'stays at 0.0: no account that may move is allowed there or fits' },
     ]);
     const resting = crowd('a', 5, { movedAtMs: nowMs - 1000 });
     expect(
       planRebalance(fleetOf([host('a'), host('b')], resting), policy).blockers[0]?.reason,
-    ).toBe('stays at 44.8: of 5 accounts 5 resting after a move');
+    ).toBe('stays at 44.8: of 5 accounts, 5 rest after a move');
   });
 
   it('does not count hosts that are not up, and gives them nothing', () => {
@@ -245,7 +245,7 @@ describe('a target that nobody can reach', () => {
       const plan = planRebalance(stuck(count), policy, { maxMoves: count * 2, targetSpread: 10 });
       expect(plan.verdict).toBe('partial');
       expect(plan.spreadAfter).toBeLessThan(plan.spreadBefore - 6);
-      expect(plan.blockers[0]?.reason).toMatch(/all 8 accounts pinned/);
+      expect(plan.blockers[0]?.reason).toMatch(/all 8 accounts are pinned to it/);
       expect(plan.moves.length).toBeGreaterThan(0);
       expect(plan.moves.length).toBeLessThanOrEqual(count * 2);
     },

@@ -1,5 +1,6 @@
 import type { PlacedAccount } from '../../../ledger/queries/accounts.ts';
 import type { HistoryRow } from '../../../ledger/schema.ts';
+import { counted } from '../../../model/counted.ts';
 import { formatAge, formatTime } from '../../../model/time-words.ts';
 import { remedyFor } from '../../../verbs/results/accounts/remedies.ts';
 import type { ImportOutcome } from '../../../workflows/accounts/import-accounts.ts';
@@ -133,7 +134,9 @@ export function formatImports(outcomes: readonly ImportOutcome[]): string {
     rows,
     'Nothing was imported.',
   );
-  return refused === 0 ? table : `${table}\n${refused} of ${outcomes.length} files refused:`;
+  return refused === 0
+    ? table
+    : `${table}\n${refused} of ${counted(outcomes.length, 'file')} refused:`;
 }
 
 export const formatVerifications = (results: readonly Verification[]): string =>

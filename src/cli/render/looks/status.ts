@@ -1,3 +1,4 @@
+import { counted } from '../../../model/counted.ts';
 import type { ListedStatus } from '../../../verbs/results/looks/status.ts';
 import type { Stray } from '../../../workflows/checkup/fleet-status.ts';
 import { chalk } from '../../style.ts';
@@ -20,8 +21,8 @@ export function formatStatus(status: ListedStatus, nowMs: number): string {
   );
   const up = hosts.filter(({ state }) => state === 'up').length;
   const head =
-    `${chalk.bold(fleet)}: ${up} of ${hosts.length} hosts up, ${accounts.length} ` +
-    `accounts${counts.length === 0 ? '' : ` (${counts.join(', ')})`}`;
+    `${chalk.bold(fleet)}: ${up} of ${counted(hosts.length, 'host')} up, ` +
+    `${counted(accounts.length, 'account')}${counts.length === 0 ? '' : ` (${counts.join(', ')})`}`;
   const sections = [
     head,
     formatHosts(hosts, rows, hosts.length, nowMs),

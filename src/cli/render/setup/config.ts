@@ -1,10 +1,8 @@
 import type { Origin, Setting, SettingValue } from '../../../inventory/explain/setting.ts';
+import { counted } from '../../../model/counted.ts';
 import type { ShownConfig } from '../../../workflows/config/show.ts';
 import type { ValidConfig } from '../../../workflows/config/validate.ts';
 import { formatTable } from '../table.ts';
-
-const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${count} ${count === 1 ? one : many}`;
 
 export function formatValid(
   path: string,

@@ -1,3 +1,4 @@
+import { counted } from '../../../model/counted.ts';
 import { formatTime } from '../../../model/time-words.ts';
 import type { MadeBackup } from '../../../workflows/custody/backup.ts';
 import type { ListedBackup } from '../../../workflows/custody/list-backups.ts';
@@ -14,8 +15,8 @@ export function formatBackup({
   removed,
 }: MadeBackup): string {
   const size =
-    `${(bytes / 1024).toFixed(0)} KiB, ${accounts} accounts, ${sessions} sessions, run ` +
-    `${serial}`;
+    `${(bytes / 1024).toFixed(0)} KiB, ${counted(accounts, 'account')}, ` +
+    `${counted(sessions, 'session')}, run ${serial}`;
   const older =
     removed.length === 0 ? '' : `\n${removed.length} older removed: ${removed.join(', ')}`;
   return `${path} (${size}), restored to a scratch folder and read: sound.${older}`;

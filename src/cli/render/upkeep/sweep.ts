@@ -1,3 +1,4 @@
+import { counted } from '../../../model/counted.ts';
 import { formatAge } from '../../../model/time-words.ts';
 import type { Telling } from '../../../workflows/alerts/tell-fleet.ts';
 import type { SweepResult } from '../../../workflows/checkup/sweep.ts';
@@ -48,13 +49,11 @@ export function formatSweep(
   return sections.join('\n\n');
 }
 
-const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
-
 /** One line on what was told to whom. */
 function tellingText({ items, sent, waiting }: Telling): string {
   const waits =
-    waiting === 0 ? '' : chalk.yellow(`; ${plural(waiting, 'message')} wait for the next sweep`);
-  return `Alerts: ${plural(items, 'item')} to tell, ${plural(sent, 'message')} sent${waits}`;
+    waiting === 0 ? '' : chalk.yellow(`; ${counted(waiting, 'message')} wait for the next sweep`);
+  return `Alerts: ${counted(items, 'item')} to tell, ${counted(sent, 'message')} sent${waits}`;
 }
 
 function noteOf(
