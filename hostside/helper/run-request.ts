@@ -29,7 +29,10 @@ import { type ActOutcome, done, failed, type HostWorld } from './world.ts';
 export interface RequestWorld extends Omit<HostWorld, 'authority'> {
   /** Milliseconds since the helper began. */
   readonly elapsedMs: () => number;
-  /** Writes one line; false when nobody listens any more: then the current act is the last. */
+  /**
+   * Writes one line; false when nobody listens any more: then the current act is the last, or the
+   * start of what it has stopped ({@link lastUnheard}).
+   */
   readonly emit: (line: ActReply | ActProgress) => boolean;
 }
 
@@ -54,12 +57,27 @@ export const runRequest = async (request: HostRequest, world: RequestWorld): Pro
   const contact =
     authority === undefined || refusal !== null ? null : await applyContactOrFail(world, authority);
   let areAllOk = true;
+  let last = Number.POSITIVE_INFINITY;
   for (const [index, act] of acts.entries()) {
+    if (index > last) return 3;
     const outcome = await runAct(act, authority, { refusal, contact, knew }, world).catch(failed);
     areAllOk &&= outcome.ok;
-    if (!world.emit({ index, ...outcome })) return 3;
+    const isHeard = last === Number.POSITIVE_INFINITY && world.emit({ index, ...outcome });
+    if (!isHeard) last = Math.min(last, lastUnheard(acts, index));
   }
-  return reloadAtEnd(world) && areAllOk ? 0 : 3;
+  return reloadAtEnd(world) && areAllOk && last === Number.POSITIVE_INFINITY ? 0 : 3;
+};
+
+/**
+ * Up to which act a request is carried out of which nobody heard `at`: an account that is stopped
+ * to be started anew would otherwise stay offline until somebody comes.
+ */
+const lastUnheard = (acts: readonly HostAct[], at: number): number => {
+  const stopped = acts.slice(0, at + 1).flatMap((act) => (act.act === 'stop' ? [act.keyId] : []));
+  return acts.findLastIndex(
+    (act, index) =>
+      index >= at && (index === at || (act.act === 'start' && stopped.includes(act.keyId))),
+  );
 };
 
 const noAuthority: AuthorityRefusal = {

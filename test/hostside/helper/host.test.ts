@@ -713,6 +713,40 @@ test('await follows status files and unit ends until everything is settled', asy
   ).toEqual(['online']);
 });
 
+describe('nobody listens any more', () => {
+  const stop: HostAct = { act: 'stop', keyId };
+  const start: HostAct = { act: 'start', keyId };
+  const deaf = async (host: Host, acts: readonly HostAct[]): Promise<number> =>
+    (await ask(host, acts, stampOf({ serial: 2, nonce: 'n2' }), () => false)).code;
+
+  test('what was stopped to be started anew is started, with what lies in between', async () => {
+    const host = newHost();
+    await ask(host, [stage(1), grant(1)]);
+    const { units } = host;
+    const restage: HostAct = { ...stage(1), act: 'restage', session: 'ANOTHER' };
+    units.calls.splice(0);
+    expect(await deaf(host, [stop, restage, start, release(1)])).toBe(3);
+    expect([units.show(keyId).activeState, readClaim(host.places, keyId).claim?.state]).toEqual([
+      'active',
+      'active',
+    ]);
+    const session = join(accountDirectory(host.places), 'current/session');
+    expect(readFileSync(session, 'utf8')).toBe('ANOTHER');
+  });
+
+  test('any other act is the last one', async () => {
+    const host = newHost();
+    await ask(host, [stage(1), grant(1)]);
+    expect(await deaf(host, [release(1), wipe(1)])).toBe(3);
+    expect(existsSync(epochPath(host.places, keyId, 1))).toBe(true);
+    const other = newHost();
+    await ask(other, [stage(1), grant(1)]);
+    expect(await deaf(other, [stop, release(1)])).toBe(3);
+    expect(readClaim(other.places, keyId).claim?.state).toBe('active');
+    expect(other.units.show(keyId).activeState).not.toBe('active');
+  });
+});
+
 describe('requests', () => {
   test.each<[unknown, RegExp]>([
     [undefined, /not an object/],
