@@ -14,6 +14,8 @@ export interface LockWish {
 }
 
 const conflict = 9;
+/** Characters of what `flock` says of a failure. */
+const mostSaid = 300;
 
 /**
  * Takes the locks in order and waits for each at most `waitMs`; null: somebody else holds one. Node
@@ -37,11 +39,15 @@ export const takeLocks = async (
     path,
   ]);
   const [command = 'flock', ...rest] = [...argv, 'sh', '-c', 'echo locked; exec cat >/dev/null'];
-  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'] });
   // A child that is gone already must not end the helper with EPIPE.
   child.stdin.on('error', () => undefined);
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    said = `${said}${chunk}`.slice(0, mostSaid);
+  });
   const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('exit', (code) => resolve(code));
+    child.once('close', (code) => resolve(code));
     child.once('error', reject);
   });
   const first = await Promise.race([
@@ -49,7 +55,8 @@ export const takeLocks = async (
     ended,
   ]);
   if (first === conflict) return null;
-  if (first !== 'locked') throw new Error(`flock ended with status ${String(first)}`);
+  if (first !== 'locked')
+    throw new Error(`flock ended with status ${String(first)}${said && `: ${said.trim()}`}`);
   const release = async (): Promise<void> => {
     child.stdin.end();
     await ended;
