@@ -66,6 +66,28 @@ const connects = (path) =>
     socket.on('error', (error) => resolve(error.code));
   });
 
+/**
+ * What all of a host share, and the kernel counts for root or for nobody: tried once, and queued
+ * signals as often as it gets.
+ */
+const takeShared = () => {
+  const numbers =
+    process.arch === 'arm64'
+      ? { inotify: 26, semaphores: 190, memory: 194, queue: 186, uring: 425, send: 138 }
+      : { inotify: 294, semaphores: 64, memory: 29, queue: 68, uring: 425, send: 129 };
+  const program = `use POSIX; my %n = @ARGV; my $room = chr(0) x 120; my @said;
+    my %tries = (inotify => [0], semaphores => [0, 1, 0600], memory => [0, 1, 0600],
+      queue => [0, 0600], uring => [8, $room]);
+    for my $what (keys %tries) { my $got = syscall($n{$what}, @{$tries{$what}});
+      push @said, qq("$what":") . ($got < 0 ? $! + 0 : 'made') . qq(") }
+    sigprocmask(SIG_BLOCK, POSIX::SigSet->new(40)); my $queued = 0;
+    my $signal = pack('iiii x112', 40, 0, -1, 0);
+    $queued++ while $queued < 3000 && syscall($n{send}, $$ + 0, 40, $signal) == 0;
+    print '{', join(',', @said, qq("signals":$queued)), '}'`;
+  const argv = Object.entries(numbers).flat().map(String);
+  return JSON.parse(spawnSync('perl', ['-e', program, ...argv]).stdout.toString());
+};
+
 /** Looks for the other account wherever a host tells of one. */
 const look = async () => {
   const names = (path) => attempt(() => fs.readdirSync(path).join(' '));
@@ -103,6 +125,11 @@ const look = async () => {
   report.users = spawnSync('getent', ['passwd']).stdout?.toString().includes(other.slice(0, 24))
     ? 'named'
     : 'not named';
+  const write = (path) => attempt(() => fs.writeFileSync(path, 'own') ?? 'written');
+  report.places = ['/run/lock', '/dev/shm', '/dev/mqueue', '/run', '/dev/hugepages']
+    .map((path) => `${path} ${write(join(path, `of-${process.env.FLEET_KEY_ID}`))}`)
+    .join(', ');
+  report.shared = JSON.stringify(takeShared());
   fs.writeFileSync(join(state, 'report.json'), JSON.stringify(report));
 };
 
@@ -209,6 +236,24 @@ const flows = () => {
   next();
 };
 
+/** All ports from which connections begin, UDP and TCP, by as many processes as that takes. */
+const ports = () => {
+  const program = `use Socket; my ($type, $part, $low, $high) = @ARGV; my @held;
+    for (my $port = $low + $part; $port <= $high; $port += 8) {
+      socket(my $s, AF_INET6, $type, 0) or last;
+      bind($s, pack_sockaddr_in6($port, Socket::inet_pton(AF_INET6, '::')));
+      push @held, $s } sleep 600`;
+  const range = fs
+    .readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')
+    .trim()
+    .split(/\s+/);
+  for (const type of ['1', '2'])
+    for (let part = 0; part < 8; part += 1)
+      require('node:child_process').spawn('perl', ['-e', program, type, String(part), ...range], {
+        stdio: 'ignore',
+      });
+};
+
 /** As many processes and descriptors as it gets; then memory until it is killed. */
 const most = async () => {
   const { spawn } = require('node:child_process');
@@ -247,6 +292,7 @@ const acts = {
   fill,
   most,
   flows,
+  ports,
   notify,
   sly,
   babble,

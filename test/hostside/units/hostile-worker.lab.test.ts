@@ -156,7 +156,7 @@ test('security of every unit, and the properties that limit an account', async (
   expect(values.split('\n')).toEqual(['0', String(256 * 1024 ** 2), '0', '0', '20', '64']);
 });
 
-test('sees nothing of the other account: no lock, socket, process, name or size without limit', async () => {
+test('sees nothing of the other account: no lock, socket, process, name or size without limit; takes nothing that all share', async () => {
   await fall('look');
   const seen = await reportOf('report.json');
   console.log(JSON.stringify(seen));
@@ -169,6 +169,12 @@ test('sees nothing of the other account: no lock, socket, process, name or size 
     users: 'not named',
   });
   for (const socket of [seen.agent, seen.bus]) expect(socket).not.toBe('connected');
+  // What all of the host share, and one could use up or leave there: 1 is EPERM.
+  const { signals, ...shared } = JSON.parse(seen.shared ?? '{}') as Record<string, string | number>;
+  expect(shared).toEqual({ inotify: '1', semaphores: '1', memory: '1', queue: '1', uring: '1' });
+  expect(signals).toBeLessThanOrEqual(128);
+  const left = '/run/lock /run/shm /dev/shm /dev/mqueue /run /dev/hugepages';
+  expect(await run(`find ${left} -xdev -name 'of-*'`)).toBe('');
 });
 
 test('ignores SIGTERM and asks systemd for more time for ever: stopped and released all the same', async () => {

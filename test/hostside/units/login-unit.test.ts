@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 
 /** What of a unit's file says how its program is shut in, in any order. */
 const isOfSandbox =
-  /^(?:NoNew|Capab|Ambient|UMask|Protect|Private|RemoveIPC|Inacc|Restrict|LockP|SystemCall|IPAddressDeny|DynamicUser|MemorySwap|LimitCORE)\w*=/;
+  /^(?:NoNew|Capab|Ambient|UMask|Protect|Private|RemoveIPC|Inacc|Restrict|LockP|SystemCall|IPAddressDeny|DynamicUser|MemorySwap|LimitCORE|LimitSIG|TemporaryFile|ReadOnlyPaths)\w*=/;
 
 const sandboxOf = (name: string): readonly string[] =>
   readFileSync(`templates/units/${name}`, 'utf8')

@@ -3,6 +3,7 @@
  * with real processes.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   existsSync,
@@ -50,13 +51,35 @@ class Host {
     const keyId = Host.keyOf(name);
     const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
     this.#children.push(child);
-    const group = this.#folder(
-      'sys/fs/cgroup/system.slice/system-fleet\\x2daccount.slice',
-      `fleet-account@${keyId}.service`,
-    );
-    writeFileSync(join(group, 'cgroup.procs'), `${child.pid}\n`);
+    this.#belongsTo(name, child);
     const state = this.#folder('var/lib/private/fleet-accounts', keyId);
     for (let index = 0; index < files; index += 1) writeFileSync(join(state, `f${index}`), '');
+  }
+
+  #belongsTo(name: string, { pid }: ChildProcess): void {
+    const group = this.#folder(
+      'sys/fs/cgroup/system.slice/system-fleet\\x2daccount.slice',
+      `fleet-account@${Host.keyOf(name)}.service`,
+    );
+    writeFileSync(join(group, 'cgroup.procs'), `${pid}\n`);
+  }
+
+  /** Its process is one that holds so many sockets, and says so once it does. */
+  async hold(name: string, sockets: number): Promise<void> {
+    const program = `const u=require('node:dgram');let left=${sockets};const s=[];
+      for(let i=0;i<${sockets};i++)s.push(u.createSocket('udp4').bind(0,'127.0.0.1',()=>--left||console.log('held')))`;
+    const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'ignore'] });
+    this.#children.push(child);
+    await once(child.stdout, 'data');
+    this.#belongsTo(name, child);
+  }
+
+  /** What the kernel says of all programs. */
+  sockets(open: number): void {
+    writeFileSync(
+      join(this.#folder('proc/1/net'), 'sockstat'),
+      `sockets: used ${open}\nTCP: inuse 1\n`,
+    );
   }
 
   limit(name: string, files: number | null): void {
@@ -86,7 +109,12 @@ class Host {
 
   /** All the time, with so much kept. The first look is over, and the reserve is there. */
   async watch(reserveKb: number): Promise<void> {
-    const env = { ...process.env, FLEET_ROOT: this.root, FLEET_RESERVE_KB: String(reserveKb) };
+    const env = {
+      ...process.env,
+      FLEET_ROOT: this.root,
+      FLEET_RESERVE_KB: String(reserveKb),
+      FLEET_MOST_SOCKETS: '400',
+    };
     this.#children.push(spawn('bash', ['templates/bin/fleet-quota'], { env, stdio: 'ignore' }));
     await this.hasReserve(true);
   }
@@ -179,6 +207,24 @@ it('whoever has come back within its limit has no more than that', async () => {
   host.run('anna', 1_200);
   await host.look();
   expect(host.ended('anna')).not.toBe('');
+});
+
+it('one that holds more sockets than it may is ended, once there are that many; one with a tenth of them is not', async () => {
+  const host = new Host();
+  for (const name of ['anna', 'ben']) {
+    host.run(name, 1);
+    host.limit(name, 1_000);
+  }
+  await host.hold('anna', 420);
+  await host.hold('ben', 40);
+  host.sockets(399);
+  await host.watch(64);
+  expect(host.ended('anna')).toBe('');
+  host.sockets(470);
+  await expect
+    .poll(() => host.ended('anna'), { timeout: 60_000 })
+    .toBe('it holds more than 400 sockets, and others need the ports');
+  expect(host.ended('ben')).toBe('');
 });
 
 /** A disk of its own takes root's rights. */

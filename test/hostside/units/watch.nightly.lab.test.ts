@@ -160,6 +160,19 @@ test.each([
       '/run/fleet-boot/full/*',
   );
 });
+
+test('one takes all ports from which connections begin: ended, and others connect again', async () => {
+  const id = key(888, 'a');
+  await run('echo ports >/opt/fallen.mode');
+  await start([id], 'fallen');
+  await expect.poll(ended, { timeout: 120_000 }).toContain('more than 4000 sockets');
+  console.log(await run(`journalctl -u fleet-quota -o cat | tail -1; head -1 /proc/net/sockstat`));
+  const dial = (kind: string, port: number) => `(exec 3<>/dev/${kind}/127.0.0.1/${port})`;
+  await run(`bash -c '${dial('udp', 53)} && ${dial('tcp', 22)}'`);
+  expect((await ended()).split('\n')).toHaveLength(1);
+  await run(`systemctl stop fleet-account@${id}; rm -f /run/fleet-boot/full/*`);
+});
+
 test('48 intervals of shouting, as two days are: each is limited, and what others have said in them stays', async () => {
   const [intervals, seconds, burst] = [48, 4, 20];
   // The hour as four seconds; the journal and the lines smaller in the same ratio as the limit (500
