@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { readSmallFile, writeDurably } from '../machine/durable-file.ts';
 import { parseJson, Shape, wordPattern } from '../machine/json-shape.ts';
+import { longestLingerMs } from '../protocol/linger.ts';
 import { workerExit } from '../protocol/worker.ts';
 import type { BeginMark, Mark, StartMark, StopMark } from './decide.ts';
 import type { Progress } from './decide-progress.ts';
 
-const longestLingerMs = 86_400_000;
 const startName = 'started.json';
 const stopName = 'stopped.json';
 /**

@@ -16,6 +16,7 @@ import type {
   HostAct,
   HostRequest,
 } from '../protocol/host-acts.ts';
+import { longestLingerMs } from '../protocol/linger.ts';
 import { workerCommandPattern } from '../protocol/worker.ts';
 
 /** Largest request in bytes: a thousand staged sessions with room to spare. */
@@ -218,7 +219,7 @@ const readFiles = (shape: Shape): AccountFiles => ({
   config: shape.text('config', textLimit, /./),
   limits: readLimits(shape),
   ...(shape.has('command') ? { command: shape.text('command', 1024, workerCommandPattern) } : {}),
-  ...(shape.has('lingerMs') ? { lingerMs: shape.integer('lingerMs', 0, 86_400_000) } : {}),
+  ...(shape.has('lingerMs') ? { lingerMs: shape.integer('lingerMs', 0, longestLingerMs) } : {}),
 });
 
 const readLimits = (shape: Shape): AccountUnitLimits => {

@@ -18,3 +18,8 @@ export const bundledLingerMs = disconnectDelaySeconds * 1_000 + marginMs;
 export const customLingerMs = 300_000;
 /** After a run of a release whose marks do not tell: those workers asked for 75 s. */
 export const formerLingerMs = 80_000;
+/**
+ * More is believed of nobody: the most that an inventory may say, and so the most that a worker's
+ * own mark can delay a move of its account.
+ */
+export const longestLingerMs = 3_600_000;

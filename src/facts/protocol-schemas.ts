@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { longestLingerMs } from '../../hostside/protocol/linger.ts';
 import { statePartsLimit } from '../../hostside/protocol/state-archive.ts';
 
 export const claimState = z.enum(['active', 'releasing', 'released', 'revoked']);
@@ -106,7 +107,7 @@ const resultSchema = z.discriminatedUnion('kind', [
     part: z.number().int().nonnegative(),
     parts: z.number().int().positive().max(statePartsLimit),
     data: z.base64(),
-    settleMs: z.number().nonnegative().max(3_600_000),
+    settleMs: z.number().nonnegative().max(longestLingerMs),
   }),
 ]);
 

@@ -198,6 +198,9 @@ function raceWithLink(
 ): Promise<Ending> {
   const { ended, fed, stop: stopCommand } = race;
   return new Promise((resolve, reject) => {
+    const over = link.failure();
+    fed.catch(() => undefined);
+    if (over !== null) return reject(over);
     const stopListening = link.onOver((failure) => settle(() => reject(failure)));
     let isSettled = false;
     const settle = (act: () => void): void => {

@@ -321,6 +321,17 @@ export const lostFailure = (target: SshTarget, what: string, cause?: unknown): F
     cause,
   });
 
+export const floodFailure = (target: SshTarget): FleetError =>
+  new FleetError(
+    'agent-reply',
+    `${target.host}: the host asks and asks over SSH, thousands of times, what nobody has to ` +
+      `answer (${where(target)}); fleet has left it`,
+    {
+      hint: 'no sshd does that: look at the host, it may have been taken over',
+      host: target.host,
+    },
+  );
+
 export const timeoutFailure = (host: string, timeoutMs: number): FleetError =>
   new FleetError(
     'command-timeout',

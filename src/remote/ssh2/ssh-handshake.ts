@@ -17,9 +17,11 @@ import {
   authFailure,
   type ConnectPhase,
   connectFailure,
+  floodFailure,
   hostKeyFailure,
   interruptedFailure,
 } from './ssh-errors.ts';
+import { countUnasked } from './unasked-requests.ts';
 
 /**
  * Pauses before the next attempt when a host drops new connections before the handshake
@@ -75,7 +77,8 @@ export async function logIn(
     try {
       const stream = await open();
       state.phase = 'handshake';
-      const config = connectConfig(target, context, auth, state, known);
+      const debug = countUnasked(() => stream.destroy(floodFailure(target)));
+      const config = { ...connectConfig(target, context, auth, state, known), debug };
       return await attemptLogin(new ssh2.Client(), stream, config, auth, state, context.signal);
     } catch (cause) {
       const pauseMs =

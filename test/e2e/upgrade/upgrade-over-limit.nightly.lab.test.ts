@@ -42,13 +42,22 @@ test('is not ended by the upgrade, nor by the restart that brings its limits; fl
   await watched();
   console.log('after the upgrade:', await said());
   await must(world, 'accounts', 'restart', 'anna-1');
-  await eventually(30_000, async () =>
+  await eventually(60_000, async () =>
     expect(await said()).toEqual([
       expect.stringMatching(
         /^anna-1 has had 2\d{4} files where it may have 20000 \(limits.files_max\) since/,
       ),
     ]),
-  );
+  ).catch(async (failure: unknown) => {
+    // A watch that says nothing has to show what it saw.
+    const files = '/var/lib/fleet/init/quota/* /run/fleet-boot/over/* /run/fleet-boot/full/*';
+    console.log(
+      await run(`head -v -n 30 ${files} /etc/systemd/system/fleet-account@*.d/limits.conf
+        ls -la --time-style=full-iso /var/lib/fleet/init/quota /etc/systemd/system/fleet-account@*.d
+        date; systemctl status fleet-quota; journalctl -u fleet-quota -o cat | tail -30; true`),
+    );
+    throw failure;
+  });
   await watched();
 });
 

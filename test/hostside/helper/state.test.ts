@@ -20,12 +20,14 @@ import type {
   StateCopy,
   StatePart,
 } from '../../../hostside/protocol/host-acts.ts';
+import { formerLingerMs, longestLingerMs } from '../../../hostside/protocol/linger.ts';
 import {
   hashEntries,
   packState,
   smallStateBytes,
   unpackState,
 } from '../../../hostside/protocol/state-archive.ts';
+import { replySchema } from '../../../src/facts/protocol-schemas.ts';
 import { hash, keyId, scratchPlaces } from '../claims/claim-fixtures.ts';
 import { ModelUnits } from './model-units.ts';
 
@@ -170,6 +172,24 @@ describe('a state changes its host', () => {
       (lstatSync(join(stateOf(to), 'deep/er/notes')).mode & 0o777).toString(8),
     ]).toEqual(['deep/er/notes', '640']);
   });
+
+  test.each([3_600_001, 86_400_000, 1e15, -1, 3_600_000])(
+    'also where its worker has written that Telegram counts its connection for %d ms: for an hour at most',
+    async (lingerMs) => {
+      const host = newHost();
+      await ask(host, stage(1), grant(1));
+      mkdirSync(stateOf(host), { recursive: true });
+      const mark = { startId: 's', bootId: 'boot-1', bootMs: 1, lingerMs };
+      writeFileSync(join(stateOf(host), markNames[0] ?? ''), JSON.stringify(mark));
+      const replies = await ask(host, release(1), read(1));
+      expect(replies.map((reply) => replySchema.safeParse(reply).error)).toEqual([
+        undefined,
+        undefined,
+      ]);
+      const part = replies[1]?.result as StatePart | undefined;
+      expect(part?.settleMs).toBe(lingerMs === longestLingerMs ? longestLingerMs : formerLingerMs);
+    },
+  );
 
   test('what lies on the new host from an earlier stay goes, its own marks stay', async () => {
     const to = newHost();
