@@ -83,6 +83,46 @@ describe('hosts', () => {
     await allOnline();
   });
 
+  test('an account that takes too much of its host is ended: every screen says why and what brings it back, and no sweep starts it', async () => {
+    const place = `/var/lib/private/fleet-accounts/${(await account('full'))?.keyId}`;
+    const onHost = (command: string) => world.lab.ssh(3, command, { timeoutMs: 60_000 });
+    try {
+      await onHost(`cd ${place} && seq 21000 | sed 's/^/much/' | xargs touch`);
+      await eventually(120_000, async () =>
+        expect(await liveStates(world)).toMatchObject({ full: 'contained' }),
+      );
+      const reason = 'it has more than 20000 files (limits.files_max)';
+      const remedy = expect.stringContaining('fleet accounts start full');
+      for (const screen of [['status'], ['accounts', 'list'], ['top']]) {
+        const { accounts: shown } = await world.operator.json<{ accounts: { name: string }[] }>(
+          screen,
+        );
+        const full = shown.find(({ name }) => name === 'full');
+        expect([screen, full]).toMatchObject([screen, { state: 'contained', reason }]);
+      }
+      expect(await world.operator.json(['why-silent', 'full'])).toMatchObject({
+        ...{ state: 'contained', reason, remedy },
+      });
+      const { findings } = await world.operator.json<{ findings: unknown[] }>(['doctor']);
+      const finding = { where: 'h3', text: `it has ended full: ${reason}`, remedy };
+      expect(findings).toContainEqual(expect.objectContaining(finding));
+      for (const screen of [['status'], ['accounts', 'show', 'full']])
+        expect((await world.operator.fleet(screen)).stdout).toMatch(
+          /contained[\s\S]*fleet accounts start full/,
+        );
+      expect((await world.operator.fleet(['metrics'])).stdout).toMatch(
+        /^fleet_account_state\{.*account="full".*state="contained".*\} 1$/m,
+      );
+      await world.operator.fleet(['sweep', '--yes']);
+      expect(await liveStates(world)).toMatchObject({ full: 'contained' });
+      noteFaultPoint('an account that its host has ended');
+    } finally {
+      await onHost(`find ${place} -name 'much*' -delete`);
+      await must(world, 'accounts', 'start', 'full');
+    }
+    await allOnline();
+  });
+
   test('sudo that asks for a password is named, and the other hosts go on', async () => {
     const rule = '/etc/sudoers.d/zz-asks';
     await world.lab.ssh(2, `echo 'ubuntu ALL=(ALL:ALL) PASSWD: ALL' > ${rule}; chmod 440 ${rule}`);

@@ -6,10 +6,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { HostAct } from '../../../hostside/protocol/host-acts.ts';
 import { type Lab, startLab } from '../../lab/lab.ts';
 import { askHelper, installHost } from '../helper/lab-host.ts';
+
+vi.setConfig({ testTimeout: 1_200_000 });
 
 let lab: Lab;
 let serial = 0;
