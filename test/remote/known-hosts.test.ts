@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSshContext } from '../../src/remote/config/ssh-context.ts';
 import { createSshRemote } from '../../src/remote/ssh2/ssh-remote.ts';
@@ -155,7 +156,10 @@ describe.skipIf(missingSshd !== null)('known_hosts, as OpenSSH reads them', () =
         ...surroundings(sshd.directory, path('nothing')),
         configFiles: [path('config_known')],
       });
-      const remote = createSshRemote(sshd.spec({ identityFiles: [] }), context);
+      const remote = createSshRemote(
+        sshd.spec({ identityFiles: [], connectTimeoutMs: 60_000, commandTimeoutMs: 60_000 }),
+        context,
+      );
       const ours = await remote.run({ command: 'true' }).then(
         () => true,
         (failure: { code: string }) => {
@@ -174,9 +178,14 @@ describe.skipIf(missingSshd !== null)('known_hosts, as OpenSSH reads them', () =
         '-p',
         String(sshd.port),
       ];
-      const ssh = spawn('ssh', [...options, '127.0.0.1', 'true'], { stdio: 'ignore' });
-      const [code] = (await once(ssh, 'exit')) as [number];
-      expect({ fleet: ours, openssh: code === 0 }).toEqual({ fleet: trusted, openssh: trusted });
+      const ssh = spawn('ssh', [...options, '127.0.0.1', 'true'], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      const [said, [code]] = await Promise.all([text(ssh.stderr), once(ssh, 'exit')]);
+      expect({ fleet: ours, openssh: code === 0 }, `ssh: ${said}`).toEqual({
+        fleet: trusted,
+        openssh: trusted,
+      });
     },
   );
 });

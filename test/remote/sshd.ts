@@ -77,6 +77,9 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Te
     ...(extraConfig.some((line) => /Forwarding/.test(line))
       ? []
       : ['AllowStreamLocalForwarding yes']),
+    // By default sshd drops logins by chance while ten others are not over yet, as on a busy machine.
+    ...(extraConfig.some((line) => /^MaxStartups/.test(line)) ? [] : ['MaxStartups 1000']),
+    ...(extraConfig.some((line) => /^PerSource/.test(line)) ? [] : withoutPenalties()),
     // The start files of whoever runs the tests stay out of them.
     `SetEnv HOME=${directory}`,
     ...(extraConfig.some((line) => line.startsWith('HostKey '))
@@ -96,6 +99,13 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Te
   });
   await untilListening(port, sshd, () => log);
   return describe(directory, port, sshd, () => log);
+}
+
+/** Since OpenSSH 9.8 whoever leaves without a login again and again is shut out for a while. */
+function withoutPenalties(): readonly string[] {
+  const { stderr } = spawnSync('ssh', ['-V'], { encoding: 'utf8' });
+  const [, major = '0', minor = '0'] = /^OpenSSH_(\d+)\.(\d+)/.exec(stderr) ?? [];
+  return Number(major) * 100 + Number(minor) >= 908 ? ['PerSourcePenalties no'] : [];
 }
 
 function describe(

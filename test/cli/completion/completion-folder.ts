@@ -52,6 +52,33 @@ export async function makeCompletionFolder(): Promise<string> {
   return path;
 }
 
+/** Names that a foreign ledger may hold, and that are commands where a shell reads them as such. */
+const hostileNames = [
+  'zed$(touch pwned)',
+  'zed`touch pwned`',
+  'zed;touch pwned',
+  'zed\'"|touch pwned',
+  'zed\u001b]0;pwned\u0007',
+  'zed(e:touch pwned:)',
+  'zed{a,$(touch pwned)}',
+];
+
+export async function addHostileNames(path: string): Promise<void> {
+  const ledger = await openLedger(join(path, 'fleet.db'));
+  const about = {
+    user_id: null,
+    data_centre: 2,
+    is_bot: 0,
+    source_format: 'telethon',
+    vault_hash: 'h',
+    imported_at: 1,
+    display_name: null,
+  };
+  for (const [index, name] of hostileNames.entries())
+    await insertAccount(ledger.db, { name, key_id: `${index + 1}`.repeat(32), ...about });
+  await ledger.close();
+}
+
 /** What a shell there has around it. */
 export const completionOptions = (path: string) => ({
   cwd: path,

@@ -1,8 +1,13 @@
 /** Completion in a real zsh and a real fish. */
-import { rm } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { readdir, rm } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { tryCommand } from '../../lab/run-command.ts';
-import { cases, completionOptions, makeCompletionFolder } from './completion-folder.ts';
+import {
+  addHostileNames,
+  cases,
+  completionOptions,
+  makeCompletionFolder,
+} from './completion-folder.ts';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
@@ -48,3 +53,50 @@ test.each([
     found: cases.map(([, wanted]) => wanted.join(' ')),
   });
 });
+
+/** Types at a shell on a terminal: argv[1:] is the shell, standard input one thing to type a line. */
+const typist = `
+import os, pty, select, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ['TERM'] = 'xterm'
+    os.execvp(sys.argv[1], sys.argv[1:])
+said = b''
+def hear(quiet):
+    global said
+    while select.select([fd], [], [], quiet)[0]:
+        try: said += os.read(fd, 65536)
+        except OSError: return
+hear(5)
+for line in sys.stdin.read().split('\\n'):
+    os.write(fd, line.encode().decode('unicode_escape').encode())
+    hear(2)
+sys.stdout.buffer.write(said)
+`;
+
+test.each([
+  ['zsh', ['zsh', '-f'], 'autoload -Uz compinit; compinit -u -D; source <(fleet completion zsh)'],
+  ['fish', ['fish', '--no-config'], 'fleet completion fish | source'],
+])(
+  '%s on a terminal: nothing in names of a foreign ledger is run or obeyed',
+  async (_, shell, start) => {
+    const folder = await makeCompletionFolder();
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    await addHostileNames(folder);
+    const kept = new Set(await readdir(folder));
+    // Listed, then one after another in the line, each of them taken by Enter.
+    const turns = Array.from({ length: 4 }, (__, turn) =>
+      ['fleet move zed\\t\\t', ...Array(turn * 2).fill('\\t'), '\\r\\r', '\\x03', '\\x15'].join('\n'),
+    );
+    const { stdout } = await tryCommand(['python3', '-c', typist, ...shell], {
+      ...completionOptions(folder),
+      input: [`${start}\\r`, ...turns, 'exit\\r'].join('\n'),
+      timeoutMs: 200_000,
+    });
+    expect(stdout).toContain('touch');
+    expect(stdout).not.toContain('\u001b]0;pwned');
+    expect((await readdir(folder)).filter((name) => !kept.has(name) && /pwned/.test(name))).toEqual(
+      [],
+    );
+  },
+);

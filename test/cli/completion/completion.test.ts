@@ -2,10 +2,9 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { openLedger } from '../../../src/ledger/ledger.ts';
-import { insertAccount } from '../../../src/ledger/queries/accounts.ts';
 import { tryCommand } from '../../lab/run-command.ts';
 import {
+  addHostileNames,
   bashPatternCase,
   cases,
   completionOptions,
@@ -41,30 +40,7 @@ test('bash completes commands, options, hosts, accounts, patterns and choices', 
 test('names that a foreign ledger holds are words for the shell, and nothing in them is run', async () => {
   const folder = await makeCompletionFolder();
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const names = [
-    'zed$(touch pwned)',
-    'zed`touch pwned`',
-    'zed;touch pwned',
-    'zed\'"|touch pwned',
-    'zed\u001b]0;pwned\u0007',
-  ];
-  const ledger = await openLedger(join(folder, 'fleet.db'));
-  const about = {
-    user_id: null,
-    data_centre: 2,
-    is_bot: 0,
-    source_format: 'telethon',
-    vault_hash: 'h',
-    imported_at: 1,
-  };
-  for (const [index, name] of names.entries())
-    await insertAccount(ledger.db, {
-      name,
-      key_id: `${index + 1}`.repeat(32),
-      display_name: null,
-      ...about,
-    });
-  await ledger.close();
+  await addHostileNames(folder);
   const lines = [
     'eval "$(fleet completion bash)"',
     'COMP_WORDS=(fleet move zed); COMP_CWORD=2; _fleet',
