@@ -86,7 +86,9 @@ test.each([
     const kept = new Set(await readdir(folder));
     // Listed, then one after another in the line, each of them taken by Enter.
     const turns = Array.from({ length: 4 }, (__, turn) =>
-      ['fleet move zed\\t\\t', ...Array(turn * 2).fill('\\t'), '\\r\\r', '\\x03', '\\x15'].join('\n'),
+      ['fleet move zed\\t\\t', ...Array(turn * 2).fill('\\t'), '\\r\\r', '\\x03', '\\x15'].join(
+        '\n',
+      ),
     );
     const { stdout } = await tryCommand(['python3', '-c', typist, ...shell], {
       ...completionOptions(folder),
