@@ -77,7 +77,7 @@ export async function startSshd(extraConfig: readonly string[] = []): Promise<Te
     ...(extraConfig.some((line) => /Forwarding/.test(line))
       ? []
       : ['AllowStreamLocalForwarding yes']),
-    // By default sshd drops logins by chance while ten others are not over yet, as on a busy machine.
+    // By default sshd drops logins by chance while ten others are not over, as on a busy machine.
     ...(extraConfig.some((line) => /^MaxStartups/.test(line)) ? [] : ['MaxStartups 1000']),
     ...(extraConfig.some((line) => /^PerSource/.test(line)) ? [] : withoutPenalties()),
     // The start files of whoever runs the tests stay out of them.

@@ -54,7 +54,7 @@ test.each([
   });
 });
 
-/** Types at a shell on a terminal: argv[1:] is the shell, standard input one thing to type a line. */
+/** Types at a shell on a terminal (argv[1:]) what each line of standard input says. */
 const typist = `
 import os, pty, select, sys, time
 pid, fd = pty.fork()
