@@ -21,7 +21,7 @@ nightly=
   /usr/sbin/postfix:postfix /usr/sbin/saslpasswd2:sasl2-bin'
 for pair in $nightly debootstrap:debootstrap systemd-nspawn:systemd-container nft:nftables iptables:iptables ip:iproute2 ssh:openssh-client \
   /usr/sbin/sshd:openssh-server \
-  sysctl:procps /usr/bin/python3:python3 nsenter:util-linux openssl:openssl; do
+  sysctl:procps /usr/bin/python3:python3 nsenter:util-linux openssl:openssl curl:curl; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 # the ledger's tests start a server of their own; Debian and Ubuntu keep its programs off the path

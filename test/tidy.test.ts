@@ -77,6 +77,17 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/workflows': ['src', 'hostside/protocol', 'zod'],
   'src/verbs': ['src', 'hostside/protocol', 'zod'],
+  'src/serve': [
+    'src/model',
+    'src/surroundings',
+    'src/inventory',
+    'src/ledger',
+    'src/release',
+    'src/workflows',
+    'src/verbs',
+    'fastify',
+    'zod',
+  ],
   'src/cli': [
     'src',
     'hostside/protocol',
@@ -137,6 +148,8 @@ const walls: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     config: ['', 'hosts', 'init', 'answers'],
     new: [''],
   },
+  // What answers, what speaks HTTP, and what runs verbs in a process of its own.
+  'src/serve': { http: [''], runs: [''], '': ['http', 'runs'] },
   hostside: {
     protocol: [],
     machine: ['protocol'],

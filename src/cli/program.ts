@@ -86,6 +86,11 @@ export async function runProgram(): Promise<void> {
       printRaw(await complete(buildProgram(), words));
       return;
     }
+    if (first === '__runner') {
+      const { serveRuns } = await import('../serve/runs/runner.ts');
+      await serveRuns(verbs);
+      return;
+    }
     await buildProgram().parseAsync();
   } catch (error) {
     if (isPrinted(error)) process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.input;

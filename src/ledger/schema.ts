@@ -29,6 +29,10 @@ export interface LedgerSchema {
   alert_messages: AlertMessagesTable;
   alert_silences: AlertSilencesTable;
   alert_channels: AlertChannelsTable;
+  api_tokens: ApiTokensTable;
+  api_plans: ApiPlansTable;
+  api_jobs: ApiJobsTable;
+  api_answers: ApiAnswersTable;
 }
 
 interface HostsTable {
@@ -304,6 +308,69 @@ interface AlertChannelsTable {
   rest_until: number | null;
 }
 
+/** What a client of `fleet serve` shows. */
+interface ApiTokensTable {
+  id: string;
+  name: string;
+  /** SHA-256 of the token, hex. */
+  hash: string;
+  /** look, plan or act. */
+  scope: string;
+  /** Pattern of the hosts that it is limited to; null: it is not. */
+  hosts: string | null;
+  created_at: number;
+  created_by: string;
+  expires_at: number | null;
+  revoked_at: number | null;
+  /** To the minute. */
+  last_used_at: number | null;
+}
+
+/** A plan that a client was shown. */
+interface ApiPlansTable {
+  id: string;
+  /** Whose client asked for it. */
+  token: string;
+  verb: string;
+  /** As it was asked. */
+  input_json: string;
+  /** Of all that it rests on, and of what it does. */
+  digest: string;
+  made_at: number;
+  expires_at: number;
+  /** What carries it out; null: nothing yet. */
+  job: string | null;
+}
+
+interface ApiJobsTable {
+  id: string;
+  token: string;
+  verb: string;
+  /** Who, and from where. */
+  caller: string;
+  state: 'running' | 'done' | 'failed' | 'unknown';
+  /** The process of the server: host, number and beginning. */
+  owner: string;
+  begun_at: number;
+  ended_at: number | null;
+  /** Result or problem. */
+  answer_json: string | null;
+}
+
+/** What was answered to a request with an idempotency key. */
+interface ApiAnswersTable {
+  token: string;
+  key: string;
+  /** SHA-256 of method, path and body. */
+  digest: string;
+  at: number;
+  /** The job that it begins; null: it begins none. */
+  job: string | null;
+  /** Null: it was not answered yet. */
+  status: number | null;
+  answer_json: string | null;
+}
+
 export type HostRow = Selectable<HostsTable>;
 export type ForgottenHostRow = Selectable<ForgottenHostsTable>;
 export type LoginRow = Selectable<LoginsTable>;
@@ -316,3 +383,7 @@ export type NewHistory = Insertable<HistoryTable>;
 export type AlertMessageRow = Selectable<AlertMessagesTable>;
 export type AlertChannelRow = Selectable<AlertChannelsTable>;
 export type EventRow = Selectable<EventsTable>;
+export type ApiTokenRow = Selectable<ApiTokensTable>;
+export type ApiPlanRow = Selectable<ApiPlansTable>;
+export type ApiJobRow = Selectable<ApiJobsTable>;
+export type ApiAnswerRow = Selectable<ApiAnswersTable>;

@@ -43,6 +43,8 @@ import { move } from './moves/move.ts';
 import { rebalance } from './moves/rebalance.ts';
 import { resume } from './moves/resume.ts';
 import { simulate } from './moves/simulate.ts';
+import { serveVerb } from './serve/serve.ts';
+import { addToken, listTokenVerb, revokeTokenVerb } from './serve/token.ts';
 import { showConfig, validateConfig } from './setup/config.ts';
 import { newFleet } from './setup/new.ts';
 import { createKey, rotateKey } from './setup/vault-key.ts';
@@ -63,6 +65,7 @@ import type { Verb } from './verb.ts';
 /** Every verb, in the order of help. A new one is its file and a line here. */
 export const verbs: readonly Verb[] = [
   ...[newFleet, validateConfig, showConfig, createKey, rotateKey],
+  ...[serveVerb(() => verbs), addToken, listTokenVerb, revokeTokenVerb],
   ...[
     addHost,
     trustHosts,
@@ -116,4 +119,5 @@ export const verbParents: Readonly<Record<string, string>> = {
   accounts: 'accounts and their sessions',
   hosts: 'the servers of the fleet',
   scripts: 'what accounts say and when: list, show, test, push',
+  token: 'who may use the API of fleet serve',
 };

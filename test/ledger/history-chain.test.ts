@@ -104,6 +104,10 @@ describe('the history', () => {
       'canaries',
       'logins',
       'alert_channels',
+      'api_tokens',
+      'api_plans',
+      'api_jobs',
+      'api_answers',
     ])
       forged.exec(`DROP TABLE ${name}`);
     forged.close();

@@ -16,6 +16,7 @@ import { up as canaries } from './0014-canaries.ts';
 import { up as logins } from './0015-logins.ts';
 import { up as alertChannels } from './0016-alert-channels.ts';
 import { up as loginRefusals } from './0017-login-refusals.ts';
+import { up as serving } from './0018-serving.ts';
 
 /**
  * In order; the n-th brings a ledger to version n (SQLite's `user_version`). Never edited after a
@@ -39,4 +40,5 @@ export const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [
   logins,
   alertChannels,
   loginRefusals,
+  serving,
 ];

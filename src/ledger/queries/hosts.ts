@@ -29,15 +29,29 @@ export async function ensureHosts(db: LedgerDb, names: readonly string[]): Promi
   const forgotten = new Map(
     (await listForgottenHosts(db)).map(({ at: _, ...row }) => [row.name, row]),
   );
-  await db
-    .insertInto('hosts')
-    // One row each: several need the same columns.
-    .values(missing.map((name) => ({ ...unknownHost, ...forgotten.get(name), name })) as never)
-    .onConflict((c) => c.doNothing())
-    .execute();
+  // One row each: several need the same columns.
+  await insertHosts(
+    db,
+    missing.map((name) => ({ ...unknownHost, ...forgotten.get(name), name })),
+  );
   for (const name of missing)
     if (forgotten.has(name))
       await db.deleteFrom('forgotten_hosts').where('name', '=', name).execute();
+}
+
+/** A statement takes a limited number of values: so many hosts at once. */
+const hostsAtOnce = 500;
+
+/** Those that the ledger has stay as they are. */
+async function insertHosts(db: LedgerDb, rows: readonly object[]): Promise<void> {
+  for (let at = 0; at < rows.length; at += hostsAtOnce) {
+    const part = rows.slice(at, at + hostsAtOnce);
+    await db
+      .insertInto('hosts')
+      .values(part as never)
+      .onConflict((c) => c.doNothing())
+      .execute();
+  }
 }
 
 const unknownHost = {
@@ -60,19 +74,10 @@ export async function rememberHosts(
   db: LedgerDb,
   hosts: readonly { readonly name: string; readonly instanceId: string }[],
 ): Promise<void> {
-  if (hosts.length === 0) return;
-  await db
-    .insertInto('hosts')
-    .values(
-      hosts.map(({ name, instanceId }) => ({
-        name,
-        cordoned: 0,
-        failures: 0,
-        instance_id: instanceId || null,
-      })) as never,
-    )
-    .onConflict((c) => c.doNothing())
-    .execute();
+  const rows = hosts.map(({ name, instanceId }) => ({
+    ...{ name, cordoned: 0, failures: 0, instance_id: instanceId || null },
+  }));
+  await insertHosts(db, rows);
 }
 
 /** By name. Includes hosts that are no longer in the inventory: they may still own accounts. */

@@ -260,6 +260,20 @@ const fleetKinds = {
         ? ''
         : `; the former key, which opens backups made before, is in ${formerPath}`),
   ),
+  /** Before the act: what a client of fleet serve is about to do. `input`: as JSON, cut. */
+  'api-act': ofFleet(
+    { by: words, verb: words, input: words, job: words },
+    ({ by, verb, input, job }) => `${by}: fleet ${verb} ${input}, job ${job}`,
+  ),
+  'token-made': ofFleet(
+    { token: words, scope: words, hosts: orNull(words), by: words },
+    ({ token, scope, hosts, by }) =>
+      `token ${token} may ${scope}${hosts === null ? '' : ` on ${hosts}`}; made by ${by}`,
+  ),
+  'token-revoked': ofFleet(
+    { token: words, by: words },
+    ({ token, by }) => `token ${token} is not valid any more; revoked by ${by}`,
+  ),
   'clock-stepped': ofFleet(
     { stepMs: whole },
     ({ stepMs }) =>

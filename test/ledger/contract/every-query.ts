@@ -16,6 +16,7 @@ import * as meta from '../../../src/ledger/queries/meta.ts';
 import * as moves from '../../../src/ledger/queries/moves.ts';
 import * as records from '../../../src/ledger/queries/records.ts';
 import * as runs from '../../../src/ledger/queries/runs.ts';
+import * as serving from '../../../src/ledger/queries/serving.ts';
 import * as staleness from '../../../src/ledger/queries/staleness.ts';
 import type { LoginRow, MoveRow } from '../../../src/ledger/schema.ts';
 import { FleetError } from '../../../src/model/errors.ts';
@@ -44,6 +45,12 @@ const entry = {
   reason: '',
   move_id: 'm',
   decision_json: '{}',
+} as const;
+
+const answer = { token: 't', key: 'k' } as const;
+const apiToken = {
+  ...{ id: 't', name: 'ci', hash: 'h', scope: 'look', hosts: null },
+  ...{ created_at: 1, created_by: 'me', expires_at: null },
 } as const;
 
 /**
@@ -167,6 +174,32 @@ export const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>
   clearDoubt: ({ db }) => staleness.clearDoubt(db),
   clearStaleness: ({ db }) => staleness.clearStaleness(db),
   lastSerial: ({ db }) => staleness.lastSerial(db),
+  insertToken: ({ db }) => serving.insertToken(db, apiToken),
+  listTokens: ({ db }) => serving.listTokens(db),
+  findToken: ({ db }) => serving.findToken(db, 't'),
+  noteTokenUse: ({ db }) => serving.noteTokenUse(db, 't', 1_800_000_000_000),
+  revokeToken: ({ db }) => serving.revokeToken(db, 'ci', 1_800_000_000_000),
+  insertPlan: ({ db }) =>
+    serving.insertPlan(db, {
+      ...{ id: 'p', token: 't', verb: 'move', input_json: '{}', digest: 'd' },
+      ...{ made_at: 1, expires_at: 2 },
+    }),
+  findPlan: ({ db }) => serving.findPlan(db, 'p'),
+  claimPlan: ({ db }) => serving.claimPlan(db, 'p', null, 'j'),
+  insertJob: ({ db }) =>
+    serving.insertJob(db, {
+      ...{ id: 'j', token: 't', verb: 'move', caller: 'c', state: 'running' },
+      ...{ owner: 'o', begun_at: 1 },
+    }),
+  endJob: ({ db }) => serving.endJob(db, 'j', { state: 'done', nowMs: 2, answer: '{}' }),
+  findJob: ({ db }) => serving.findJob(db, 'j'),
+  listJobs: ({ db }) => serving.listJobs(db, 9),
+  claimAnswer: ({ db }) => serving.claimAnswer(db, { ...answer, digest: 'd', at: 1, job: null }),
+  keepAnswer: ({ db }) => serving.keepAnswer(db, answer, { status: 200, text: '{}' }),
+  dropAnswer: ({ db }) => serving.dropAnswer(db, answer),
+  pruneServing: ({ db }) => serving.pruneServing(db, 5),
+  readRecords: ({ db }) => serving.readRecords(db, 0, 9),
+  lastRecord: ({ db }) => serving.lastRecord(db),
 };
 
 const message: Message = {

@@ -273,6 +273,15 @@ export const ledgerContract = (engines: readonly TestEngine[]): void =>
           });
         }));
 
+      it('more hosts at once than a statement takes values', () =>
+        withLedger(async ({ db }) => {
+          await ensureHosts(
+            db,
+            Array.from({ length: 9_000 }, (_, index) => `h${index}`),
+          );
+          expect((await listHosts(db)).length).toBe(9_000);
+        }));
+
       it('a host that has answered since it was said to be off is neither off, nor unreachable, nor destroyed', () =>
         withLedger(async ({ db }) => {
           await ensureHosts(db, ['h1']);

@@ -10,6 +10,7 @@ const tables = [
   ...['meta', 'hosts', 'forgotten_hosts', 'accounts', 'logins', 'epochs', 'placements'],
   ...['moves', 'history', 'samples', 'decision_inputs', 'events', 'chain', 'canaries', 'runs'],
   ...['lock', 'alerts', 'alert_messages', 'alert_silences', 'alert_channels'],
+  ...['api_tokens', 'api_plans', 'api_jobs', 'api_answers'],
 ] as const;
 
 async function contentOf({ db }: Ledger): Promise<Record<string, readonly string[]>> {
