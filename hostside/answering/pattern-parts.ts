@@ -28,51 +28,51 @@ export const characterTest = (source: string): CharTest => {
 };
 
 class Reader {
-  private readonly source: string;
-  private at = 0;
+  readonly #source: string;
+  #at = 0;
 
   constructor(source: string) {
-    this.source = source;
+    this.#source = source;
   }
 
   read(): Part {
-    const part = this.choice();
-    if (this.at < this.source.length) throw new PatternMistake('has a ")" without a "("');
+    const part = this.#choice();
+    if (this.#at < this.#source.length) throw new PatternMistake('has a ")" without a "("');
     return part;
   }
 
-  private peek(text: string): boolean {
-    return this.source.startsWith(text, this.at);
+  #peek(text: string): boolean {
+    return this.#source.startsWith(text, this.#at);
   }
 
-  private take(text: string): boolean {
-    if (!this.peek(text)) return false;
-    this.at += text.length;
+  #take(text: string): boolean {
+    if (!this.#peek(text)) return false;
+    this.#at += text.length;
     return true;
   }
 
-  private match(expression: RegExp): RegExpExecArray | null {
-    expression.lastIndex = this.at;
-    const found = expression.exec(this.source);
-    if (found !== null) this.at = expression.lastIndex;
+  #match(expression: RegExp): RegExpExecArray | null {
+    expression.lastIndex = this.#at;
+    const found = expression.exec(this.#source);
+    if (found !== null) this.#at = expression.lastIndex;
     return found;
   }
 
-  private choice(): Part {
-    const parts = [this.sequence()];
-    while (this.take('|')) parts.push(this.sequence());
+  #choice(): Part {
+    const parts = [this.#sequence()];
+    while (this.#take('|')) parts.push(this.#sequence());
     return parts.length === 1 && parts[0] !== undefined ? parts[0] : { kind: 'choice', parts };
   }
 
-  private sequence(): Part {
+  #sequence(): Part {
     const parts: Part[] = [];
-    while (this.at < this.source.length && !this.peek('|') && !this.peek(')'))
-      parts.push(this.repeated(this.atom()));
+    while (this.#at < this.#source.length && !this.#peek('|') && !this.#peek(')'))
+      parts.push(this.#repeated(this.#atom()));
     return { kind: 'sequence', parts };
   }
 
-  private repeated(part: Part): Part {
-    const found = this.match(/([*+?]|\{(\d{1,4})(,?)(\d{0,4})\})\??/y);
+  #repeated(part: Part): Part {
+    const found = this.#match(/([*+?]|\{(\d{1,4})(,?)(\d{0,4})\})\??/y);
     if (found === null) return part;
     const [, sign = '', least = '', comma = '', most = ''] = found;
     if (sign === '*') return { kind: 'repeat', part, least: 0, most: Number.POSITIVE_INFINITY };
@@ -83,15 +83,15 @@ class Reader {
     return { kind: 'repeat', part, least: Number(least), most: upper };
   }
 
-  private atom(): Part {
-    if (this.take('^')) return { kind: 'edge', edge: 'start' };
-    if (this.take('$')) return { kind: 'edge', edge: 'end' };
-    if (this.take('\\b')) return { kind: 'edge', edge: 'word' };
-    if (this.take('\\B')) return { kind: 'edge', edge: 'not-word' };
-    if (this.peek('(')) return this.group();
-    if (/\\[1-9k]/y.test(this.source.slice(this.at, this.at + 2)))
+  #atom(): Part {
+    if (this.#take('^')) return { kind: 'edge', edge: 'start' };
+    if (this.#take('$')) return { kind: 'edge', edge: 'end' };
+    if (this.#take('\\b')) return { kind: 'edge', edge: 'word' };
+    if (this.#take('\\B')) return { kind: 'edge', edge: 'not-word' };
+    if (this.#peek('(')) return this.#group();
+    if (/\\[1-9k]/y.test(this.#source.slice(this.#at, this.#at + 2)))
       throw new PatternMistake('has a back reference (\\1); write the text out instead');
-    const character = this.match(
+    const character = this.#match(
       /\[(?:[^\]\\]|\\.)*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[0-9a-f]{4}|x[0-9a-f]{2}|c[a-z]|.)|[^\\]/isuy,
     );
     if (character === null) throw new PatternMistake('ends with a single "\\"');
@@ -99,16 +99,16 @@ class Reader {
     return { kind: 'character', test: characterTest(character[0]), literal };
   }
 
-  private group(): Part {
-    if (this.match(/\(\?<?[=!]/y) !== null)
+  #group(): Part {
+    if (this.#match(/\(\?<?[=!]/y) !== null)
       throw new PatternMistake(
         'looks ahead or behind ((?=, (?!, (?<=, (?<!), which cannot be bounded; split it ' +
           'into two rules',
       );
-    if (this.match(/\((?:\?:|\?<[\p{L}_$][\p{L}\p{N}_$]*>|(?!\?))/uy) === null)
+    if (this.#match(/\((?:\?:|\?<[\p{L}_$][\p{L}\p{N}_$]*>|(?!\?))/uy) === null)
       throw new PatternMistake('has a group that starts with (? and is not known');
-    const part = this.choice();
-    if (!this.take(')')) throw new PatternMistake('has a "(" without a ")"');
+    const part = this.#choice();
+    if (!this.#take(')')) throw new PatternMistake('has a "(" without a ")"');
     return part;
   }
 }

@@ -132,59 +132,59 @@ const beginnings = (states: readonly State[], first: number): Uint8Array | null 
 };
 
 class Automaton {
-  private readonly states: readonly State[];
-  private readonly first: number;
-  private readonly begins: Uint8Array | null;
+  readonly #states: readonly State[];
+  readonly #first: number;
+  readonly #begins: Uint8Array | null;
   /** The position at which each state was visited last, counted on over all texts. */
-  private readonly visited: Float64Array;
-  private base = 1;
-  private readonly open: number[] = [];
-  private active: number[] = [];
-  private reached: number[] = [];
+  readonly #visited: Float64Array;
+  #base = 1;
+  readonly #open: number[] = [];
+  #active: number[] = [];
+  #reached: number[] = [];
 
   constructor(states: readonly State[], first: number) {
-    this.states = states;
-    this.first = first;
-    this.begins = beginnings(states, first);
-    this.visited = new Float64Array(states.length);
+    this.#states = states;
+    this.#first = first;
+    this.#begins = beginnings(states, first);
+    this.#visited = new Float64Array(states.length);
   }
 
   search(text: PatternText): boolean {
     const { codes } = text;
-    this.base += codes.length + 1;
-    this.active.length = 0;
+    this.#base += codes.length + 1;
+    this.#active.length = 0;
     for (let at = 0; at <= codes.length; at += 1) {
       const mayBegin =
-        this.begins === null || (at < codes.length && this.begins[codes[at] ?? 128] !== 0);
-      if (mayBegin) this.open.push(this.first);
-      else if (this.active.length === 0) continue;
-      for (const id of this.active) this.open.push(id);
-      if (this.step(text, at)) return true;
+        this.#begins === null || (at < codes.length && this.#begins[codes[at] ?? 128] !== 0);
+      if (mayBegin) this.#open.push(this.#first);
+      else if (this.#active.length === 0) continue;
+      for (const id of this.#active) this.#open.push(id);
+      if (this.#step(text, at)) return true;
     }
     return false;
   }
 
   /** Visits what is open at a position, each state once; true when the end is among it. */
-  private step(text: PatternText, at: number): boolean {
-    this.reached.length = 0;
-    for (let id = this.open.pop(); id !== undefined; id = this.open.pop()) {
-      if (this.visited[id] === this.base + at) continue;
-      this.visited[id] = this.base + at;
-      const state = this.states[id];
+  #step(text: PatternText, at: number): boolean {
+    this.#reached.length = 0;
+    for (let id = this.#open.pop(); id !== undefined; id = this.#open.pop()) {
+      if (this.#visited[id] === this.#base + at) continue;
+      this.#visited[id] = this.#base + at;
+      const state = this.#states[id];
       if (state === undefined || state.kind === 'end') {
-        this.open.length = 0;
+        this.#open.length = 0;
         return true;
       }
-      if (state.kind === 'split') this.open.push(state.other, state.next);
+      if (state.kind === 'split') this.#open.push(state.other, state.next);
       else if (state.kind === 'edge') {
-        if (holds(state.edge, text, at)) this.open.push(state.next);
+        if (holds(state.edge, text, at)) this.#open.push(state.next);
       } else if (
         at < text.codes.length &&
         state.test(text.characters[at] ?? '', text.codes[at] ?? 0)
       )
-        this.reached.push(state.next);
+        this.#reached.push(state.next);
     }
-    [this.active, this.reached] = [this.reached, this.active];
+    [this.#active, this.#reached] = [this.#reached, this.#active];
     return false;
   }
 }

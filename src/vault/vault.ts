@@ -151,10 +151,10 @@ export const takesLegacy = async (
   !((await isKnownAuthentic?.()) ?? false) && !(await isVaultMarked(directory, identity));
 
 class AgeVault implements Vault {
-  private readonly options: VaultOptions;
+  readonly #options: VaultOptions;
 
   constructor(options: VaultOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   async put(
@@ -163,16 +163,16 @@ class AgeVault implements Vault {
     meta: VaultMeta,
     options: { readonly replace?: boolean } = {},
   ): Promise<VaultReceipt> {
-    const identity = await this.options.readIdentity();
+    const identity = await this.#options.readIdentity();
     const recipient = await recipientOf(identity);
     const plaintext = serializeRecord({ account, session, ...meta });
     try {
       const receipt = { keyId: session.keyId, vaultHash: vaultHashOf(plaintext) };
-      await markIfNew(this.options.directory, identity).catch((error: unknown) => {
-        throw failed('write', this.options.directory, error);
+      await markIfNew(this.#options.directory, identity).catch((error: unknown) => {
+        throw failed('write', this.#options.directory, error);
       });
       const sealed = sealContent(identity, 'session', account, plaintext);
-      await this.write(account, await encryptFor(recipient, sealed), options.replace === true);
+      await this.#write(account, await encryptFor(recipient, sealed), options.replace === true);
       sealed.fill(0);
       return receipt;
     } finally {
@@ -181,19 +181,19 @@ class AgeVault implements Vault {
   }
 
   async get(account: AccountName): Promise<VaultRecord & VaultReceipt> {
-    const path = this.pathOf(account);
+    const path = this.#pathOf(account);
     const content = await readRegularFile(path, recordLimitBytes).catch((error: unknown) => {
       throw systemCode(error) === 'ENOENT' ? missing(account, path) : failed('read', path, error);
     });
-    const identity = await this.options.readIdentity();
+    const identity = await this.#options.readIdentity();
     return decryptRecord(content, identity, account, path, () =>
-      takesLegacy(this.options, identity),
+      takesLegacy(this.#options, identity),
     );
   }
 
   async list(): Promise<readonly AccountName[]> {
-    const names = await readdir(this.options.directory).catch((error: unknown) => {
-      throw failed('list', this.options.directory, error);
+    const names = await readdir(this.#options.directory).catch((error: unknown) => {
+      throw failed('list', this.#options.directory, error);
     });
     return names
       .filter((name) => name.endsWith(suffix))
@@ -203,11 +203,11 @@ class AgeVault implements Vault {
   }
 
   async remove(account: AccountName): Promise<string> {
-    const path = this.pathOf(account);
+    const path = this.#pathOf(account);
     try {
-      const copy = await keepCopy(this.options.directory, account);
+      const copy = await keepCopy(this.#options.directory, account);
       await rm(path);
-      await syncDirectory(this.options.directory);
+      await syncDirectory(this.#options.directory);
       return copy;
     } catch (error) {
       throw systemCode(error) === 'ENOENT' ? missing(account, path) : failed('remove', path, error);
@@ -220,13 +220,13 @@ class AgeVault implements Vault {
     return vaultHash;
   }
 
-  private pathOf(account: AccountName): string {
-    return join(this.options.directory, account + suffix);
+  #pathOf(account: AccountName): string {
+    return join(this.#options.directory, account + suffix);
   }
 
-  private async write(account: AccountName, content: Uint8Array, replace: boolean): Promise<void> {
-    const { directory } = this.options;
-    const target = this.pathOf(account);
+  async #write(account: AccountName, content: Uint8Array, replace: boolean): Promise<void> {
+    const { directory } = this.#options;
+    const target = this.#pathOf(account);
     const temp = temporaryFor(join(directory, account));
     try {
       await sweepTemporary(directory);

@@ -89,7 +89,7 @@ export class FlatFleet {
    */
   readonly firstOn: Int32Array;
   readonly nextOn: Int32Array;
-  private readonly previousOn: Int32Array;
+  readonly #previousOn: Int32Array;
   #accountIndex: ReadonlyMap<AccountName, number> | null = null;
 
   constructor(view: FleetView, policy: PlacementPolicy) {
@@ -136,12 +136,12 @@ export class FlatFleet {
     this.movable = new Uint8Array(accountCount);
     this.firstOn = new Int32Array(hostCount).fill(none);
     this.nextOn = new Int32Array(accountCount).fill(none);
-    this.previousOn = new Int32Array(accountCount).fill(none);
+    this.#previousOn = new Int32Array(accountCount).fill(none);
     for (let index = 0; index < accountCount; index++)
-      this.settle(this.accounts[index] as AccountView, index, view.nowMs);
+      this.#settle(this.accounts[index] as AccountView, index, view.nowMs);
   }
 
-  private settle(account: AccountView, index: number, nowMs: number): void {
+  #settle(account: AccountView, index: number, nowMs: number): void {
     this.cpu[index] = account.cpuCores;
     this.memory[index] = account.memoryBytes;
     if (account.pinnedTo !== null)
@@ -153,7 +153,7 @@ export class FlatFleet {
       account.movedAtMs !== null && nowMs - account.movedAtMs < this.policy.cooldownMs;
     this.movable[index] =
       (state === 'up' || state === 'cordoned') && account.pinnedTo === null && !isCooling ? 1 : 0;
-    if (host !== none) this.attach(index, host);
+    if (host !== none) this.#attach(index, host);
   }
 
   /** Made when it is first asked for: a rebalance never looks an account up by name. */
@@ -204,10 +204,10 @@ export class FlatFleet {
   allows(account: number, host: number): boolean {
     if (this.up[host] !== 1) return false;
     const pin = this.pin[account] as number;
-    return (pin === none || pin === host) && this.inAllowedZone(account, host);
+    return (pin === none || pin === host) && this.#inAllowedZone(account, host);
   }
 
-  private inAllowedZone(account: number, host: number): boolean {
+  #inAllowedZone(account: number, host: number): boolean {
     const rule = this.zoneRule[account] as number;
     return rule === none || this.allowedPlaces[rule]?.[this.placeOf[host] ?? 0] === 1;
   }
@@ -233,7 +233,7 @@ export class FlatFleet {
     if (state !== 'up') return state;
     const pin = this.pin[account] as number;
     if (pin !== none && pin !== host) return 'pinned';
-    if (!this.inAllowedZone(account, host)) return 'zone';
+    if (!this.#inAllowedZone(account, host)) return 'zone';
     if ((this.freeSlots[host] as number) <= 0) return 'full';
     if ((this.memory[account] as number) > (this.freeMemory[host] as number) + memorySlackBytes)
       return 'memory';
@@ -242,30 +242,30 @@ export class FlatFleet {
 
   /** Moves the account, checking nothing. `host` may be `none`: it is then nowhere. */
   move(account: number, host: number): void {
-    if (this.hostOf[account] !== none) this.detach(account);
-    if (host !== none) this.attach(account, host);
+    if (this.hostOf[account] !== none) this.#detach(account);
+    if (host !== none) this.#attach(account, host);
   }
 
-  private attach(account: number, host: number): void {
+  #attach(account: number, host: number): void {
     this.score[host] = (this.score[host] as number) + this.weight(account, host);
     this.freeSlots[host] = (this.freeSlots[host] as number) - 1;
     this.freeMemory[host] = (this.freeMemory[host] as number) - (this.memory[account] as number);
     const first = this.firstOn[host] as number;
-    if (first !== none) this.previousOn[first] = account;
+    if (first !== none) this.#previousOn[first] = account;
     this.nextOn[account] = first;
-    this.previousOn[account] = none;
+    this.#previousOn[account] = none;
     this.firstOn[host] = account;
     this.hostOf[account] = host;
   }
 
-  private detach(account: number): void {
+  #detach(account: number): void {
     const host = this.hostOf[account] as number;
     this.score[host] = (this.score[host] as number) - this.weight(account, host);
     this.freeSlots[host] = (this.freeSlots[host] as number) + 1;
     this.freeMemory[host] = (this.freeMemory[host] as number) + (this.memory[account] as number);
     const next = this.nextOn[account] as number;
-    const previous = this.previousOn[account] as number;
-    if (next !== none) this.previousOn[next] = previous;
+    const previous = this.#previousOn[account] as number;
+    if (next !== none) this.#previousOn[next] = previous;
     if (previous === none) this.firstOn[host] = next;
     else this.nextOn[previous] = next;
     this.hostOf[account] = none;

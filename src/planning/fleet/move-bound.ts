@@ -33,20 +33,20 @@ export interface WidthBound {
  * times over all hosts.
  */
 export class MoveBound {
-  private readonly score: Float64Array;
-  private readonly hosts: Int32Array;
-  private readonly lists: MovableLists;
-  private readonly classes: readonly ArrivalClass[];
-  private readonly heaviestAnywhere: Float64Array;
-  private readonly known = new Map<number, WidthBound>();
+  readonly #score: Float64Array;
+  readonly #hosts: Int32Array;
+  readonly #lists: MovableLists;
+  readonly #classes: readonly ArrivalClass[];
+  readonly #heaviestAnywhere: Float64Array;
+  readonly #known = new Map<number, WidthBound>();
 
   constructor(fleet: FlatFleet, lists: MovableLists) {
-    this.score = fleet.score.slice();
+    this.#score = fleet.score.slice();
     const hosts = fleet.upHosts();
-    this.hosts = Int32Array.from(hosts);
-    this.lists = lists;
-    this.classes = arrivalClasses(fleet, hosts, lists.account);
-    this.heaviestAnywhere = sumsOfHeaviest(
+    this.#hosts = Int32Array.from(hosts);
+    this.#lists = lists;
+    this.#classes = arrivalClasses(fleet, hosts, lists.account);
+    this.#heaviestAnywhere = sumsOfHeaviest(
       mostWeights(fleet, hosts, lists.account),
       lists.account.length,
     );
@@ -57,11 +57,11 @@ export class MoveBound {
    * above it.
    */
   departuresAbove(high: number): number {
-    const { start, weight } = this.lists;
+    const { start, weight } = this.#lists;
     let moves = 0;
-    for (let index = 0; index < this.hosts.length; index++) {
-      const host = this.hosts[index] as number;
-      let excess = (this.score[host] as number) - high;
+    for (let index = 0; index < this.#hosts.length; index++) {
+      const host = this.#hosts[index] as number;
+      let excess = (this.#score[host] as number) - high;
       const end = start[host + 1] as number;
       for (let position = start[host] as number; excess > scoreTolerance; position++) {
         if (position === end) return Number.POSITIVE_INFINITY;
@@ -79,11 +79,11 @@ export class MoveBound {
   arrivalsBelow(low: number): number {
     let moves = 0;
     let allDeficits = 0;
-    for (const { weights, heaviest, members, averages } of this.classes) {
+    for (const { weights, heaviest, members, averages } of this.#classes) {
       let needy = 0;
       for (let index = 0; index < members.length; index++) {
         const host = members[index] as number;
-        const deficit = low - (this.score[host] as number);
+        const deficit = low - (this.#score[host] as number);
         if (deficit <= scoreTolerance) continue;
         const fewest = itemsFor(heaviest, deficit);
         if (fewest === Number.POSITIVE_INFINITY) return fewest;
@@ -93,20 +93,20 @@ export class MoveBound {
       }
       moves += needy - dealOut(weights, averages.subarray(0, needy));
     }
-    return Math.max(moves, itemsFor(this.heaviestAnywhere, allDeficits));
+    return Math.max(moves, itemsFor(this.#heaviestAnywhere, allDeficits));
   }
 
   /** The bound for windows of `width` points. */
   forWidth(width: number): WidthBound {
-    const known = this.known.get(width) ?? this.computeForWidth(width);
-    this.known.set(width, known);
+    const known = this.#known.get(width) ?? this.#computeForWidth(width);
+    this.#known.set(width, known);
     return known;
   }
 
-  private computeForWidth(width: number): WidthBound {
-    if (this.hosts.length < 2) return { moves: 0, low: 0 };
+  #computeForWidth(width: number): WidthBound {
+    if (this.#hosts.length < 2) return { moves: 0, low: 0 };
     let low = -1;
-    let high = this.hosts.reduce((top, host) => Math.max(top, this.score[host] as number), 0);
+    let high = this.#hosts.reduce((top, host) => Math.max(top, this.#score[host] as number), 0);
     // Departures fall and arrivals grow with the window's low end: they cross once. Nothing may lie
     // between the two ends in the end.
     for (let step = 0; step < 60 && high - low > scoreTolerance; step++) {

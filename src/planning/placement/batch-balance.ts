@@ -43,55 +43,56 @@ export function balanceBatch(fleet: FlatFleet, batch: readonly number[], maxStep
 }
 
 class BatchBalance {
-  private readonly fleet: FlatFleet;
-  private readonly inBatch: Uint8Array;
-  private readonly buckets: ScoreBuckets;
-  private readonly partners: Int32Array;
+  readonly #fleet: FlatFleet;
+  readonly #inBatch: Uint8Array;
+  readonly #buckets: ScoreBuckets;
+  readonly #partners: Int32Array;
   /** Scores of the extremes before the step: no host may reach them afterwards. */
-  private lowest = 0;
-  private highest = 0;
-  private gain = 0;
-  private best: Step | null = null;
+  #lowest = 0;
+  #highest = 0;
+  #gain = 0;
+  #best: Step | null = null;
   /** Pairs of accounts compared so far. */
   considered = 0;
 
   constructor(fleet: FlatFleet, batch: readonly number[]) {
-    this.fleet = fleet;
-    this.partners = new Int32Array(fleet.hosts.length);
-    this.inBatch = new Uint8Array(fleet.accounts.length);
-    for (const account of batch) this.inBatch[account] = 1;
-    this.buckets = new ScoreBuckets(fleet.hosts.length);
-    for (const host of fleet.upHosts()) this.buckets.put(host, fleet.score[host] as number);
+    this.#fleet = fleet;
+    this.#partners = new Int32Array(fleet.hosts.length);
+    this.#inBatch = new Uint8Array(fleet.accounts.length);
+    for (const account of batch) this.#inBatch[account] = 1;
+    this.#buckets = new ScoreBuckets(fleet.hosts.length);
+    for (const host of fleet.upHosts()) this.#buckets.put(host, fleet.score[host] as number);
   }
 
   /** Takes the best step that helps the highest (or lowest) host; false when there is none. */
   improve(highest: boolean): boolean {
-    const { fleet } = this;
-    const host = this.buckets.extreme(fleet.score, highest);
+    const fleet = this.#fleet;
+    const host = this.#buckets.extreme(fleet.score, highest);
     if (host === none) return false;
-    this.best = null;
-    this.lowest = fleet.score[this.buckets.extreme(fleet.score, false)] as number;
-    this.highest = fleet.score[this.buckets.extreme(fleet.score, true)] as number;
-    this.considerPartners(host, highest);
-    if (this.best === null) return false;
-    this.carryOut(this.best);
+    this.#best = null;
+    this.#lowest = fleet.score[this.#buckets.extreme(fleet.score, false)] as number;
+    this.#highest = fleet.score[this.#buckets.extreme(fleet.score, true)] as number;
+    this.#considerPartners(host, highest);
+    if (this.#best === null) return false;
+    this.#carryOut(this.#best);
     return true;
   }
 
-  private considerPartners(host: number, highest: boolean): void {
-    const count = this.buckets.collect(this.partners, !highest);
+  #considerPartners(host: number, highest: boolean): void {
+    const count = this.#buckets.collect(this.#partners, !highest);
     for (let index = 0; index < count; index++) {
-      const other = this.partners[index] as number;
-      if (this.best !== null && index >= reach) return;
+      const other = this.#partners[index] as number;
+      if (this.#best !== null && index >= reach) return;
       if (other === host) continue;
-      if (highest) this.considerPair(host, other);
-      else this.considerPair(other, host);
+      if (highest) this.#considerPair(host, other);
+      else this.#considerPair(other, host);
     }
   }
 
   /** Every way to make `high` lower and `low` higher by one account, or one against another. */
-  private considerPair(high: number, low: number): void {
-    const { fleet, inBatch } = this;
+  #considerPair(high: number, low: number): void {
+    const fleet = this.#fleet;
+    const inBatch = this.#inBatch;
     const [highBefore, lowBefore] = [fleet.score[high] as number, fleet.score[low] as number];
     if (highBefore <= lowBefore) return;
     for (
@@ -103,8 +104,8 @@ class BatchBalance {
       const highWithout = highBefore - fleet.weight(account, high);
       const lowWith = lowBefore + fleet.weight(account, low);
       this.considered++;
-      if (this.isBetter(highBefore, lowBefore, highWithout, lowWith))
-        this.keep(high, low, account, none);
+      if (this.#isBetter(highBefore, lowBefore, highWithout, lowWith))
+        this.#keep(high, low, account, none);
       for (
         let other = fleet.firstOn[low] as number;
         other !== none;
@@ -114,8 +115,8 @@ class BatchBalance {
         this.considered++;
         const highAfter = highWithout + fleet.weight(other, high);
         const lowAfter = lowWith - fleet.weight(other, low);
-        if (this.isBetter(highBefore, lowBefore, highAfter, lowAfter))
-          this.keep(high, low, account, other);
+        if (this.#isBetter(highBefore, lowBefore, highAfter, lowAfter))
+          this.#keep(high, low, account, other);
       }
     }
   }
@@ -124,27 +125,22 @@ class BatchBalance {
    * Whether both hosts end inside the extremes, and more even than by the best step so far. Leaves
    * the gain in `gain`.
    */
-  private isBetter(
-    highBefore: number,
-    lowBefore: number,
-    highAfter: number,
-    lowAfter: number,
-  ): boolean {
-    const most = this.highest - leastStep;
-    const least = this.lowest + leastStep;
+  #isBetter(highBefore: number, lowBefore: number, highAfter: number, lowAfter: number): boolean {
+    const most = this.#highest - leastStep;
+    const least = this.#lowest + leastStep;
     if (highAfter > most || lowAfter > most || highAfter < least || lowAfter < least) return false;
-    this.gain =
+    this.#gain =
       highAfter * highAfter + lowAfter * lowAfter - highBefore * highBefore - lowBefore * lowBefore;
-    return this.best === null || this.gain < this.best.gain - scoreTolerance;
+    return this.#best === null || this.#gain < this.#best.gain - scoreTolerance;
   }
 
-  private keep(high: number, low: number, account: number, exchanged: number): void {
-    if (this.isAllowed(high, low, account, exchanged))
-      this.best = { account, to: low, exchanged, gain: this.gain };
+  #keep(high: number, low: number, account: number, exchanged: number): void {
+    if (this.#isAllowed(high, low, account, exchanged))
+      this.#best = { account, to: low, exchanged, gain: this.#gain };
   }
 
-  private isAllowed(high: number, low: number, account: number, exchanged: number): boolean {
-    const { fleet } = this;
+  #isAllowed(high: number, low: number, account: number, exchanged: number): boolean {
+    const fleet = this.#fleet;
     if (exchanged === none) return fleet.accepts(account, low);
     return (
       fleet.acceptsInsteadOf(account, low, exchanged) &&
@@ -152,13 +148,13 @@ class BatchBalance {
     );
   }
 
-  private carryOut({ account, to, exchanged }: Step): void {
-    const { fleet } = this;
+  #carryOut({ account, to, exchanged }: Step): void {
+    const fleet = this.#fleet;
     const from = fleet.hostOf[account] as number;
     if (exchanged !== none) fleet.move(exchanged, none);
     fleet.move(account, to);
     if (exchanged !== none) fleet.move(exchanged, from);
-    this.buckets.put(from, fleet.score[from] as number);
-    this.buckets.put(to, fleet.score[to] as number);
+    this.#buckets.put(from, fleet.score[from] as number);
+    this.#buckets.put(to, fleet.score[to] as number);
   }
 }

@@ -97,26 +97,26 @@ function placeInOrder(fleet: FlatFleet, ordered: readonly Candidate[], peak: num
  * took will find none either.
  */
 class KnownRefusals {
-  private readonly fleet: FlatFleet;
-  private readonly leastMemory = new Map<number, number>();
+  readonly #fleet: FlatFleet;
+  readonly #leastMemory = new Map<number, number>();
 
   constructor(fleet: FlatFleet) {
-    this.fleet = fleet;
+    this.#fleet = fleet;
   }
 
   isCertain(account: number): boolean {
-    const least = this.leastMemory.get(this.fleet.zoneRule[account] ?? none);
-    return least !== undefined && (this.fleet.memory[account] ?? 0) >= least;
+    const least = this.#leastMemory.get(this.#fleet.zoneRule[account] ?? none);
+    return least !== undefined && (this.#fleet.memory[account] ?? 0) >= least;
   }
 
   record(account: number): void {
-    if (this.fleet.anti[account] !== none || this.fleet.pin[account] !== none) return;
-    const rule = this.fleet.zoneRule[account] ?? none;
-    this.leastMemory.set(
+    if (this.#fleet.anti[account] !== none || this.#fleet.pin[account] !== none) return;
+    const rule = this.#fleet.zoneRule[account] ?? none;
+    this.#leastMemory.set(
       rule,
       Math.min(
-        this.fleet.memory[account] ?? 0,
-        this.leastMemory.get(rule) ?? Number.POSITIVE_INFINITY,
+        this.#fleet.memory[account] ?? 0,
+        this.#leastMemory.get(rule) ?? Number.POSITIVE_INFINITY,
       ),
     );
   }
@@ -127,14 +127,14 @@ class KnownRefusals {
  * accounts.
  */
 class BestHost {
-  private readonly fleet: FlatFleet;
-  private readonly preference: HostPreference;
-  private bestRank = new Float64Array(rankLength);
-  private rank = new Float64Array(rankLength);
+  readonly #fleet: FlatFleet;
+  readonly #preference: HostPreference;
+  #bestRank = new Float64Array(rankLength);
+  #rank = new Float64Array(rankLength);
 
   constructor(fleet: FlatFleet, preference: HostPreference) {
-    this.fleet = fleet;
-    this.preference = preference;
+    this.#fleet = fleet;
+    this.#preference = preference;
   }
 
   /**
@@ -144,18 +144,18 @@ class BestHost {
   among(hosts: readonly number[], candidate: Candidate, areAccepting: boolean): number {
     let best = none;
     for (const host of hosts) {
-      if (!areAccepting && !this.fleet.accepts(candidate.account, host)) continue;
-      this.preference.rank(candidate, host, this.rank);
+      if (!areAccepting && !this.#fleet.accepts(candidate.account, host)) continue;
+      this.#preference.rank(candidate, host, this.#rank);
       if (
         best !== none &&
-        (ranksLower(this.bestRank, this.rank) ||
-          (!ranksLower(this.rank, this.bestRank) && best < host))
+        (ranksLower(this.#bestRank, this.#rank) ||
+          (!ranksLower(this.#rank, this.#bestRank) && best < host))
       )
         continue;
       best = host;
-      const spare = this.bestRank;
-      this.bestRank = this.rank;
-      this.rank = spare;
+      const spare = this.#bestRank;
+      this.#bestRank = this.#rank;
+      this.#rank = spare;
     }
     return best;
   }

@@ -18,16 +18,16 @@ interface HostHeap {
  * never the other way.
  */
 export class ShapeHeaps {
-  private readonly fleet: FlatFleet;
-  private readonly heaps: HostHeap[] = [];
-  private readonly aside: HostHeap = { hosts: [], keys: [] };
+  readonly #fleet: FlatFleet;
+  readonly #heaps: HostHeap[] = [];
+  readonly #aside: HostHeap = { hosts: [], keys: [] };
 
   /**
    * `byPlace`: whether any of the accounts may only be in certain places. Otherwise hosts of one
    * size are one shape wherever they are.
    */
   constructor(fleet: FlatFleet, byPlace: boolean) {
-    this.fleet = fleet;
+    this.#fleet = fleet;
     const shapes = fleet.shapes(byPlace);
     const byShape = new Map<number, HostHeap>();
     for (const host of fleet.upHosts()) {
@@ -36,7 +36,7 @@ export class ShapeHeaps {
       if (heap === undefined) {
         heap = { hosts: [], keys: [] };
         byShape.set(shape, heap);
-        this.heaps.push(heap);
+        this.#heaps.push(heap);
       }
       push(heap, host, fleet.score[host] as number);
     }
@@ -48,15 +48,16 @@ export class ShapeHeaps {
    */
   lowestOfEachShape(account: number, found: number[]): number[] {
     found.length = 0;
-    for (const heap of this.heaps) {
-      const host = this.lowestThatAccepts(heap, account);
+    for (const heap of this.#heaps) {
+      const host = this.#lowestThatAccepts(heap, account);
       if (host !== none) found.push(host);
     }
     return found;
   }
 
-  private lowestThatAccepts(heap: HostHeap, account: number): number {
-    const { fleet, aside } = this;
+  #lowestThatAccepts(heap: HostHeap, account: number): number {
+    const fleet = this.#fleet;
+    const aside = this.#aside;
     let accepted: number = none;
     while (heap.hosts.length > 0 && accepted === none) {
       const host = heap.hosts[0] as number;

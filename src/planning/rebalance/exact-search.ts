@@ -38,40 +38,43 @@ export function searchExactly(
 
 class ExactSearch {
   readonly moves: FlatMove[] = [];
-  private readonly fleet: FlatFleet;
-  private readonly lists: MovableLists;
-  private readonly width: number;
-  private readonly upHosts: readonly number[];
-  private readonly moved: Uint8Array;
-  private tries = 0;
+  readonly #fleet: FlatFleet;
+  readonly #lists: MovableLists;
+  readonly #width: number;
+  readonly #upHosts: readonly number[];
+  readonly #moved: Uint8Array;
+  #tries = 0;
 
   constructor(fleet: FlatFleet, lists: MovableLists, width: number) {
-    this.fleet = fleet;
-    this.lists = lists;
-    this.width = width;
-    this.upHosts = fleet.upHosts();
-    this.moved = new Uint8Array(fleet.accounts.length);
+    this.#fleet = fleet;
+    this.#lists = lists;
+    this.#width = width;
+    this.#upHosts = fleet.upHosts();
+    this.#moved = new Uint8Array(fleet.accounts.length);
   }
 
   /** Whether at most `left` more moves reach the width; `moves` then has them. */
   descend(left: number): boolean {
-    const { fleet, upHosts } = this;
-    if (fleet.spread() <= this.width + scoreTolerance) return true;
-    if (!this.isWithin(left)) return false;
+    const fleet = this.#fleet;
+    const upHosts = this.#upHosts;
+    if (fleet.spread() <= this.#width + scoreTolerance) return true;
+    if (!this.#isWithin(left)) return false;
     const score = (host: number): number => fleet.score[host] as number;
     const highest = upHosts.reduce((best, host) => (score(host) > score(best) ? host : best));
     const lowest = upHosts.reduce((best, host) => (score(host) < score(best) ? host : best));
     for (const target of [lowest, ...upHosts])
-      if (target !== highest && this.tryAccounts(highest, target, left)) return true;
+      if (target !== highest && this.#tryAccounts(highest, target, left)) return true;
     for (let source = 0; source < fleet.hosts.length; source++) {
-      if (source !== highest && source !== lowest && this.tryAccounts(source, lowest, left))
+      if (source !== highest && source !== lowest && this.#tryAccounts(source, lowest, left))
         return true;
     }
     return false;
   }
 
-  private tryAccounts(source: number, target: number, left: number): boolean {
-    const { fleet, lists, moved } = this;
+  #tryAccounts(source: number, target: number, left: number): boolean {
+    const fleet = this.#fleet;
+    const lists = this.#lists;
+    const moved = this.#moved;
     for (
       let position = lists.start[source] as number;
       position < (lists.start[source + 1] as number);
@@ -79,7 +82,7 @@ class ExactSearch {
     ) {
       const account = lists.account[position] as number;
       if (moved[account] === 1 || !fleet.accepts(account, target)) continue;
-      if (++this.tries > mostTries) return false;
+      if (++this.#tries > mostTries) return false;
       moved[account] = 1;
       fleet.move(account, target);
       this.moves.push({ account, from: source, to: target });
@@ -95,8 +98,10 @@ class ExactSearch {
    * Whether some window has at most `moves` hosts above and at most `moves` below: a move helps one
    * of each at best.
    */
-  private isWithin(moves: number): boolean {
-    const { fleet, upHosts, width } = this;
+  #isWithin(moves: number): boolean {
+    const fleet = this.#fleet;
+    const upHosts = this.#upHosts;
+    const width = this.#width;
     return upHosts.some((lowEnd) => {
       const low = fleet.score[lowEnd] as number;
       let above = 0;

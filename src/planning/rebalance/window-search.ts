@@ -45,21 +45,21 @@ const hastyGuesses = 6;
 
 /** Tries windows on one fleet. The fleet is as before after every call. */
 export class WindowSearch {
-  private readonly fleet: FlatFleet;
-  private readonly lists: MovableLists;
-  private readonly bound: MoveBound;
-  private readonly before: FleetSnapshot;
-  private readonly runs: number;
+  readonly #fleet: FlatFleet;
+  readonly #lists: MovableLists;
+  readonly #bound: MoveBound;
+  readonly #before: FleetSnapshot;
+  readonly #runs: number;
   /** No plan gets the hottest host below that score: all that it may give is given. */
-  private readonly leastTop: number;
+  readonly #leastTop: number;
 
   constructor(fleet: FlatFleet, lists: MovableLists, bound: MoveBound) {
-    this.fleet = fleet;
-    this.lists = lists;
-    this.bound = bound;
-    this.before = fleet.snapshot();
-    this.leastTop = leastTop(fleet, lists);
-    this.runs = Math.max(
+    this.#fleet = fleet;
+    this.#lists = lists;
+    this.#bound = bound;
+    this.#before = fleet.snapshot();
+    this.#leastTop = leastTop(fleet, lists);
+    this.#runs = Math.max(
       leastRuns,
       Math.min(guesses.length, Math.floor(runBudget / Math.max(1, fleet.hosts.length))),
     );
@@ -70,16 +70,16 @@ export class WindowSearch {
    * when no window could be met.
    */
   fewestMoves(width: number, maxMoves: number): FoundMoves | null {
-    const { moves: atLeast, low } = this.bound.forWidth(width);
+    const { moves: atLeast, low } = this.#bound.forWidth(width);
     if (atLeast > maxMoves) return null;
     let best: FoundMoves | null = null;
-    for (const { offset, quantile } of guesses.slice(0, this.runs)) {
+    for (const { offset, quantile } of guesses.slice(0, this.#runs)) {
       const limit: number = best === null ? maxMoves : best.moves.length - 1;
-      best = this.attempt(low + offset, width, quantile, limit) ?? best;
+      best = this.#attempt(low + offset, width, quantile, limit) ?? best;
       if (best !== null && best.moves.length <= atLeast) return best;
     }
     return (
-      this.exactly(
+      this.#exactly(
         width,
         atLeast,
         best === null ? Math.min(maxMoves, atLeast + 1) : best.moves.length - 1,
@@ -87,12 +87,12 @@ export class WindowSearch {
     );
   }
 
-  private exactly(width: number, atLeast: number, atMost: number): FoundMoves | null {
-    const moves = searchExactly(this.fleet, this.lists, width, atLeast, atMost);
+  #exactly(width: number, atLeast: number, atMost: number): FoundMoves | null {
+    const moves = searchExactly(this.#fleet, this.#lists, width, atLeast, atMost);
     if (moves === null) return null;
-    for (const { account, to } of moves) this.fleet.move(account, to);
-    const spread = this.fleet.spread();
-    this.fleet.restore(this.before);
+    for (const { account, to } of moves) this.#fleet.move(account, to);
+    const spread = this.#fleet.spread();
+    this.#fleet.restore(this.#before);
     return { moves, spread };
   }
 
@@ -104,10 +104,10 @@ export class WindowSearch {
     let low = least;
     let high = most;
     let best: FoundMoves | null = null;
-    const steps = this.fleet.hosts.length <= thoroughLimit ? 12 : 5;
+    const steps = this.#fleet.hosts.length <= thoroughLimit ? 12 : 5;
     for (let step = 0; step < steps && high - low > 0.01; step++) {
       const width = (low + high) / 2;
-      const found = this.anyWithin(width, maxMoves);
+      const found = this.#anyWithin(width, maxMoves);
       if (found === null) low = width;
       else {
         best = found;
@@ -119,8 +119,8 @@ export class WindowSearch {
 
   /** As close to the target as so many moves come; null when they do not get below `most`. */
   closest(maxMoves: number, target: number, most: number): FoundMoves | null {
-    const isSmall = this.fleet.hosts.length <= tightenLimit;
-    const least = isSmall ? Math.max(target, this.bound.leastSpread(maxMoves, most)) : target;
+    const isSmall = this.#fleet.hosts.length <= tightenLimit;
+    const least = isSmall ? Math.max(target, this.#bound.leastSpread(maxMoves, most)) : target;
     const closest = this.smallestSpread(maxMoves, least, most);
     return closest === null || !isSmall
       ? closest
@@ -129,46 +129,42 @@ export class WindowSearch {
 
   /** The same number of moves, or fewer, with a smaller spread where one is found. */
   tighten(found: FoundMoves): FoundMoves {
-    if (this.fleet.hosts.length > tightenLimit) return found;
+    if (this.#fleet.hosts.length > tightenLimit) return found;
     const count = found.moves.length;
     return (
-      this.smallestSpread(count, this.bound.leastSpread(count, found.spread), found.spread) ?? found
+      this.smallestSpread(count, this.#bound.leastSpread(count, found.spread), found.spread) ??
+      found
     );
   }
 
-  private anyWithin(width: number, maxMoves: number): FoundMoves | null {
-    const { moves: atLeast, low } = this.bound.forWidth(width);
+  #anyWithin(width: number, maxMoves: number): FoundMoves | null {
+    const { moves: atLeast, low } = this.#bound.forWidth(width);
     if (atLeast > maxMoves) return null;
     for (const { offset, quantile } of guesses.slice(
       0,
-      this.fleet.hosts.length <= thoroughLimit ? this.runs : Math.min(this.runs, hastyGuesses),
+      this.#fleet.hosts.length <= thoroughLimit ? this.#runs : Math.min(this.#runs, hastyGuesses),
     )) {
-      const found = this.attempt(low + offset, width, quantile, maxMoves);
+      const found = this.#attempt(low + offset, width, quantile, maxMoves);
       if (found !== null) return found;
     }
     return null;
   }
 
-  private attempt(
-    low: number,
-    width: number,
-    quantile: number,
-    maxMoves: number,
-  ): FoundMoves | null {
+  #attempt(low: number, width: number, quantile: number, maxMoves: number): FoundMoves | null {
     // A window whose upper end lies below a host that cannot give is one that nobody meets.
-    const high = Math.max(low + width, this.leastTop);
-    const run = new WindowRun(this.fleet, this.lists, {
+    const high = Math.max(low + width, this.#leastTop);
+    const run = new WindowRun(this.#fleet, this.#lists, {
       low: high - width,
       high,
       quantile,
       maxMoves,
     });
     const isDone = run.run() && run.moves.length <= maxMoves;
-    const found = isDone ? { moves: [...run.moves], spread: this.fleet.spread() } : null;
+    const found = isDone ? { moves: [...run.moves], spread: this.#fleet.spread() } : null;
     run.undo();
     // Adding and taking away again leaves rounding errors; thousands of attempts must not see
     // different fleets.
-    this.fleet.restore(this.before);
+    this.#fleet.restore(this.#before);
     return found;
   }
 }

@@ -39,10 +39,10 @@ class ModelHost {
     if (authority.kind === 'refuse') return false;
     this.authority = authority.record;
     const facts = factsOf({ staged: this.staged, running: this.isActive(), authority: stamp });
-    return this.apply(act, facts);
+    return this.#apply(act, facts);
   }
 
-  private apply(act: ModelAct, facts: HostFacts): boolean {
+  #apply(act: ModelAct, facts: HostFacts): boolean {
     if (act.act === 'stage') {
       const decision = decideStage(this.standing, act, facts);
       if (decision.kind === 'stage')
