@@ -16,3 +16,15 @@ it('what is private is written with #, but for constructors, where the language 
   const words = /^\s+(?:private|protected) (?!constructor\b)|\((?:private|protected|public) \w+:/;
   expect(found(code, words)).toEqual([]);
 });
+
+/** What was said once, and what is said now. Migrations of ledgers keep the names of their time. */
+const former: readonly (readonly [RegExp, string])[] = [
+  [/'unbootstrapped'|\bunbootstrapped\b/, 'not ready (state `not-ready`)'],
+  [/\bfind(?:Nearest)?Place\b|\bplaceOf\b/, 'a city, a site, a folder or a line'],
+];
+
+it.each(former)('nothing says %s: it is %s', (pattern) => {
+  const files = '{src,hostside,docs}/**/*.{ts,md}';
+  const left = found(files, pattern).filter((line) => !/decision-inputs|migrations/.test(line));
+  expect(left).toEqual([]);
+});

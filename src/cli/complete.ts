@@ -11,7 +11,7 @@ import { describedAs } from './manual/help.ts';
 /** The shell completes names of files itself. */
 const files = ':files';
 
-interface Place {
+interface Position {
   readonly command: Command;
   /** Positional words before the one that is typed. */
   readonly before: number;
@@ -24,7 +24,7 @@ const optionsOf = (command: Command): readonly Option[] =>
   command.parent === null ? command.options : [...command.options, ...optionsOf(command.parent)];
 
 /** Walks along the words as the command line would. */
-function placeOf(program: Command, words: readonly string[]): Place {
+function positionOf(program: Command, words: readonly string[]): Position {
   let command = program;
   let before = 0;
   let option: Option | undefined;
@@ -49,7 +49,7 @@ function placeOf(program: Command, words: readonly string[]): Place {
 }
 
 /** The field of the verb that is typed there. */
-function fieldAt({ command, before, option }: Place): Field | undefined {
+function fieldAt({ command, before, option }: Position): Field | undefined {
   const verb = describedAs(command);
   if (verb === null) return undefined;
   if (option !== undefined) return verb.input[option.attributeName()];
@@ -115,8 +115,8 @@ async function candidatesOf(
   words: readonly string[],
 ): Promise<readonly string[]> {
   const typed = words.at(-1) ?? '';
-  const place = placeOf(program, words.slice(0, -1));
-  const { command, option, inventory } = place;
+  const position = positionOf(program, words.slice(0, -1));
+  const { command, option, inventory } = position;
   if (option === undefined && typed.startsWith('-')) {
     return optionsOf(command).flatMap(({ long, hidden }) => (hidden || long == null ? [] : [long]));
   }
@@ -124,9 +124,9 @@ async function candidatesOf(
   if (option?.long === '--inventory') return [files];
   const choices =
     option?.argChoices ??
-    (option === undefined ? command.registeredArguments[place.before]?.argChoices : undefined);
+    (option === undefined ? command.registeredArguments[position.before]?.argChoices : undefined);
   if (choices !== undefined) return choices;
-  const field = fieldAt(place);
+  const field = fieldAt(position);
   if (field !== undefined) return valuesOf(field, inventory);
   return option === undefined ? command.commands.map((each) => each.name()) : [];
 }

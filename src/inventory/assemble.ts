@@ -20,7 +20,7 @@ import type {
 import type { AccountName, HostName } from '../model/names.ts';
 import { alertsFrom } from './assemble-alerts.ts';
 import { resolvePath } from './resolve-path.ts';
-import { findPlace } from './rules/places.ts';
+import { findCity } from './rules/cities.ts';
 import { expandEgress } from './schema/egress.ts';
 import { boundedLimits, given, partialLimits, standardLimits } from './schema/limits.ts';
 import {
@@ -39,7 +39,7 @@ type HostLayer = Omit<GroupYaml, 'groups'>;
 
 const locationFrom = (yaml: HostYaml['location']): Location | null => {
   if (yaml === undefined) return null;
-  if (typeof yaml === 'string') return findPlace(yaml);
+  if (typeof yaml === 'string') return findCity(yaml);
   return {
     name: yaml.name ?? `${yaml.lat},${yaml.lon}`,
     latitude: yaml.lat,

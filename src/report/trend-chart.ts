@@ -62,11 +62,11 @@ export function trendChart(points: readonly TrendPoint[]): string {
 function labelPlaces(wanted: readonly number[]): number[] {
   const gap = 14;
   const order = wanted.map((at, index) => ({ at, index })).sort((a, b) => a.at - b.at);
-  const places = [...wanted];
+  const positions = [...wanted];
   let lowest = Number.NEGATIVE_INFINITY;
   for (const { at, index } of order) {
     lowest = Math.max(at, lowest + gap);
-    places[index] = lowest;
+    positions[index] = lowest;
   }
-  return places;
+  return positions;
 }

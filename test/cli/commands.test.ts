@@ -120,9 +120,9 @@ describe('a fleet without hosts that are ready', () => {
       code: 0,
       stdout: `shop: 0 of 2 hosts up, 0 accounts
 
-HOST   STATE           ACCOUNTS  SCORE  RTT  SEEN   OS  NOTE
-web-1  unbootstrapped  0/5       -      -    never  -   run: fleet init --limit web-1
-web-2  unbootstrapped  0/5       -      -    never  -   run: fleet init --limit web-2
+HOST   STATE      ACCOUNTS  SCORE  RTT  SEEN   OS  NOTE
+web-1  not-ready  0/5       -      -    never  -   run: fleet init --limit web-1
+web-2  not-ready  0/5       -      -    never  -   run: fleet init --limit web-2
 
 No accounts yet: fleet accounts import FILE...
 `,
@@ -161,7 +161,7 @@ No accounts yet: fleet accounts import FILE...
         ['hosts', 'list'],
         {
           command: 'hosts list',
-          hosts: [{ name: 'web-1', state: 'unbootstrapped' }, { name: 'web-2' }],
+          hosts: [{ name: 'web-1', state: 'not-ready' }, { name: 'web-2' }],
         },
       ],
       [['accounts', 'list'], { command: 'accounts list', accounts: [] }],

@@ -280,6 +280,6 @@ test('from nothing to a vault with a new key: backups are listed with the key th
   );
   expect(await listed()).toEqual([expect.objectContaining({ isOpenable: true })]);
   expect((await fleet(['vault', 'rotate-key', '--yes'])).stdout).toContain('Carried on');
-  expect((await fleet(['hosts', 'show', 'h1'])).stdout).toMatch(/^h1\nstate +unbootstrapped/);
+  expect((await fleet(['hosts', 'show', 'h1'])).stdout).toMatch(/^h1\nstate +not-ready/);
   expect((await fleet(['hosts', 'show', 'h9'])).code).toBe(2);
 });

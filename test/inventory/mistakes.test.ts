@@ -91,7 +91,7 @@ const added: readonly (readonly [yaml: string, problem: string])[] = [
   ],
   [
     'defaults: { location: frankfrut }',
-    '8:23 defaults.location: no place called "frankfrut" is known (did you mean ' +
+    '8:23 defaults.location: no city called "frankfrut" is known (did you mean ' +
       '"frankfurt"?); give its position instead: { name: ..., lat: ..., lon: ... }',
   ],
   [

@@ -9,7 +9,7 @@ const colours = new Map<string, Painter>([
   ['flood-wait', chalk.yellow],
   ['held', chalk.yellow],
   ['cordoned', chalk.yellow],
-  ['unbootstrapped', chalk.yellow],
+  ['not-ready', chalk.yellow],
   ['unknown', chalk.yellow],
   ['pending', chalk.yellow],
   ['changed', chalk.yellow],

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Strategy } from '../../model/inventory.ts';
-import { findPlace } from '../rules/places.ts';
+import { findCity } from '../rules/cities.ts';
 import { problemsOfIssues } from '../rules/problems.ts';
 import { parseYamlDocument } from '../rules/yaml-document.ts';
 import { type DraftHost, type DraftOutcome, emptyHost } from './draft.ts';
@@ -86,12 +86,12 @@ export function draftFromMasterConfig({ path, text: json }: SourceFile): DraftOu
       `${path}:${position.line}:${position.column} ` +
       `${at.length === 0 ? '' : `${at.join('.').slice(0, 200)}: `}${what}`,
   );
-  const placeOf: PlaceOf = (...at) => `${path}:${document.locate(at, 'key').line}`;
-  const problems = [...shape, ...wordProblems(document.value, placeOf)];
-  return problems.length > 0 || !parsed.success ? { problems } : draftOf(parsed.data, placeOf);
+  const lineOf: LineOf = (...at) => `${path}:${document.locate(at, 'key').line}`;
+  const problems = [...shape, ...wordProblems(document.value, lineOf)];
+  return problems.length > 0 || !parsed.success ? { problems } : draftOf(parsed.data, lineOf);
 }
 
-type PlaceOf = (...at: readonly string[]) => string;
+type LineOf = (...at: readonly string[]) => string;
 
 const keysOf = (value: unknown): readonly string[] =>
   typeof value === 'object' && value !== null ? Object.keys(value) : [];
@@ -99,7 +99,7 @@ const keysOf = (value: unknown): readonly string[] =>
 /**
  * Names of servers and of a strategy that fleet cannot use, also beside mistakes of other kinds.
  */
-function wordProblems(value: unknown, placeOf: PlaceOf): readonly string[] {
+function wordProblems(value: unknown, lineOf: LineOf): readonly string[] {
   const { servers, strategy } = {
     ...(value as { readonly servers?: unknown; readonly strategy?: unknown } | undefined),
   };
@@ -109,19 +109,19 @@ function wordProblems(value: unknown, placeOf: PlaceOf): readonly string[] {
   const isStrange = typeof strategy === 'string' && !Object.hasOwn(strategies, strategy);
   return [
     ...names.map(
-      (name) => `${placeOf('servers', name)}: "${name.slice(0, 60)}" cannot be the name of a host`,
+      (name) => `${lineOf('servers', name)}: "${name.slice(0, 60)}" cannot be the name of a host`,
     ),
     ...(isStrange
-      ? [`${placeOf('strategy')}: the strategy is one of ${Object.keys(strategies).join(', ')}`]
+      ? [`${lineOf('strategy')}: the strategy is one of ${Object.keys(strategies).join(', ')}`]
       : []),
   ];
 }
 
-function draftOf(config: z.output<typeof configSchema>, placeOf: PlaceOf): DraftOutcome {
+function draftOf(config: z.output<typeof configSchema>, lineOf: LineOf): DraftOutcome {
   const passwords = new Map<string, string>();
   const servers = Object.entries(config.servers);
   const hosts = servers.flatMap(([name, settings]): readonly DraftHost[] => {
-    const source = placeOf('servers', name);
+    const source = lineOf('servers', name);
     const host = hostNameFrom(name);
     if (host === null) return [];
     if (typeof settings.password === 'string' && settings.password !== '')
@@ -139,7 +139,7 @@ function draftOf(config: z.output<typeof configSchema>, placeOf: PlaceOf): Draft
       hosts: withSecrets,
       groups: [],
       strategy: strategy ?? null,
-      notRead: notesOf(config, placeOf),
+      notRead: notesOf(config, lineOf),
     },
   };
 }
@@ -147,7 +147,7 @@ function draftOf(config: z.output<typeof configSchema>, placeOf: PlaceOf): Draft
 function hostFrom(name: string, source: string, settings: Server): DraftHost {
   const { host, port, user, key_file, node_id, max_accounts, location, status } = settings;
   const [node, place] = [node_id === undefined ? '' : String(node_id), location ?? ''];
-  const isPlace = findPlace(place) !== null;
+  const isCity = findCity(place) !== null;
   const isUsed = inUse.has((status ?? '').toLowerCase());
   return {
     ...emptyHost(name, source),
@@ -157,10 +157,10 @@ function hostFrom(name: string, source: string, settings: Server): DraftHost {
     ...(key_file ? { identityFile: key_file } : {}),
     labels: {
       ...(isLabel(node) ? { node_id: node } : {}),
-      ...(!isPlace && isLabel(place) ? { location: place } : {}),
+      ...(!isCity && isLabel(place) ? { location: place } : {}),
     },
     maxAccounts: max_accounts ?? null,
-    location: isPlace ? place : null,
+    location: isCity ? place : null,
     cordoned: isUsed ? null : `status was ${JSON.stringify(status).slice(0, 40)}`,
   };
 }
@@ -168,7 +168,7 @@ function hostFrom(name: string, source: string, settings: Server): DraftHost {
 /** What stands in the file and not in the draft; a key that many servers have is named once. */
 function notesOf(
   config: z.output<typeof configSchema>,
-  placeOf: (...at: readonly string[]) => string,
+  lineOf: (...at: readonly string[]) => string,
 ): readonly string[] {
   const notes = new Map<string, { readonly place: string; count: number }>();
   const note = (what: string, place: string): void => {
@@ -178,25 +178,25 @@ function notesOf(
   };
   for (const key of Object.keys(config))
     if (key !== 'servers' && key !== 'strategy')
-      note(`${key.slice(0, 60)} has no counterpart`, placeOf(key));
+      note(`${key.slice(0, 60)} has no counterpart`, lineOf(key));
   for (const [name, settings] of Object.entries(config.servers)) {
     for (const key of Object.keys(settings))
       if (key === 'deploy_dir')
         note(
           'deploy_dir: fleet keeps its files below /opt/fleet and /var/lib/fleet',
-          placeOf('servers', name, key),
+          lineOf('servers', name, key),
         );
       else if (!taken.has(key))
-        note(`${key.slice(0, 60)} has no counterpart`, placeOf('servers', name, key));
+        note(`${key.slice(0, 60)} has no counterpart`, lineOf('servers', name, key));
     const [node, place] = [String(settings.node_id ?? ''), settings.location ?? ''];
     if (node !== '' && !isLabel(node))
-      note('node_id has characters that no label takes', placeOf('servers', name, 'node_id'));
-    if (place !== '' && findPlace(place) === null)
+      note('node_id has characters that no label takes', lineOf('servers', name, 'node_id'));
+    if (place !== '' && findCity(place) === null)
       note(
         isLabel(place)
           ? 'location is no place that fleet knows: it became a label'
           : 'location is no place that fleet knows: write its position',
-        placeOf('servers', name, 'location'),
+        lineOf('servers', name, 'location'),
       );
   }
   return [...notes].map(

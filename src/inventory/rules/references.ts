@@ -1,8 +1,8 @@
 import { modelWord } from '../schema/egress.ts';
 import { parseDuration } from '../schema/units.ts';
 import { alertRules } from './alert-rules.ts';
+import { findCity, nearestCity } from './cities.ts';
 import { nearest } from './nearest.ts';
-import { findPlace, nearestPlace } from './places.ts';
 import { didYouMean } from './problems.ts';
 import { sudoRules } from './sudo-rules.ts';
 import type { KeyPath, Problem, Target, YamlDocument } from './yaml-document.ts';
@@ -107,12 +107,12 @@ const groupRules = (raw: unknown): readonly Found[] => {
 
 const placeRules = (settings: Raw, path: KeyPath): readonly Found[] => {
   const place = settings.location;
-  if (typeof place !== 'string' || findPlace(place) !== null) return [];
+  if (typeof place !== 'string' || findCity(place) !== null) return [];
   return [
     {
       path: [...path, 'location'],
       text:
-        `no place called "${place.slice(0, 40)}" is known${didYouMean(nearestPlace(place))}; ` +
+        `no city called "${place.slice(0, 40)}" is known${didYouMean(nearestCity(place))}; ` +
         'give its position instead: { name: ..., lat: ..., lon: ... }',
     },
   ];
@@ -147,7 +147,7 @@ const timeZoneRules = (settings: Raw, path: KeyPath): readonly Found[] => {
 const countriesOf = (settings: Raw): readonly string[] => {
   const place = settings.location;
   const country =
-    typeof place === 'string' ? findPlace(place)?.country : mapAt(settings, 'location').country;
+    typeof place === 'string' ? findCity(place)?.country : mapAt(settings, 'location').country;
   return typeof country === 'string' ? [country.toUpperCase()] : [];
 };
 

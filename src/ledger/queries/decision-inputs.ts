@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { DecisionInput } from '../../planning/advice/decision-input.ts';
+import type { HostState } from '../../planning/fleet/fleet-view.ts';
 import type { LedgerDb } from '../ledger.ts';
 
 /**
@@ -29,7 +30,12 @@ export async function readDecisionInput(db: LedgerDb, hash: string): Promise<Dec
     .select('content')
     .where('hash', '=', hash)
     .executeTakeFirst();
-  return row === undefined
-    ? null
-    : (JSON.parse(gunzipSync(row.content).toString('utf8')) as DecisionInput);
+  if (row === undefined) return null;
+  const input = JSON.parse(gunzipSync(row.content).toString('utf8')) as DecisionInput;
+  const hosts = input.view.hosts.map((host) => ({ ...host, state: stateOfToday(host.state) }));
+  return { ...input, view: { ...input.view, hosts } };
 }
+
+/** Releases before 2026-11-30 had another word for a host that `fleet init` has not made ready. */
+const stateOfToday = (state: HostState | 'unbootstrapped'): HostState =>
+  state === 'unbootstrapped' ? 'not-ready' : state;

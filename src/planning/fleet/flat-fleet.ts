@@ -6,14 +6,14 @@ import {
   type FleetView,
   type HostView,
 } from './fleet-view.ts';
-import { compilePlaces, fill, indexFigures, indexKeys, none } from './index-keys.ts';
+import { compileSites, fill, indexFigures, indexKeys, none } from './index-keys.ts';
 import { type LoadScore, loadScore, pointsPerUnit } from './score.ts';
 
 /** Why a host cannot take an account. */
 export type RefusalCode =
   | 'cordoned'
   | 'unhealthy'
-  | 'unbootstrapped'
+  | 'not-ready'
   | 'draining'
   | 'dead'
   | 'pinned'
@@ -61,8 +61,8 @@ export class FlatFleet {
   readonly cpuPoints: Float64Array;
   readonly memoryPoints: Float64Array;
   readonly slotPoints: Float64Array;
-  /** Hosts with the same zone, country and groups are of one place. */
-  readonly placeOf: Int32Array;
+  /** Hosts with the same zone, country and groups are of one site. */
+  readonly siteOf: Int32Array;
 
   readonly cpu: Float64Array;
   readonly memory: Float64Array;
@@ -70,10 +70,10 @@ export class FlatFleet {
   readonly hostOf: Int32Array;
   /** Index of the anti-affinity key, or `none`. */
   readonly anti: Int32Array;
-  /** Index into `allowedPlaces`, or `none` for anywhere. */
+  /** Index into `allowedSites`, or `none` for anywhere. */
   readonly zoneRule: Int32Array;
-  /** Per zone rule, 1 for each place where its accounts may run. */
-  readonly allowedPlaces: readonly Uint8Array[];
+  /** Per zone rule, 1 for each site where its accounts may run. */
+  readonly allowedSites: readonly Uint8Array[];
   /** 1: must find another host or has none: on a dead or draining host, or nowhere. */
   readonly forced: Uint8Array;
   /**
@@ -121,10 +121,10 @@ export class FlatFleet {
       (host) => host.memoryBytes * policy.memoryLimitRatio - host.baseMemoryBytes,
     );
 
-    const places = compilePlaces(this.hosts, this.accounts);
-    this.placeOf = places.placeOf;
-    this.zoneRule = places.zoneRule;
-    this.allowedPlaces = places.allowedPlaces;
+    const sites = compileSites(this.hosts, this.accounts);
+    this.siteOf = sites.siteOf;
+    this.zoneRule = sites.zoneRule;
+    this.allowedSites = sites.allowedSites;
 
     const accountCount = this.accounts.length;
     this.cpu = new Float64Array(accountCount);
@@ -209,7 +209,7 @@ export class FlatFleet {
 
   #inAllowedZone(account: number, host: number): boolean {
     const rule = this.zoneRule[account] as number;
-    return rule === none || this.allowedPlaces[rule]?.[this.placeOf[host] ?? 0] === 1;
+    return rule === none || this.allowedSites[rule]?.[this.siteOf[host] ?? 0] === 1;
   }
 
   /**
@@ -329,12 +329,12 @@ export class FlatFleet {
   }
 
   /**
-   * A number for each host: to hosts of one number, which are of one size and, where `byPlace`, of
-   * one place, an account adds the same weight.
+   * A number for each host: to hosts of one number, which are of one size and, where `bySite`, of
+   * one site, an account adds the same weight.
    */
-  shapes(byPlace: boolean): Int32Array {
+  shapes(bySite: boolean): Int32Array {
     const size = [this.cpuPoints, this.memoryPoints, this.slotPoints];
-    return indexFigures(this.hosts.length, byPlace ? [...size, this.placeOf] : size);
+    return indexFigures(this.hosts.length, bySite ? [...size, this.siteOf] : size);
   }
 
   /** Highest less lowest score over the hosts that are up, points; 0 with fewer than two. */

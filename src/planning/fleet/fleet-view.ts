@@ -3,18 +3,11 @@ import type { AccountName, HostName } from '../../model/names.ts';
 
 /**
  * `up` may receive accounts. `cordoned` and `unhealthy` keep theirs and receive none;
- * `unbootstrapped` has none to keep. Accounts on
+ * `not-ready` has none to keep. Accounts on
  * `draining` and `dead` hosts have to leave: a drain and a failover are placements of those
  * accounts.
  */
-export const hostStates = [
-  'up',
-  'cordoned',
-  'unhealthy',
-  'unbootstrapped',
-  'draining',
-  'dead',
-] as const;
+export const hostStates = ['up', 'cordoned', 'unhealthy', 'not-ready', 'draining', 'dead'] as const;
 
 export type HostState = (typeof hostStates)[number];
 

@@ -52,24 +52,24 @@ export function indexFigures(count: number, columns: readonly ArrayLike<number>[
   return indices;
 }
 
-/** Real fleets have few kinds of place and few zone rules, so each pair is judged once. */
-export function compilePlaces(hosts: readonly HostView[], accounts: readonly AccountView[]) {
-  const placeKey = (host: HostView): string => zoneNames(host).sort().join('\n');
-  const placeOf = indexKeys(hosts, placeKey);
-  const namesOfPlace: string[][] = [];
+/** Real fleets have few kinds of site and few zone rules, so each pair is judged once. */
+export function compileSites(hosts: readonly HostView[], accounts: readonly AccountView[]) {
+  const siteKey = (host: HostView): string => zoneNames(host).sort().join('\n');
+  const siteOf = indexKeys(hosts, siteKey);
+  const namesOfSite: string[][] = [];
   hosts.forEach((host, index) => {
-    namesOfPlace[placeOf[index] ?? 0] ??= zoneNames(host);
+    namesOfSite[siteOf[index] ?? 0] ??= zoneNames(host);
   });
   const zoneRule = indexKeys(accounts, ({ allowedZones }) =>
     allowedZones.length === 0 ? null : JSON.stringify([...allowedZones].sort()),
   );
-  const allowedPlaces: Uint8Array[] = [];
+  const allowedSites: Uint8Array[] = [];
   accounts.forEach(({ allowedZones }, index) => {
     const rule = zoneRule[index] ?? none;
     if (rule === none) return;
-    allowedPlaces[rule] ??= Uint8Array.from(namesOfPlace, (names) =>
+    allowedSites[rule] ??= Uint8Array.from(namesOfSite, (names) =>
       names.some((name) => allowedZones.includes(name)) ? 1 : 0,
     );
   });
-  return { placeOf, zoneRule, allowedPlaces };
+  return { siteOf, zoneRule, allowedSites };
 }

@@ -16,7 +16,7 @@ export type RefusalCounts = Partial<Record<RefusalCode, number>>;
 const summaryWords: Record<RefusalCode, string> = {
   cordoned: 'cordoned',
   unhealthy: 'unhealthy',
-  unbootstrapped: 'not ready',
+  'not-ready': 'not ready',
   draining: 'draining',
   dead: 'dead',
   pinned: 'not its pinned host',

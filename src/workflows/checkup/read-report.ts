@@ -41,7 +41,7 @@ export async function readReport(context: FleetContext, months: number): Promise
         zone,
         maxAccounts,
         accounts: counts.get(name)?.length ?? 0,
-        state: rank?.state ?? 'unbootstrapped',
+        state: rank?.state ?? 'not-ready',
       },
       score: sample === null ? null : (rank?.score.total ?? null),
       cpu: busy,

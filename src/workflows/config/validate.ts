@@ -50,11 +50,11 @@ const scriptsOf = ({ accounts, accountDefaults }: Inventory): readonly string[] 
  */
 export async function validateConfig(inventory: Inventory, ssh: SshContext): Promise<ValidConfig> {
   const profiles = [...new Set(inventory.hosts.map(({ profile }) => profile))].sort();
-  const places = [dirname(inventory.path), join(packageRoot(), 'templates')];
+  const folders = [dirname(inventory.path), join(packageRoot(), 'templates')];
   const scripts = scriptsOf(inventory);
   const notes = new Set(inventory.raised);
   const found = await Promise.all([
-    ...profiles.map((name) => mistakeOf(() => readProfile(places, name))),
+    ...profiles.map((name) => mistakeOf(() => readProfile(folders, name))),
     ...scripts.map((name) => mistakeOf(() => readScript(scriptFolders(inventory), name))),
     ...inventory.hosts.map((host) =>
       mistakeOf(async () => {

@@ -120,7 +120,7 @@ function hostState(
 ): [HostState, string | null] {
   if (row?.destroyed_at) return ['dead', 'declared destroyed'];
   if (row?.release === null || row === undefined)
-    return ['unbootstrapped', `run: fleet init --limit ${host.name}`];
+    return ['not-ready', `run: fleet init --limit ${host.name}`];
   const silence = silenceOf(row);
   if (silence !== null) return ['unhealthy', silence.reason];
   if (reading?.problem) return ['unhealthy', reading.problem.message];

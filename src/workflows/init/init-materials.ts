@@ -54,14 +54,14 @@ export async function loadInitMaterials(options: {
   readonly bundle?: HostBundle;
 }): Promise<InitMaterials> {
   const { root } = options;
-  const places = [
+  const folders = [
     ...(options.ownDirectory === undefined ? [] : [options.ownDirectory]),
     join(root, 'templates'),
   ];
   const bundle = options.bundle ?? (await loadHostBundle(root));
   const loaded = await Promise.all(
     [...new Set(options.profiles)].map(
-      async (name) => [name, await readProfile(places, name)] as const,
+      async (name) => [name, await readProfile(folders, name)] as const,
     ),
   );
   const runtimes = Object.values(pinnedRuntimes);

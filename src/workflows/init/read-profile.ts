@@ -20,30 +20,30 @@ export interface ReadProfile {
 }
 
 /**
- * The profile `name`: `profiles/NAME.yaml` of the first of `places` that has one; the sources and
+ * The profile `name`: `profiles/NAME.yaml` of the first of `folders` that has one; the sources and
  * projects that it names are looked for in the same order.
  * Error `inventory`: there is none, it has mistakes, it builds on itself, or a source or project
  * cannot be read.
  */
-export async function readProfile(places: readonly string[], name: string): Promise<ReadProfile> {
-  const profile = await readChain(places, name, []);
+export async function readProfile(folders: readonly string[], name: string): Promise<ReadProfile> {
+  const profile = await readChain(folders, name, []);
   const sources = await Promise.all(
     sourcesOf(profile).map(
-      async (source) => [source, await readSource(places, name, source)] as const,
+      async (source) => [source, await readSource(folders, name, source)] as const,
     ),
   );
   const python = Object.entries(profile.python).map(async ([environment, settings]) => {
     return {
       name: environment,
       settings,
-      files: await readProject(places, { profile: name, environment, settings }),
+      files: await readProject(folders, { profile: name, environment, settings }),
     };
   });
   return { profile, sources: Object.fromEntries(sources), python: await Promise.all(python) };
 }
 
 async function readChain(
-  places: readonly string[],
+  folders: readonly string[],
   name: string,
   above: readonly string[],
 ): Promise<Profile> {
@@ -54,19 +54,19 @@ async function readChain(
       { hint: 'correct extends' },
     );
   }
-  const own = parseProfile(name, await readText(places, name, above.at(-1)));
+  const own = parseProfile(name, await readText(folders, name, above.at(-1)));
   return own.extends === undefined
     ? own
-    : extendProfile(await readChain(places, own.extends, [...above, name]), own);
+    : extendProfile(await readChain(folders, own.extends, [...above, name]), own);
 }
 
 async function readText(
-  places: readonly string[],
+  folders: readonly string[],
   name: string,
   above: string | undefined,
 ): Promise<string> {
-  for (const place of places) {
-    const path = join(place, 'profiles', `${name}.yaml`);
+  for (const folder of folders) {
+    const path = join(folder, 'profiles', `${name}.yaml`);
     const text = await readBounded(path, limitBytes).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null;
       const hint = `it has to be a file of at most ${limitBytes} bytes that you may read`;
@@ -75,7 +75,7 @@ async function readText(
     if (text !== null) return text.toString('utf8');
   }
   const listed = await Promise.all(
-    places.map((place) => readdir(join(place, 'profiles')).catch(() => [])),
+    folders.map((folder) => readdir(join(folder, 'profiles')).catch(() => [])),
   );
   const known = listed.flat().filter((file) => file.endsWith('.yaml'));
   const names = [...new Set(known.map((file) => file.replace(/\.yaml$/, '')))].sort();
@@ -91,14 +91,14 @@ async function readText(
 }
 
 async function readSource(
-  places: readonly string[],
+  folders: readonly string[],
   profile: string,
   source: string,
 ): Promise<string> {
   let last: unknown;
-  for (const place of places) {
+  for (const folder of folders) {
     try {
-      return (await readBounded(join(place, source), limitBytes)).toString('utf8');
+      return (await readBounded(join(folder, source), limitBytes)).toString('utf8');
     } catch (cause) {
       last = cause;
     }
@@ -107,7 +107,7 @@ async function readSource(
     'inventory',
     `profile ${profile} names the file ${source}, which cannot be read`,
     {
-      hint: `correct the profile or add the file; it was looked for in ${places.join(' and ')}`,
+      hint: `correct the profile or add the file; it was looked for in ${folders.join(' and ')}`,
       cause: last,
     },
   );

@@ -25,17 +25,17 @@ interface Wish {
 }
 
 /**
- * Every file of the project that belongs on hosts, ordered by path: from the first of `places` that
+ * Every file of the project that belongs on hosts, ordered by path: from the first of `folders` that
  * has the folder. Left out are names that begin with
  * a dot, `__pycache__`, `*.pyc`, `venv` and `node_modules`. Error `inventory` when it is not there,
  * lacks what the profile names, or cannot be sent.
  */
 export async function readProject(
-  places: readonly string[],
+  folders: readonly string[],
   wish: Wish,
 ): Promise<readonly ProjectFile[]> {
   const { settings } = wish;
-  const root = await findFolder(places, wish);
+  const root = await findFolder(folders, wish);
   const files: ProjectFile[] = [];
   await readFolder(root, '', wish, files);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -88,13 +88,13 @@ const refused = (
     },
   );
 
-async function findFolder(places: readonly string[], wish: Wish): Promise<string> {
-  for (const place of places) {
-    const folder = join(place, wish.settings.project);
+async function findFolder(folders: readonly string[], wish: Wish): Promise<string> {
+  for (const above of folders) {
+    const folder = join(above, wish.settings.project);
     if ((await stat(folder).catch(() => null))?.isDirectory() === true) return folder;
   }
   const hint =
-    `it was looked for in ${places.join(' and ')}; docs/custom-workers.md has a complete ` +
+    `it was looked for in ${folders.join(' and ')}; docs/custom-workers.md has a complete ` +
     'example';
   throw refused(wish, 'is not there', hint);
 }

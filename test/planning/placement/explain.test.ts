@@ -53,7 +53,7 @@ describe('rankHosts', () => {
 
   it('does not know the free memory of a host that was never measured', () => {
     const [row] = rankHosts(
-      fleetOf([host('new', { state: 'unbootstrapped', memoryBytes: unmeasuredBytes })], []),
+      fleetOf([host('new', { state: 'not-ready', memoryBytes: unmeasuredBytes })], []),
       policy,
     );
     expect(row?.freeMemoryBytes).toBeNull();

@@ -150,8 +150,8 @@ describe('refusals', () => {
     ],
     [
       'init',
-      fleetOf([host('h', { state: 'unbootstrapped' })], [account('x')]),
-      'unbootstrapped',
+      fleetOf([host('h', { state: 'not-ready' })], [account('x')]),
+      'not-ready',
       'host is not ready',
     ],
     [

@@ -133,8 +133,8 @@ describe('the view of the fleet', () => {
 
   it.each<[string, Partial<FleetFacts>, string]>([
     ['ready', {}, 'up'],
-    ['never bootstrapped', { hosts: [hostRow('h1', { release: null })] }, 'unbootstrapped'],
-    ['unknown to the ledger', { hosts: [] }, 'unbootstrapped'],
+    ['never bootstrapped', { hosts: [hostRow('h1', { release: null })] }, 'not-ready'],
+    ['unknown to the ledger', { hosts: [] }, 'not-ready'],
     [
       'cordoned in the ledger',
       { hosts: [hostRow('h1', { cordoned: 1, cordon_reason: 'repair' })] },

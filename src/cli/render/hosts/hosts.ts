@@ -50,7 +50,7 @@ export const formatHosts = (
         rank.host,
         formatState(rank.state),
         `${rank.accounts}/${rank.maxAccounts}`,
-        rank.state === 'unbootstrapped' ? chalk.dim('-') : formatPoints(rank.score.total),
+        rank.state === 'not-ready' ? chalk.dim('-') : formatPoints(rank.score.total),
         row?.latency_ms ? `${row.latency_ms.toFixed(1)} ms` : chalk.dim('-'),
         row?.last_seen_at ? `${formatAge(nowMs - row.last_seen_at)} ago` : chalk.dim('never'),
         row?.os ?? chalk.dim('-'),
@@ -94,7 +94,7 @@ export function formatHost(
     ],
     [
       'score',
-      rank === undefined || rank.state === 'unbootstrapped' ? null : formatPoints(rank.score.total),
+      rank === undefined || rank.state === 'not-ready' ? null : formatPoints(rank.score.total),
     ],
     [
       'seen',

@@ -91,7 +91,7 @@ const rows: readonly (readonly [
   ['zurich', 'zrh', 'CH', 47.38, 8.54],
 ];
 
-const places: ReadonlyMap<string, Location> = new Map(
+const cities: ReadonlyMap<string, Location> = new Map(
   rows.flatMap(([name, codes, country, latitude, longitude]) =>
     [name, ...codes.split(' ')].map((word): [string, Location] => [
       word,
@@ -101,13 +101,13 @@ const places: ReadonlyMap<string, Location> = new Map(
 );
 
 /**
- * The place called `text`: an English city name or the code of an airport or data centre (`fra`,
+ * The city called `text`: an English city name or the code of an airport or data centre (`fra`,
  * `nyc`). Case, spaces, and a number after a code (`fra1`) do not matter.
  */
-export const findPlace = (text: string): Location | null => {
+export const findCity = (text: string): Location | null => {
   const word = text.trim().toLowerCase().replace(/[ _]+/g, '-');
-  return places.get(word) ?? places.get(word.replace(/-?\d{1,2}$/, '')) ?? null;
+  return cities.get(word) ?? cities.get(word.replace(/-?\d{1,2}$/, '')) ?? null;
 };
 
-/** The known place that `text` may have meant. */
-export const nearestPlace = (text: string): string | null => nearest(text, places.keys());
+/** The known city that `text` may have meant. */
+export const nearestCity = (text: string): string | null => nearest(text, cities.keys());
