@@ -44,7 +44,7 @@ export interface Desk {
   note(text: string): void;
   /** What people call accounts, as soon as it is known. */
   learnNames(accounts: readonly CalledAccount[]): void;
-  /** Asks for the passphrase of a key file; null where nobody can be asked. */
+  /** Asks for the passphrase of a key file; null where there is no terminal to ask on. */
   readonly askPassphrase: ((keyFile: string, again: boolean) => Promise<string>) | null;
   /** What is asked is agreed to beforehand. */
   readonly isAgreed: boolean;
@@ -52,8 +52,7 @@ export interface Desk {
   readonly canAsk: boolean;
   /**
    * Shows the verb's plan and asks; null: there is nothing to ask, or nothing to show. Errors:
-   * `usage`, where nobody can be asked; `interrupted`, when the
-   * answer is no.
+   * `usage`, where there is no terminal to ask on; `interrupted`, when the answer is no.
    */
   agree(question: string | null, proposal: Proposal | null): Promise<void>;
   /** Asks what a login needs. The caller closes it. */

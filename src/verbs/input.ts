@@ -145,7 +145,7 @@ export const flag = (words: string, short?: string): Field<boolean> => ({
 export const dryRun = (words = 'show the plan and change nothing'): Field<boolean> =>
   flag(words, 'n');
 
-/** `--lines COUNT`: at most so many of what is listed. */
+/** `--lines COUNT`: how many entries are listed at most. */
 export const lines = (
   words: string,
   { start, min = 1 }: { readonly start: number; readonly min?: number },

@@ -56,8 +56,8 @@ export const completion = defineErrand({
   group: 'about',
   isLocal: true,
   summary:
-    'what your shell needs to complete commands, options, hosts, groups, accounts and ' +
-    'scripts; asks no host',
+    'print the script by which your shell completes commands, options, hosts, groups, ' +
+    'accounts and scripts; asks no host',
   input: { shell: argument({ choices: ['bash', 'zsh', 'fish'] }) },
   examples: [
     [

@@ -11,8 +11,8 @@ export const schemaVerb = (all: () => readonly Verb[]) =>
     name: 'schema',
     group: 'about',
     summary:
-      "what commands take, as JSON Schema, what each may change, and an API's route to " +
-      'it; what events tell; for programs',
+      'describe commands and events for programs: input as JSON Schema, effects, API route, ' +
+      'kinds of events',
     input: { command: argument({ isMany: true, isOptional: true }) },
     examples: [
       ['schema', 'every command, and every kind of event'],

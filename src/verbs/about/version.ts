@@ -4,10 +4,10 @@ import { defineErrand } from '../verb.ts';
 export const version = defineErrand({
   name: 'version',
   group: 'about',
-  summary: 'the version of fleet, of its Node.js, and where it lies',
+  summary: 'print the versions of fleet and of its Node.js, and where fleet is installed',
   input: {},
   examples: [
-    ['version', 'for a report of a fault'],
+    ['version', 'for a bug report'],
     ['version --json', 'for programs'],
   ],
   files: [],

@@ -13,7 +13,7 @@ export const listAccounts = defineLook({
     ['accounts list', 'all accounts, as they were seen last'],
     [
       'accounts list --state offline,needs-login --sort since',
-      'what is not well, the oldest trouble first',
+      'accounts with problems, the longest first',
     ],
     ['accounts list --limit eu --json', 'those on hosts of the group eu, for programs'],
   ],

@@ -37,7 +37,7 @@ export const loginAccount = defineChange({
       shown: 'reference',
       words: 'its two-step password, in the same form; default: it is asked',
     }),
-    cancel: flag('give a login up that was begun; if it had succeeded, it is logged out'),
+    cancel: flag('cancel a login that was begun; if it had succeeded, log it out'),
     dryRun: dryRun('show what would be done, and change nothing'),
   },
   examples: [

@@ -3,9 +3,7 @@ import { argument, flag, option } from '../input.ts';
 import { defineLook } from '../verb.ts';
 
 /** What comes from a host as it is. */
-export const rawFlag = flag(
-  'escape sequences and other control characters of the host as they are, also on a terminal',
-);
+export const rawFlag = flag('print control characters of the host unchanged, also on a terminal');
 
 /** `fleet exec`. */
 export const exec = defineLook({

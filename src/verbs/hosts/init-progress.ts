@@ -3,7 +3,7 @@ import type { FleetEvent } from '../../workflows/context.ts';
 import type { InitEvent } from '../../workflows/init/init.ts';
 import type { HostInitPlan } from '../../workflows/init/init-plan.ts';
 
-/** What one host's program has told so far. */
+/** What one host's program has reported so far. */
 interface Seen {
   done: number;
   /** Steps that have begun, several where one goes on beside the others. */

@@ -11,7 +11,7 @@ export const listHosts = defineLook({
   input: hostListOptions,
   examples: [
     ['hosts list', 'all hosts, as they were seen last'],
-    ['hosts list --state unhealthy', 'only those that are not well'],
+    ['hosts list --state unhealthy', 'only unhealthy hosts'],
     ['hosts list --limit eu --json', 'the group eu, for programs'],
   ],
   files: ['inventory', 'ledger'],

@@ -11,14 +11,14 @@ export const adopt = defineChange({
     without: option({
       ...{ of: 'host', isExact: true, shown: 'hosts', isMany: true, many: 'words' },
       words:
-        'you state that these hosts, which others remember and the inventory does not ' +
-        'have, run nothing any more',
+        'assert that these hosts, which other hosts remember and the inventory does not ' +
+        'have, no longer run anything',
     }),
     replaced: option({
       ...{ of: 'host', isExact: true, shown: 'hosts', isMany: true, many: 'words' },
       words:
-        'you state that these hosts are the machines that had their accounts, with other ' +
-        'hardware, or that the old ones run nothing any more',
+        'assert that these hosts are the same machines with other hardware, or that the ' +
+        'old machines no longer run anything',
     }),
     dryRun: dryRun('show what would change and change nothing'),
   },
@@ -28,7 +28,7 @@ export const adopt = defineChange({
     ['adopt --without h9', 'h9 is gone for good, and runs nothing'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig'],
-  exits: { 3: 'a host was not heard, or something cannot be decided' },
+  exits: { 3: 'a host did not answer, or an account needs a decision of yours' },
   async plan(context, { without, replaced }) {
     const { prepareAdoption } = await import('../../workflows/custody/adopt.ts');
     return prepareAdoption(context, without, replaced);

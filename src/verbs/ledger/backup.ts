@@ -20,7 +20,7 @@ export const backup = defineLook({
     }),
     keep: option({
       ...{ of: 'count', shown: 'count', range: { min: 1, max: 100_000 }, example: '14' },
-      words: 'keep so many of the newest backups of this fleet there, and remove the older ones',
+      words: 'keep this many of the newest backups in that folder, and remove older ones',
     }),
   },
   examples: [

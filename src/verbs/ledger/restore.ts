@@ -72,7 +72,9 @@ export const restore = defineErrand({
   input: {
     file: argument({ of: 'file' }),
     dryRun: dryRun('check the backup, show what would change, and change nothing'),
-    unsealed: flag('take a backup of a release before seals, whose origin nobody can tell'),
+    unsealed: flag(
+      'accept a backup without a seal (made by an older fleet); its origin cannot be ' + 'verified',
+    ),
   },
   examples: [
     ['restore backups/FILE --dry-run', 'is it sound, and what would it put back?'],

@@ -23,7 +23,7 @@ export const logs = defineLook({
     host: option({ of: 'host', shown: 'name', words: 'all accounts of this host' }),
     level: option({
       ...{ shown: 'level', choices: ['error', 'warn', 'info', 'debug'], example: 'warn' },
-      words: 'this and everything graver',
+      words: 'this level and more severe ones',
     }),
     since: option({
       of: 'time',

@@ -6,7 +6,7 @@ import { defineLook } from '../verb.ts';
 export const metrics = defineLook({
   name: 'metrics',
   group: 'looks',
-  summary: "what hosts and accounts have counted, in Prometheus' text format",
+  summary: "counters of hosts and accounts in Prometheus' text format",
   input: {},
   examples: [
     [

@@ -6,7 +6,7 @@ export const rankings = defineLook({
   name: 'rankings',
   isWatchable: true,
   group: 'looks',
-  summary: 'hosts by load score, best first; which are crowded, and how many are missing',
+  summary: 'hosts by load score, best first; which are overloaded, and how many are missing',
   input: {},
   examples: [
     ['rankings', 'where the next account would go, and when the fleet will be full'],

@@ -14,7 +14,7 @@ export const report = defineLook({
       of: 'file',
       short: 'o',
       shown: 'file',
-      words: 'where to; - is standard output',
+      words: 'file to write; - is standard output',
       start: 'fleet-report.html',
     }),
     months: option({

@@ -11,14 +11,14 @@ export const drain = defineChange({
     host: argument({ of: 'host' }),
     deadline: option({
       ...{ of: 'duration', shown: 'duration', example: '30m' },
-      words: 'begin no move later than that from now (30s, 10m, 2h); what is left is named',
+      words: 'start no move after this time (30s, 10m, 2h); accounts that are left are listed',
       range: { min: 1, max: 30 * 24 * 3_600_000, words: 'of at most 30 days' },
     }),
     dryRun: dryRun(),
   },
   examples: [
     ['drain h2', 'before maintenance: its accounts go where they fit best'],
-    ['drain h2 --deadline 30m --yes', 'begin no move after half an hour, and name what is left'],
+    ['drain h2 --deadline 30m --yes', 'start no move after half an hour, and list what is left'],
     ['hosts uncordon h2', 'afterwards: accounts may go there again'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],

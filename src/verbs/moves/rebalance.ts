@@ -10,11 +10,11 @@ export const rebalance = defineChange({
   input: {
     threshold: option({
       ...{ of: 'number', shown: 'points', range: { min: 0, max: 100 }, example: '20' },
-      words: 'spread of load scores from which to act; default: the inventory',
+      words: 'act from this spread of load scores on; default: from the inventory',
     }),
     maxMigrations: option({
       ...{ of: 'count', shown: 'count', range: { min: 0, max: 100_000 }, example: '5' },
-      words: 'at most so many moves; default: the inventory',
+      words: 'most moves to make; default: from the inventory',
     }),
     steady: flag(
       'for cron: act only after several evaluations in a row, on smoothed figures, and then rest',

@@ -24,28 +24,28 @@ export const simulate = defineLook({
       isMany: true,
       words: 'the host is gone (may be given several times)',
     }),
-    addHosts: option({ ...many, words: 'so many empty hosts more' }),
+    addHosts: option({ ...many, words: 'number of empty hosts to add' }),
     hostsLike: option({
       of: 'host',
       shown: 'host',
-      words: 'each like that one; default: the first that is up',
+      words: 'model for the added hosts; default: the first host that is up',
     }),
-    addAccounts: option({ ...many, words: 'so many accounts more' }),
+    addAccounts: option({ ...many, words: 'number of accounts to add' }),
     accountsLike: option({
       ...{ of: 'account', shown: 'account' },
-      words: 'each like that one; default: with the median demand and no wishes',
+      words: 'model for the added accounts; default: median demand, no pins or groups',
     }),
     scale: option({
       ...{
         of: 'number',
         shown: 'factor',
-        words: 'every account needs so many times as much',
+        words: 'multiply the demand of every account by this factor',
         start: 1,
         example: '1.5',
       },
       range: { min: 0, max: 1000, aboveMin: true },
     }),
-    rebalance: flag('and a rebalance afterwards'),
+    rebalance: flag('also show a rebalance afterwards'),
     fresh: flag('measure the hosts now instead of using the last samples'),
   },
   examples: [
@@ -57,7 +57,7 @@ export const simulate = defineLook({
     ],
   ],
   files: ['inventory', 'ledger'],
-  exits: { 3: 'something finds no place' },
+  exits: { 3: 'an account finds no host' },
   async look(context, input) {
     const [{ supposeThat }, { readFleetView }] = await Promise.all([
       import('../../planning/advice/what-if.ts'),

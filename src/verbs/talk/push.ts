@@ -43,17 +43,15 @@ async function tryPush(
 export const pushScripts = defineChange({
   name: 'scripts push',
   group: 'talk',
-  summary:
-    'give hosts what their accounts are to answer, as the inventory and the scripts say ' +
-    'now; workers take it up without a restart',
+  summary: 'send scripts and answer settings to the hosts; workers apply them without a restart',
   input: {
     accounts: argument({ of: 'account', isMany: true, isOptional: true }),
     dryRun: dryRun('only show what would change'),
-    ...trialOptions('try what is new'),
+    ...trialOptions('try the change'),
   },
   examples: [
     ['scripts push --dry-run', 'what would change for which account'],
-    ['scripts push', 'show it, ask, push; workers take it up within seconds'],
+    ['scripts push', 'show it, ask, push; workers apply it within seconds'],
     [
       'scripts push --canary 2 --watch 30m',
       'two accounts first; all others, or nobody, half an hour later',

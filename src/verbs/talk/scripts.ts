@@ -46,7 +46,7 @@ export const showScript = defineErrand({
 export const testScript = defineErrand({
   name: 'scripts test',
   group: 'talk',
-  summary: 'replays a talk without any network: what would be answered, and why not',
+  summary: 'replay a conversation offline: what would be answered, and why not',
   input: {
     script: argument({ of: 'script', words: 'a name or a file' }),
     transcript: argument({ of: 'file', words: 'a file: YAML, or one JSON message a line' }),

@@ -7,8 +7,8 @@ export const sendTest = defineChange({
   name: 'accounts send-test',
   group: 'talk',
   summary:
-    'let the account say one message in a group of its allow-list (its id, or the ' +
-    "inventory's name for it); its own worker says it, within its limits",
+    'send one message to a chat that the account may answer in (its id, or its name in the ' +
+    'inventory); its worker sends it within its limits',
   input: {
     account: argument({ of: 'account' }),
     chat: argument({}),
@@ -19,7 +19,7 @@ export const sendTest = defineChange({
     }),
   },
   examples: [
-    ['accounts send-test anna garden', 'in the group that the inventory calls garden'],
+    ['accounts send-test anna garden', 'in the chat that the inventory calls garden'],
     ['accounts send-test anna garden --text "Good morning"', 'with your own words'],
   ],
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig'],

@@ -9,9 +9,7 @@ export const scriptWords = (script: string | undefined): string =>
 export const setScript = defineChange({
   name: 'accounts set-script',
   group: 'talk',
-  summary:
-    'the script by which the account answers, until it is changed again; without a name: ' +
-    "the inventory's",
+  summary: "choose the script of an account; without a name, use the inventory's script again",
   input: {
     account: argument({ of: 'account' }),
     script: argument({ of: 'script', isOptional: true }),

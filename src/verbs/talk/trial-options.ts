@@ -12,8 +12,8 @@ export const trialOptions = (act: string) => ({
   canary: option({
     ...{ of: 'count', shown: 'count', range: { min: 0, max: 100_000 }, example: '2' },
     words:
-      `${act} on so many accounts first, and put it back when they do worse; 0: on all at ` +
-      'once',
+      `${act} on this many accounts first, and roll it back if they do worse; 0: on all ` +
+      'accounts at once',
   }),
   watch: option({
     ...{ of: 'duration', shown: 'duration', example: '30m' },
@@ -23,8 +23,8 @@ export const trialOptions = (act: string) => ({
   maxErrors: option({
     ...{ of: 'number', shown: 'percent', range: { min: 0, max: 100 }, example: '5' },
     words:
-      'how much larger their share of failed answers may be than that of the other ' +
-      'accounts; default: 10',
+      'how far their share of failed answers may exceed that of the other accounts, in ' +
+      'percentage points; default: 10',
   }),
 });
 

@@ -9,7 +9,7 @@ export const whySilent = defineLook({
   summary: 'why the account did not answer: how often for which reason, and its last messages',
   input: {
     account: argument({ of: 'account' }),
-    lines: lines('at most so many of the last messages', { start: 20, min: 0 }),
+    lines: lines('number of recent messages at most', { start: 20, min: 0 }),
   },
   examples: [
     ['why-silent anna', 'how often for which reason, and its last 20 messages (never their text)'],

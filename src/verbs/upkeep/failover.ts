@@ -76,18 +76,19 @@ export const failover = defineChange({
   input: {
     host: argument({ of: 'host', isExact: true }),
     poweredOff: flag(
-      'you have switched it off; believed only once a boot would find its accounts held',
+      'you switched the host off; accepted once hold.after has passed, so that a reboot ' +
+        'cannot start its accounts',
     ),
     destroyed: flag('this machine will never boot again'),
     fence: flag('let the fence of the inventory switch it off, and go on once that is verified'),
-    waitUntilSafe: flag('wait for the moment at which --powered-off can be believed'),
+    waitUntilSafe: flag('wait until --powered-off can be accepted'),
     dryRun: dryRun(),
   },
   examples: [
     ['failover h2 --destroyed', 'the machine is gone for good'],
     [
       'failover h2 --powered-off --wait-until-safe',
-      'you switched it off; wait until that can be believed',
+      'you switched it off; wait until its accounts can start elsewhere',
     ],
     ['failover h2 --fence --dry-run', 'where its accounts would go'],
   ],

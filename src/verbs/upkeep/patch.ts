@@ -60,14 +60,14 @@ export const patch = defineChange({
   name: 'patch',
   group: 'upkeep',
   summary:
-    'upgrade packages, one host at a time; goes on when the host is well and its accounts ' +
-    'are online',
+    'upgrade packages, one host at a time; continues when the host is healthy and its ' +
+    'accounts are online',
   input: {
     hosts: argument({ of: 'pattern', isMany: true, isOptional: true }),
     rolling: flag('without hosts: all of them'),
     security: flag('only packages that have a security update'),
     reboot: flag('reboot hosts that need it afterwards, announced: no account moves, none is held'),
-    drain: flag('move the accounts of each host away first (otherwise they stay and go on)'),
+    drain: flag('move the accounts of each host away first; otherwise they keep running there'),
     within: withinOption('how long a reboot may take'),
     dryRun: dryRun(),
   },
@@ -77,7 +77,7 @@ export const patch = defineChange({
     ['patch --rolling --security --yes', 'security updates of all hosts, one after the other'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],
-  exits: { 3: 'a host is not well afterwards; those after it were left alone' },
+  exits: { 3: 'a host is not healthy afterwards; the hosts after it were not touched' },
   check({ hosts, rolling, limit }) {
     if (hosts.length === 0 && limit.length === 0 && !rolling)
       throw new FleetError(

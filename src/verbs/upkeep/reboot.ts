@@ -18,8 +18,8 @@ export const reboot = defineChange({
         'hosts: all',
     ),
     within: withinOption(
-      'how long a host may be away: after it, its accounts wait for a sweep, and it may ' +
-        'count as switched off',
+      'longest time that a reboot may take; after it, the accounts wait for a sweep, and ' +
+        'the host may count as powered off',
     ),
     dryRun: dryRun(),
   },

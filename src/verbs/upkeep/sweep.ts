@@ -11,7 +11,7 @@ export const sweep = defineChange({
   summary: 'look at every host, continue open moves, start what hosts hold since a boot; for cron',
   input: {
     autoFailover: flag(
-      'hosts that are down, and have a fence, are switched off and their accounts given to others',
+      'switch off hosts that are down and have a fence, and start their accounts elsewhere',
     ),
   },
   examples: [

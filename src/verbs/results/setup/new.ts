@@ -40,7 +40,7 @@ export function variablesOf({
 const namesOf = (first: HostSpec, more: readonly HostSpec[]): string =>
   more.length === 0 ? first.name : `${first.name} and ${more.length} more`;
 
-/** The command that goes on from there. */
+/** The command that comes next. */
 export const nextAfterNew = ({
   path,
   isElsewhere,
