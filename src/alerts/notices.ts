@@ -9,7 +9,7 @@ export type NoticeKind = 'firing' | 'worse' | 'again' | 'over' | 'news';
 /** Between two messages at most, and for critical ones, ms. */
 const longestRepeatMs = 86_400_000;
 const criticalRepeatMs = 3_600_000;
-/** What comes back within the flap window is told when it has lasted for so long, ms. */
+/** An alert that returns within the flap window is sent once it has lasted this long, ms. */
 const steadyMs = 900_000;
 
 /**

@@ -28,7 +28,8 @@ export const severityOf = ({ warning, critical }: AlertRule, value: number): Sev
 };
 
 /**
- * Whether so many hosts are silent that the fault is on this side, by the rules' own limit. Pure.
+ * Whether the share of silent hosts is above the rule's limit, so that the fault is probably on
+ * this side. Pure.
  */
 export const isBlind = (
   rules: readonly AlertRule[],

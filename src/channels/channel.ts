@@ -24,7 +24,7 @@ export interface ChannelWorld {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly signal: AbortSignal;
-  /** One answer may take so long, ms. */
+  /** Longest time for one answer, ms. */
   readonly limitMs: number;
 }
 
@@ -33,7 +33,7 @@ export interface ChannelWorld {
  * given, and that may be a secret.
  */
 export class ChannelRefusal extends FleetError {
-  /** It wants to be left alone for so long, ms; null: it does not say. */
+  /** How long it asks to be left alone, ms; null: it does not say. */
   readonly retryAfterMs: number | null;
 
   constructor(channel: string, what: string, hint: string, retryAfterMs: number | null = null) {
@@ -68,7 +68,10 @@ const [shortestPart, shortestSecret] = [8, 6];
 const atLeast = (length: number, parts: readonly string[]): string[] =>
   parts.filter((part) => part.length >= length);
 
-/** A secret as others may repeat it: whole, its parts, coded. The host of an address is none. */
+/**
+ * A secret as others may repeat it: whole, its parts, coded. The host of an address is not a
+ * secret.
+ */
 function formsOf(secret: string): string[] {
   const url = URL.canParse(secret) ? new URL(secret) : null;
   const parts =

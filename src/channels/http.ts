@@ -51,8 +51,8 @@ export async function request(
 
 /**
  * Headers as HTTP takes them: text beyond ASCII as UTF-8, line ends and other control characters of
- * a filled template as blanks. Errors: `channel` for a secret
- * that is none; Node's own error would have it in its text.
+ * a filled template as blanks. Errors: `channel` for a secret of another shape; Node's own error
+ * would have it in its text.
  */
 function headersOf(
   channel: string,

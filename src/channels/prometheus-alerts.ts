@@ -5,7 +5,7 @@ import type { AlertmanagerChannel, AlertPolicy } from '../model/alert-policy.ts'
 import { type Channel, type ChannelWorld, readUrl } from './channel.ts';
 import { request } from './http.ts';
 
-/** An alert that is not told again for so long ends there, ms. */
+/** Alertmanager ends an alert that is not repeated within this time, ms. */
 const livesMs = 3_600_000;
 
 /** One alert of Alertmanager's API v2 (https://prometheus.io/docs/alerting/latest/alerts_api/). */

@@ -10,7 +10,7 @@ export interface TextCircumstances<I> {
   readonly isAgreed: boolean;
   /** Ctrl-C has ended it. */
   readonly isInterrupted: boolean;
-  /** A screen has so many; infinite without one. */
+  /** A screen has this many; infinite without one. */
   readonly lines: number;
 }
 

@@ -22,7 +22,7 @@ const nothing: Outcome = {
   errors: [],
 };
 
-/** At most so many lines; what does not fit is counted. */
+/** Most lines that are shown; what does not fit is counted. */
 function fitted(text: string, height: number): string {
   const lines = text.split('\n');
   if (lines.length <= height) return text;

@@ -63,8 +63,8 @@ const accountFields = z.object({
 });
 
 /**
- * A status is the worker's own: one that is none is a fault of this account, and no reason to know
- * nothing of its host.
+ * A status is the worker's own: an invalid status is a fault of this account, and its host's other
+ * figures still count.
  */
 const accountSample = accountFields.transform(({ status, ...account }) => {
   const parsed = workerStatus.nullable().safeParse(status);

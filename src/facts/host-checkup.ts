@@ -47,7 +47,7 @@ export interface HostCheckup {
   readonly overLimit: readonly string[];
 }
 
-/** Of these are told at most, and so many characters of each. */
+/** How many of these are reported at most, and how many characters of each. */
 const overLimitAtMost = { accounts: 50, characters: 300 };
 
 const reachLimitSeconds = 8;

@@ -15,10 +15,9 @@ interface SeenAccount {
 
 /**
  * How long Telegram may count a connection of the account, by a host's last sample (its JSON in the
- * ledger), ms: a worker of a release before asked for longer,
- * does not tell Telegram's time, and runs on after an upgrade. Where nothing shows that the worker
- * is of today's release it counts as one of before. 0: it is
- * of today's, or had not been started there yet and is by programs of today.
+ * ledger), ms: a worker of a release before asked for longer, does not tell Telegram's time, and
+ * runs on after an upgrade. A worker that does not show that it is of the current release counts as
+ * an older one. 0: it is of today's, or had not been started there yet and is by programs of today.
  */
 export function seenLingerMs(sampleJson: string | null, keyId: string): number {
   if (sampleJson === null) return formerLingerMs;

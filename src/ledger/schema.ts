@@ -101,7 +101,9 @@ interface HostsTable {
   /** When it was last found to know less than that, and what it knew; null: never. */
   fell_back_at: number | null;
   fell_back_to: number | null;
-  /** The first login that it refused since it last let fleet in; null: it lets fleet in. */
+  /**
+   * The first login that it refused since it last let fleet in; null: it accepts fleet's logins.
+   */
   refused_since: number | null;
   /** The last one of them. */
   refused_at: number | null;

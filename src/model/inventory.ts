@@ -239,7 +239,7 @@ export interface HoldPolicy {
 }
 
 export interface SweepPolicy {
-  /** A host that has not answered for so long is down; before that it is suspect. ms. */
+  /** A host that has not answered for this long is down; before that it is suspect. ms. */
   readonly downAfterMs: number;
   /** Measurements older than this are forgotten, ms. */
   readonly keepSamplesMs: number;
@@ -249,8 +249,8 @@ export interface FailoverPolicy {
   /** Hosts that may be down at once before automatic failover brakes itself. */
   readonly maxHosts: number;
   /**
-   * Least time between the end of a machine and the start of its accounts elsewhere, ms: so long
-   * Telegram may count its connections.
+   * Least time between the end of a machine and the start of its accounts elsewhere, ms: for this
+   * long Telegram may still count its connections.
    */
   readonly settleMs: number;
 }
@@ -263,7 +263,7 @@ export interface RebalancePolicy {
   readonly restMs: number;
   /** A reading counts half after this time, ms. */
   readonly halfLifeMs: number;
-  /** Every host has been measured for at least so long before anything is decided from it, ms. */
+  /** How long every host has to be measured before anything is decided from it, ms. */
   readonly measuredForMs: number;
   /**
    * An account changes its address voluntarily only while it has done so less often within seven

@@ -69,7 +69,7 @@ export interface AdoptionPlan {
   readonly problems: readonly AdoptionProblem[];
 }
 
-/** An open move that is over on the hosts. */
+/** An open move that has already ended on the hosts. */
 export interface EndedMove {
   readonly id: string;
   readonly account: string;

@@ -31,7 +31,7 @@ export type ClaimDrift =
       readonly epoch: number;
     };
 
-/** A claim that is over, and that its host does not know to be. */
+/** A claim that was superseded although its host does not know it. */
 export interface OutdatedClaim {
   readonly account: string;
   readonly keyId: string;
@@ -89,7 +89,7 @@ function driftAt(
   const claim = found?.claim ?? null;
   const isOpen = claim !== null && isOpenClaim(claim);
   const about = { host, account: owner.account };
-  // What is over is closed by the contact, and is none of the operator's business.
+  // Superseded claims are closed by the contact without the operator.
   if (isOpen && owner.host !== host && claim.epoch < owner.epoch) return [];
   // A move cannot stop what its owner knows nothing of: that is for the operator.
   const isForgotten =

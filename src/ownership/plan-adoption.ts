@@ -204,7 +204,7 @@ function claimed(known: KnownAccount, truth: ClaimTruth, facts: AdoptionFacts): 
   const epoch = epochOf(truth);
   if (ledger?.host && (ledger.epoch ?? 0) > epoch)
     return newerInLedger(known, ledger.host, truth, facts);
-  // Its last owner gave it up and does not answer; what is heard is from before.
+  // Its last owner gave it up and does not answer; the report is older than that.
   if (ledger?.host === null && ledger.highest > (truth.kind === 'detached' ? truth.highest : epoch))
     return { adopted: same(known, ''), found: [], problems: [] };
   switch (truth.kind) {

@@ -53,7 +53,7 @@ export function rosterFor(
   for (const { keyId, epoch, to, phase } of openMoves)
     if (to === detached && phase === 'released') end(keyId, epoch);
   for (const { keyId, epoch } of unowned) end(keyId, epoch - 1);
-  // Here, too: a claim from before its own grant is on a disk that was rolled back.
+  // Here, too: a claim older than its own grant means that the disk was rolled back.
   for (const { keyId, epoch } of placements) end(keyId, epoch - 1);
   // It gave its receipt for the epoch of its placement: only a disk that was rolled back still
   // claims it.

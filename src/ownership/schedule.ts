@@ -18,9 +18,7 @@ export interface MoveLimits {
  */
 export const hostMoveLimits = { arrivalsPerHost: 2, departuresPerHost: 1 } as const;
 
-/**
- * New moves are no longer started after so many that failed: the fleet is not as the plan believes.
- */
+/** No new moves are started after this many failures: the fleet is not as the plan believes. */
 export const errorBudget = 3;
 
 /**

@@ -6,8 +6,8 @@ import type { Remote } from './remote.ts';
 export interface RemotePool {
   remote(spec: HostSpec): Remote;
   /**
-   * Ends all connections; who asks for one afterwards gets one that is over. Safe to repeat; never
-   * rejects.
+   * Ends all connections; who asks for a connection afterwards gets a closed one. Safe to repeat;
+   * never rejects.
    */
   close(): Promise<void>;
 }

@@ -36,7 +36,7 @@ const ownUnit = source
 const owner = z
   .string()
   .regex(/^[a-z_][a-z0-9_-]*:[a-z_][a-z0-9_-]*$/, 'must be user:group')
-  // Profiles of before call the service user by its former name.
+  // Older profiles call the service user by its former name.
   .transform((who) => (who === 'fleet:fleet' ? `${serviceUser}:${serviceUser}` : who));
 
 const inProject = z

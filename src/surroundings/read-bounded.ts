@@ -21,7 +21,7 @@ export const readBounded = async (path: string, maxBytes: number, flags = 0): Pr
 };
 
 /**
- * At most so much more than the limit is read; some of the kernel's files are read in such steps
+ * At most this much more than the limit is read; some of the kernel's files are read in such steps
  * only.
  */
 const chunkBytes = 65_536;

@@ -68,7 +68,7 @@ async function sealOf(
  */
 const unsealedGrowth = { times: 200, bytes: 64 * 1024 * 1024 };
 
-/** Ends a stream with an error behind so many bytes. */
+/** Ends a stream with an error after this many bytes. */
 function atMost(bytes: number): Transform {
   let left = bytes;
   return new Transform({

@@ -58,7 +58,7 @@ export interface FleetContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /**
-   * Resolves after so many milliseconds by the same clock, or when `until` is aborted. Without it
+   * Resolves after this many milliseconds by the same clock, or when `until` is aborted. Without it
    * not even Ctrl-C shortens it: for floors that have to pass.
    */
   readonly pause: (ms: number, until?: AbortSignal) => Promise<void>;

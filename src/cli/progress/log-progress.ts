@@ -4,7 +4,7 @@ import { visibleLine } from '../../model/visible.ts';
 import type { Progress } from '../../verbs/desk.ts';
 import type { FleetEvent } from '../../workflows/context.ts';
 
-/** Who has said nothing for so long is named again with what it is at, ms. */
+/** A host that has reported nothing for this long is named again with its current step, ms. */
 const quietMs = 30_000;
 
 const sizes = (event: Extract<FleetEvent, { kind: 'host' }>): string => {

@@ -102,7 +102,8 @@ export async function choose<T extends string>(
 }
 
 /**
- * How to ask for the passphrase of a key, hidden, on the terminal; null where nobody can be asked.
+ * How to ask for the passphrase of a key, hidden, on the terminal; null where there is no terminal
+ * to ask on.
  */
 export function passphrasePrompt({
   json,

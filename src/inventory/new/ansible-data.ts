@@ -70,7 +70,7 @@ export function hostOf(
 const mostHosts = 10_000;
 const mostGroups = 2_000;
 
-/** What is wrong with so many hosts or groups; null: nothing. Asked before more are added. */
+/** A mistake, and how many hosts or groups have it; null: nothing. Asked before more are added. */
 export function tooManyIn({ hosts, groups }: AnsibleInventory, more = 0): string | null {
   if (hosts.size + more > mostHosts) return `these are more than ${mostHosts} hosts`;
   return groups.size > mostGroups ? `these are more than ${mostGroups} groups` : null;

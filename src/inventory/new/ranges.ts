@@ -30,9 +30,8 @@ function members(first: string, last: string, step: number): readonly string[] |
 
 /**
  * The names that a pattern with Ansible's ranges stands for, in order: `web[01:10]`, `db-[a:f]`,
- * `h[1:9:2]`, several in one name. A text without ranges stands for
- * itself; brackets of an IPv6 address are none. Null for a range that is none, and above 10,000
- * names.
+ * `h[1:9:2]`, several in one name. A text without ranges stands for itself; brackets of an IPv6
+ * address are none. Null where the range is malformed or has more than 10,000 names.
  */
 export function expandRanges(pattern: string): readonly string[] | null {
   const found = range.exec(pattern);

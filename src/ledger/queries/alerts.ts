@@ -44,7 +44,7 @@ const toOutgoing = ({
   nextTryAt: next_try_at,
 });
 
-/** Messages that nobody has taken yet, oldest first. */
+/** Undelivered messages, oldest first. */
 export async function waitingMessages(db: LedgerDb): Promise<Outgoing[]> {
   const rows = await db
     .selectFrom('alert_messages')

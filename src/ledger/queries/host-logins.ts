@@ -1,6 +1,6 @@
 import type { LedgerDb } from '../ledger.ts';
 
-/** Of a host that lets fleet in. */
+/** Of a host that accepts fleet's logins. */
 export const letIn = { refused_since: null, refused_at: null, refusals: 0, refusal: null } as const;
 
 /**
@@ -25,7 +25,7 @@ export async function recordRefused(
     .execute();
 }
 
-/** The host lets fleet in. */
+/** The host accepts fleet's logins. */
 export async function recordLetIn(db: LedgerDb, name: string): Promise<void> {
   await db.updateTable('hosts').set(letIn).where('name', '=', name).execute();
 }

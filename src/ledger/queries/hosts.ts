@@ -165,7 +165,7 @@ export async function endAnnouncement(db: LedgerDb, name: string): Promise<void>
 }
 
 /**
- * The operator's clock was set forward by so much: what was recorded by it before took place that
+ * The operator's clock was set forward by this much: what was recorded by it before took place that
  * much later, by the clock of now.
  */
 export async function shiftContacts(db: LedgerDb, byMs: number): Promise<void> {
@@ -436,9 +436,8 @@ export async function forgetHost(db: LedgerDb, name: string): Promise<void> {
 
 /**
  * What an old copy of a ledger believes about hosts that are gone, and about the last contact, may
- * be out of date: nobody is off or destroyed until that is
- * said again, the last contact counts as just now, and so does the announcement of a reboot that it
- * has forgotten.
+ * be out of date: no host counts as off or destroyed until the operator states it again, and the
+ * last contact, and any forgotten announcement of a reboot, count as just now.
  */
 export async function forgetStatements(db: LedgerDb, nowMs: number): Promise<void> {
   await db

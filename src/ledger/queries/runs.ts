@@ -31,8 +31,8 @@ export async function beginRun(ledger: Ledger, command: string, nowMs: number): 
 }
 
 /**
- * A later run of this ledger was begun from this very machine: somebody put a copy from before it
- * in its place.
+ * A later run of this ledger was begun from this very machine: somebody replaced it with an older
+ * copy.
  */
 async function noticeOldCopy({ db, authorityId, serialCopy }: Ledger): Promise<void> {
   const kept = serialCopy.read(authorityId);

@@ -46,7 +46,9 @@ type Measure = keyof typeof limits;
 const measures = ['busyRatio', 'memoryUsedRatio', 'slotsRatio'] as const;
 
 const dayMs = 86_400_000;
-/** A trend needs so many days, and says nothing about what lies further ahead. */
+/**
+ * A trend needs this many days of samples, and is not extended further than that into the future.
+ */
 const leastDays = 3;
 const mostDaysAhead = 90;
 

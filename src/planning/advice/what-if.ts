@@ -20,7 +20,7 @@ export interface Supposition {
    */
   readonly addedAccounts: number;
   readonly accountsLike: string | null;
-  /** Every account, the new ones too, needs so many times as much; above 0. */
+  /** Factor for the demand of every account, the new ones included; above 0. */
   readonly scale: number;
   /** Whether a rebalance follows. */
   readonly rebalances: boolean;

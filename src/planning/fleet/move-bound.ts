@@ -120,7 +120,7 @@ export class MoveBound {
     };
   }
 
-  /** The smallest spread that so many moves could possibly reach, points. */
+  /** The smallest spread that this number of moves could possibly reach, points. */
   leastSpread(moves: number, spreadNow: number): number {
     let low = 0;
     let high = spreadNow;

@@ -14,7 +14,7 @@ const reach = 8;
  */
 const budget = 500_000;
 
-/** A step has to take both hosts at least so many points away from the extremes. */
+/** A step has to take both hosts at least this many points away from the extremes. */
 const leastStep = 0.01;
 
 /** What a step does: `account` goes to `to`, and `exchanged`, unless `none`, comes back for it. */

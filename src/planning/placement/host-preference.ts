@@ -11,8 +11,8 @@ import { indexKeys, none } from '../fleet/index-keys.ts';
 export const rankLength = 3;
 
 /**
- * Hosts that answer the operator within so much of the quickest one are alike, ms: a latency is no
- * place, and differs by a bit at each measurement.
+ * Hosts whose answer takes at most this much longer than the quickest one's count as equally near,
+ * ms: a latency is no place, and differs by a bit at each measurement.
  */
 const alikeLatencyMs = 20;
 

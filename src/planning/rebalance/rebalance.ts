@@ -25,10 +25,9 @@ const leastImprovement = 0.1;
 
 /**
  * The fewest moves that bring the spread (highest less lowest load score over the hosts that are
- * up) down to the target when it is over
- * the policy's threshold, then the smallest spread for that many. Where the target is out of reach
- * within `maxMoves`: the smallest
- * spread that so many moves reach. Pinned accounts and those that moved within `cooldownMs` stay.
+ * up) down to the target when it is over the policy's threshold, then the smallest spread for that
+ * many. Where the target is out of reach within `maxMoves`: the smallest spread that this number of
+ * moves reaches. Pinned accounts and those that moved within `cooldownMs` stay.
  */
 export function planRebalance(
   view: FleetView,

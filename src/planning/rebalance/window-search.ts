@@ -117,7 +117,9 @@ export class WindowSearch {
     return best;
   }
 
-  /** As close to the target as so many moves come; null when they do not get below `most`. */
+  /**
+   * As close to the target as this number of moves comes; null when they do not get below `most`.
+   */
   closest(maxMoves: number, target: number, most: number): FoundMoves | null {
     const isSmall = this.#fleet.hosts.length <= tightenLimit;
     const least = isSmall ? Math.max(target, this.#bound.leastSpread(maxMoves, most)) : target;

@@ -28,8 +28,8 @@ export interface SshContextOptions extends Omit<SshSurroundings, 'machine'> {
   /** Reads a secret when it is first needed. Its FleetError passes through. */
   readonly readSecret: (reference: SecretReference) => Promise<string>;
   /**
-   * Asks the operator for the passphrase of a key; null: nobody can be asked. `again` after a wrong
-   * one. Rejects with `interrupted` on Ctrl-C.
+   * Asks the operator for the passphrase of a key; null: there is no terminal to ask on. `again`
+   * after a wrong one. Rejects with `interrupted` on Ctrl-C.
    */
   readonly askPassphrase?: ((keyFile: string, again: boolean) => Promise<string>) | null;
   /** Default: `~/.ssh/config` and `/etc/ssh/ssh_config`. Missing files are skipped. */

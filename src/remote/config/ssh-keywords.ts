@@ -74,9 +74,8 @@ const ALIASES: Readonly<Record<string, string>> = {
 export const canonicalKeyword = (keyword: string): string => ALIASES[keyword] ?? keyword;
 
 /**
- * What fleet does about a directive that applies: `followed`; `own-way`, it does without;
- * `ignored`, which the operator is told; `unknown`;
- * `refused`, with the way out.
+ * What fleet does about a directive that applies: `followed`; `own-way`, fleet ignores it;
+ * `ignored`, which the operator is told; `unknown`; `refused`, with the way out.
  */
 export type Treatment =
   | { readonly kind: 'followed' | 'own-way' | 'ignored' | 'neutral' | 'unknown' }

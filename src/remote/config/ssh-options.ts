@@ -39,8 +39,8 @@ export interface SshOptions {
   /** One line that names directives which apply, matter to a login, and are not followed. */
   readonly warnings: readonly string[];
   /**
-   * Directives that apply and that fleet does without, because it has its own way or no need: named
-   * when a host is met, and that is all.
+   * Directives that apply and that fleet ignores, because it does the same in another way or has no
+   * need: named when a host is met, and that is all.
    */
   readonly unused: readonly string[];
 }

@@ -7,8 +7,8 @@ import { readAtMost } from '../../surroundings/read-bounded.ts';
 const MAX_KEY_BYTES = 256 * 1024;
 
 /**
- * A private key's text, or why it is not used: like OpenSSH, one of the user's own that others may
- * read or write is none.
+ * A private key's text, or why it is not used: like OpenSSH, a key file of the user that others may
+ * read or write is refused.
  */
 export async function readPrivateKey(path: string): Promise<Buffer | string> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -86,7 +86,7 @@ class CommandStream extends Duplex {
       if (!this.push(chunk)) this.#channel.pause();
       return;
     }
-    // A host that was left may go on sending for ever.
+    // A host may continue to send for ever after the client has left.
     if (this.destroyed) return;
     this.#head = Buffer.concat([this.#head, chunk]);
     const at = this.#head.indexOf(this.#marker);

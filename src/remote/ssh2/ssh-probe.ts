@@ -17,7 +17,7 @@ export async function answersSftp(link: SshLink): Promise<boolean> {
     const opening = link.openSession('true', PROBE_MS, (channel) => {
       let head = Buffer.alloc(0);
       channel.on('data', (chunk: Buffer) => {
-        // It may go on sending after all is said.
+        // It may continue to send afterwards.
         if (head.length >= 5) return;
         head = Buffer.concat([head, chunk.subarray(0, 16)]);
         if (head.length < 5) return;

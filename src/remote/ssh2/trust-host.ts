@@ -36,7 +36,7 @@ export interface PresentedHostKey {
   readonly keyName: string;
   /** The files that say something about it under that name. */
   readonly knownIn: readonly string[];
-  /** Directives of the ssh config that apply to this host and that fleet does without. */
+  /** Directives of the ssh config that apply to this host and that fleet ignores. */
   readonly unusedOptions: readonly string[];
 }
 

@@ -120,8 +120,8 @@ const constraintForm = new RegExp(
 );
 
 /**
- * SQLite reads nothing of a file with one definition that is none: then the file is damaged, and
- * its key may be.
+ * SQLite refuses a whole file for one malformed definition: then the file is damaged, and its key
+ * may be.
  */
 const requireSound = (definitions: readonly Token[][], options: readonly Token[]): void => {
   for (const definition of definitions) {

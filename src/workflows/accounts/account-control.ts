@@ -136,7 +136,7 @@ export async function readSilences(
   host: HostSpec,
   keyId: string,
 ): Promise<RecentSilences | null> {
-  // A file of the worker's: one that is none, or without end, is not waited for.
+  // A file of the worker's: a special file, or one without end, is not waited for.
   const file = `${hostPaths.accountRuntime}/${keyId}/silences.json`;
   const command =
     `timeout 5 dd if=${file} iflag=nofollow,nonblock,fullblock bs=64k ` +

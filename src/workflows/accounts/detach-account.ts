@@ -197,7 +197,7 @@ async function journal(
 }
 
 /**
- * Somebody may have brought it back since: then it is none that was given up. Errors: `plan-stale`.
+ * Somebody may have brought it back since: then the account was not given up. Errors: `plan-stale`.
  */
 async function requireGivenUp({ ledger }: FleetContext, before: PlacedAccount): Promise<void> {
   const now = await findAccount(ledger.db, before.name);

@@ -43,11 +43,10 @@ export interface LoginWorld {
 
 /**
  * A new session for the account, in five acts that may each be the last: the old key is closed on
- * its host and on every other; the login is made on the host,
- * its key kept in the vault before Telegram is told whose it is; the session takes the place of the
- * old one in the vault; the ledger changes the account's key;
- * an ordinary first placement starts it. Called again with a fresh plan it goes on from wherever it
- * was. Errors: those of each act.
+ * its host and on every other; the login is made on the host, its key kept in the vault before
+ * Telegram is told whose it is; the session takes the place of the old one in the vault; the ledger
+ * changes the account's key; an ordinary first placement starts it. Called again with a fresh plan,
+ * it continues where it stopped. Errors: those of each act.
  */
 export async function executeLogin(
   context: FleetContext,

@@ -102,7 +102,7 @@ function ofHost(host: SweptHost, sample: HostSample | undefined): SubjectFacts {
 
 const offline: readonly AccountState[] = ['placed', 'reconnecting', 'offline'];
 
-/** What only a sample tells is absent where there is none. */
+/** Values that come from a sample are absent without one. */
 function ofAccount(
   inventory: Inventory,
   account: PlacedAccount,

@@ -41,7 +41,7 @@ export interface AlertsView {
   readonly waiting: readonly Outgoing[];
 }
 
-/** What fires and what may soon, what is silenced, and what nobody has taken yet. */
+/** Firing and pending alerts, silences, and undelivered messages. */
 export async function viewAlerts({ ledger, now }: Context): Promise<AlertsView> {
   const nowMs = now();
   const silences = await listSilences(ledger.db, nowMs);
@@ -181,7 +181,7 @@ export interface ChannelTrial extends Try {
 
 /**
  * Sends a test message over each of the channels; none given: over all of them. Errors: `usage` for
- * a name that is none.
+ * an unknown name.
  */
 export async function testChannels(
   context: Context,

@@ -18,7 +18,7 @@ import type { AlertPolicy } from '../../model/alert-policy.ts';
 import type { FleetContext } from '../context.ts';
 import { newsIn } from './alert-facts.ts';
 
-/** Delivered messages are kept for so long, ms. */
+/** How long delivered messages are kept, ms. */
 const keptMs = 30 * 86_400_000;
 
 /**

@@ -7,7 +7,10 @@ import { type Canary, lastCanary } from '../../ledger/queries/canaries.ts';
 /** By account: what it goes on answering by, although the operator's files say something new. */
 export type Held = ReadonlyMap<string, Behaviour>;
 
-/** Who waits in this phase for what is tried, and after it was put back nobody has it. Pure. */
+/**
+ * Which accounts still wait for the change in this phase; after a roll-back no account has it.
+ * Pure.
+ */
 function heldIn({ phase, accounts, others }: Canary): readonly string[] {
   if (phase === 'begun' || phase === 'watching') return others;
   return phase === 'returning' || phase === 'put-back' ? [...accounts, ...others] : [];

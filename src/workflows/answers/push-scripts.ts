@@ -153,7 +153,7 @@ export async function planPush(
   };
 }
 
-/** By name of the account. A file that is no behaviour counts as none. */
+/** By name of the account. A file that cannot be parsed counts as absent. */
 export async function readBehaviours(
   context: FleetContext,
   host: HostSpec,

@@ -156,12 +156,12 @@ async function judge(
     (survey === null || (ofHelper !== null && isUnreachable(ofHelper)));
   const nowMs = context.now();
   if (isSilent) await recordUnreachable(db, host.name, nowMs);
-  // One that refuses in words is there: failures from before it did are no part of a later silence.
+  // One that refuses in words is there: earlier failures do not count towards a later silence.
   else if (!isCut && row?.unreachable_since != null) await recordReached(db, host.name);
   const unreachableSinceMs = isSilent ? (row?.unreachable_since ?? nowMs) : null;
   const announcedMs = row?.announced_until ?? null;
   const awayUntilMs = isSilent && isExpectedAway(announcedMs, nowMs) ? announcedMs : null;
-  // Of a host that nobody has asked nothing is known but what was.
+  // A host that was not asked keeps the health that is recorded.
   const known = isCut
     ? (['healthy', 'suspect', 'down'] as const).find((health) => health === row?.health)
     : undefined;

@@ -17,8 +17,8 @@ export interface ValidConfig {
   readonly profiles: readonly string[];
   readonly scripts: readonly string[];
   /**
-   * Settings that count as something else than they say, one sentence each, and what fleet does
-   * without in the ssh config.
+   * Settings that count as something else than they say, one sentence each, and the directives of
+   * the ssh config that fleet ignores.
    */
   readonly notes: readonly string[];
 }

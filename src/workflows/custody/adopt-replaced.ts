@@ -8,8 +8,8 @@ import type { AskedHost } from './adoption.ts';
 
 /**
  * Hosts that are other machines than those to which their accounts were given, as the ledger or
- * their own claims have it, by name; without those of which
- * the operator has said that the machine from before runs nothing any more.
+ * their own claims have it, by name; without those whose former machine the operator has declared
+ * to be gone.
  */
 export async function doubtsOf(
   context: FleetContext,

@@ -33,9 +33,9 @@ import { recordAdoption } from './record-adoption.ts';
 
 /**
  * Looks at every host and at the vault. `without`: hosts of which the operator says that they run
- * nothing, although others remember them; `replaced`: hosts
- * of which he says that the machine from before is this very one, or runs nothing any more. Changes
- * nothing anywhere. Errors: `vault`, `vault-key`, `usage`.
+ * nothing, although others remember them; `replaced`: hosts whose former machine the operator
+ * states to be this one, or to be gone. Changes nothing anywhere. Errors: `vault`, `vault-key`,
+ * `usage`.
  */
 export async function prepareAdoption(
   context: FleetContext,

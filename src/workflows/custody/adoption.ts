@@ -11,7 +11,7 @@ import type { AdoptedConduct } from './adopt-conduct.ts';
 export type StoredSession = Omit<VaultRecord, 'session'> &
   VaultReceipt & { readonly session: Omit<VaultRecord['session'], 'authKey'> };
 
-/** What a host said of itself; `survey` null: it did not answer, or is none of this fleet's. */
+/** What a host said of itself; `survey` null: it did not answer, or belongs to another fleet. */
 export interface AskedHost {
   readonly host: HostSpec;
   readonly survey: HostSurvey | null;

@@ -115,7 +115,7 @@ async function noteHost(
   });
 }
 
-/** Its moves whose grant the machine from before may have heard. */
+/** Its moves whose grant the former machine may have received. */
 async function noteReplaced(
   db: LedgerDb,
   host: string,

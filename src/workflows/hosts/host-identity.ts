@@ -123,8 +123,8 @@ export function toldNameIn(
 }
 
 /**
- * Hosts that only the ledger has and that answer under another name of the inventory: the name of
- * now, by that of before.
+ * Hosts that only the ledger has and that answer under another name of the inventory: the current
+ * name by the former one.
  */
 export async function renamedHosts(
   context: Pick<FleetContext, 'inventory' | 'ledger'>,

@@ -14,7 +14,7 @@ import {
 /** The columns of a host that tell of refused logins. */
 type RefusedRow = Pick<HostRow, 'name' | 'refused_at' | 'refusals' | 'refusal'>;
 
-/** What the ledger has of a host's refusals; null: it lets fleet in. */
+/** What the ledger has of a host's refusals; null: it accepts fleet's logins. */
 function refusalOf({ name, refused_at, refusals, refusal }: RefusedRow): LoginRefusal | null {
   if (refused_at === null) return null;
   return { error: errorOf(name, refusal), count: Number(refusals), atMs: refused_at };
@@ -24,8 +24,8 @@ const wordsOf = ({ code, message, hint }: FleetError): string =>
   JSON.stringify({ code, message, hint });
 
 /**
- * As it was recorded. A ledger is a file that others may have written: what is none becomes a plain
- * refusal.
+ * As it was recorded. A ledger is a file that others may have written: what cannot be parsed
+ * becomes a plain refusal.
  */
 function errorOf(host: string, words: string | null): FleetError {
   const { code, message, hint } = fieldsOf(words);

@@ -40,8 +40,8 @@ async function recordState(
   reading: HostReading,
 ): Promise<void> {
   const { sample, takenAtMs } = reading;
-  // A sample from before the grant knows nothing of it; a grant that lies in the future was written
-  // by a clock that was ahead.
+  // A sample older than the grant does not show it; a grant that lies in the future was written by
+  // a clock that was ahead.
   const placedMs = account.placed_since ?? 0;
   if (sample === null || ((takenAtMs ?? 0) < placedMs && placedMs <= context.now())) return;
   const { db } = context.ledger;
@@ -70,7 +70,10 @@ async function recordState(
     await setUsername(db, account.name, username);
 }
 
-/** Two readings of the same moment by a host's clock may differ by so much on this one, ms. */
+/**
+ * Two readings of the same moment by a host's clock may differ by this much on this machine's
+ * clock, ms.
+ */
 const clockErrorMs = 5_000;
 
 /**

@@ -4,11 +4,10 @@ import { lastSerial, markStale, staleError } from '../../ledger/queries/stalenes
 import type { FleetContext } from '../context.ts';
 
 /**
- * For a host that refused this run: one that has heard this very ledger speak as it never did
- * proves that the ledger is an old copy (docs/exclusivity.md, row 9).
- * That is noted for good: the next run must not be believed only because its serial happens to be
- * high enough by then. A newer run of the same ledger
- * is not meant. Errors: `ledger-stale`.
+ * For a host that refused this run: a host that has heard this ledger say something that is not in
+ * it proves that the ledger is an old copy (docs/exclusivity.md, row 9). That is noted for good:
+ * the next run must not be believed only because its serial happens to be high enough by then. A
+ * newer run of the same ledger is not meant. Errors: `ledger-stale`.
  */
 export async function refuseOldCopy(
   { ledger }: FleetContext,

@@ -60,8 +60,8 @@ export interface MoveOutcome {
 }
 
 /**
- * The last look at the old owner begins so long before the end of the settle floor: about what it
- * takes.
+ * The last look at the old owner begins this long before the end of the settle floor: about as long
+ * as it takes.
  */
 const lookBesideMs = 500;
 
@@ -373,9 +373,9 @@ class Carrier {
 
   /**
    * Nobody connects with the session before the last connection's packets are gone
-   * (docs/exclusivity.md, row 17). A clock that was set counts as none. `look`: at
-   * the old owner, in the last moments of the floor, because its round trip would be more time
-   * offline.
+   * (docs/exclusivity.md, row 17). If the clock was set, assume that no time has passed, and wait
+   * the full settle time. `look`: at the old owner, in the last moments of the floor, because its
+   * round trip would be more time offline.
    */
   async #settle({ takenAtMs, settleMs }: StateRecord, look: () => Promise<void>): Promise<void> {
     const leftMs = Math.min(settleMs, Math.max(0, takenAtMs + settleMs - this.#context.now()));

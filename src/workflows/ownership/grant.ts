@@ -92,8 +92,8 @@ const failed = (
 interface StageFault {
   readonly problem: FleetError;
   /**
-   * Epoch of a claim that is over, where that was the reason (a ledger that has forgotten): the
-   * files go above it. 0: another reason.
+   * Epoch of the released or revoked claim that made the host refuse: stage again above it. 0 if
+   * the host refused for another reason.
    */
   readonly seenEpoch: number;
 }

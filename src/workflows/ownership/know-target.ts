@@ -45,7 +45,7 @@ export async function refuseOtherMachine(
 
 /**
  * Whether the new host holds the grant of this very move, although the journal does not have it
- * yet. A host that does not answer is none that does.
+ * yet. A host that does not answer does not count as answering.
  */
 export async function hasArrived(
   context: FleetContext,

@@ -29,9 +29,9 @@ export async function lastKnownState(
 
 /**
  * A host that was declared gone may have run until that moment: a machine without power sends
- * nothing again, but Telegram counts its connections until
- * they have been silent for as long as their workers asked for. A clock that was set counts as
- * none. Ctrl-C ends the wait: nothing may start after it.
+ * nothing again, but Telegram counts its connections until they have been silent for as long as
+ * their workers asked for. If the clock was set, assume that no time has passed, and wait the full
+ * settle time. Ctrl-C ends the wait: nothing may start after it.
  */
 export async function passLostHostFloor(
   context: FleetContext,

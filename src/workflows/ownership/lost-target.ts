@@ -8,9 +8,8 @@ import { lostFloorLeftMs } from './lost-host.ts';
 
 /**
  * Why the host that an account is on its way to can no longer become its owner: it was declared
- * gone (destroyed, switched off, fenced) and does not answer.
- * A grant that it heard counts for nothing then, once what it may have sent last has passed. null:
- * it can. Errors: those of the Remote.
+ * gone (destroyed, switched off, fenced) and does not answer. A grant that it received no longer
+ * counts once its last packets have expired. null: it can. Errors: those of the Remote.
  */
 export async function whyTargetIsLost(
   context: FleetContext,

@@ -70,7 +70,10 @@ export async function wipeOrphans(
   await forEachHost(hosts, context.inventory.concurrency, wipe, context.signal);
 }
 
-/** What the last owner has may go: the new one has it, and is online or is not meant to be. */
+/**
+ * Files on the previous owner can be wiped: the new owner has its own copy, and is online or was
+ * stopped on purpose.
+ */
 const isSettled = (account: PlacedAccount, open: readonly MoveRow[]): boolean =>
   (account.state === 'online' || movesIdle(account.state, account.wanted === 1)) &&
   open.every((move) => move.account !== account.name);

@@ -21,7 +21,7 @@ function awayNote(row: HostRow | undefined, nowMs: number): string | null {
   return `its reboot is announced: expected back within ${formatAge(untilMs - nowMs)}`;
 }
 
-/** Of a host that refuses the login; null: it lets fleet in. */
+/** Of a host that refuses the login; null: it accepts fleet's logins. */
 function refusalNote(row: HostRow | undefined, nowMs: number): string | null {
   const againMs = row === undefined ? null : nextLoginAt(row);
   if (row === undefined || againMs === null) return null;
@@ -148,7 +148,8 @@ export const formatRankings = (ranks: readonly HostRanking[]): string =>
   );
 
 /**
- * The keys, and what of the ssh config fleet does without: once for all hosts that have it alike.
+ * The keys, and the directives of the ssh config that fleet ignores: once for all hosts that share
+ * them.
  */
 export function formatHostKeys(keys: readonly HostKeyOffer[]): string {
   const table = formatTable(
