@@ -164,7 +164,7 @@ describe('fleet new', () => {
     run.type('\u0015shop\r');
     await run.shows('Where are the servers listed?');
     run.type('\r');
-    await run.shows('parted by blanks');
+    await run.shows('separated by spaces');
     run.type('192.0.2.1 home=192.0.2.2\r');
     await run.shows('User to log in as');
     run.type('root\r');

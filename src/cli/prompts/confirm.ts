@@ -114,7 +114,7 @@ export function passphrasePrompt({
   if (json || !process.stdin.isTTY || !process.stderr.isTTY) return null;
   return async (keyFile, again) => {
     const { password } = await import('@inquirer/prompts');
-    const message = `${again ? 'That does not open it. ' : ''}Passphrase of ${visibleLine(keyFile)}`;
+    const message = `${again ? 'Wrong passphrase. ' : ''}Passphrase of ${visibleLine(keyFile)}`;
     return password({ message }, { output: process.stderr, signal }).catch(() => {
       throw new FleetError('interrupted', 'no passphrase was given', {
         hint: 'add the key to ssh-agent, or set passphrase in the inventory',

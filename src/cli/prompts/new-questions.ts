@@ -28,7 +28,7 @@ export const newQuestions = (signal: AbortSignal): NewQuestions => ({
       { value: 'master-config' as const, name: 'in a master_config.json' },
     ]);
     if (kind === 'addresses') {
-      const answer = await askFor('Servers, parted by blanks ([USER@]ADDRESS[:PORT])', signal, {
+      const answer = await askFor('Servers, separated by spaces ([USER@]ADDRESS[:PORT])', signal, {
         fallback: '',
         mistakeIn: (text) =>
           text === ''

@@ -69,8 +69,8 @@ const ranTwice = ({ host, account, epoch, wasRunning }: ClosedOnContact): FleetE
     ? [
         new FleetError(
           'claim-refused',
-          `${host} RAN ${account} at epoch ${epoch} although that was over; it was stopped ` +
-            'and revoked',
+          `${host} RAN ${account} at epoch ${epoch}, which was outdated; it was stopped ` +
+            'and its claim revoked',
           {
             host,
             account,

@@ -66,7 +66,7 @@ test('a restored ledger may only look until it has learned from the hosts; the o
   );
   await must(world, 'adopt');
   expect([await placements(), await liveStates(world)]).toEqual([truth, online]);
-  expect(await must(world, 'adopt')).toContain('The ledger says what the hosts say.');
+  expect(await must(world, 'adopt')).toContain('The ledger agrees with the hosts.');
   await must(world, 'move', 'anna', elsewhere(hostOf(world, 'anna')));
   await expectExclusive(world, logins);
 });

@@ -330,7 +330,7 @@ story(
     ]);
     expect(swept.stderr).toMatch(
       new RegExp(
-        `h${lost} RAN anna at epoch \\d+ although that was over; it was stopped and revoked`,
+        `h${lost} RAN anna at epoch \\d+, which was outdated; it was stopped and its claim revoked`,
       ),
     );
     expect(await must(world, 'events')).toMatch(/destroyed-host-answers/);

@@ -7,7 +7,7 @@ const throughJson = (input: DecisionInput): DecisionInput =>
 const full = Array.from({ length: 5 }, (_, index) => account(`x${index}`, 'a'));
 
 describe('a decision made again from its inputs', () => {
-  it('is the same placement, figure for figure, after a journey through JSON', () => {
+  it('is the same placement, with the same figures, after a journey through JSON', () => {
     const view = fleetOf(
       [host('a', { baseCpuCores: 1 / 3 }), host('b', { baseMemoryBytes: 123_456_789 })],
       [account('x'), account('y')],

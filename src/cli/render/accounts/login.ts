@@ -14,13 +14,13 @@ export function formatLoginPlan({ account, known, host, reason, way, begun }: Lo
   if (begun?.phase === 'taken') return `${account} is logged in; it is started on ${host.name}.`;
   if (begun?.key_id != null)
     lines.push(
-      'A login of it was begun; it goes on with the same key, without a code where it had ' +
-        'succeeded.',
+      'This continues a login that was begun, with the same key; no code is needed if it ' +
+        'had succeeded.',
     );
   if (known !== null && begun === null) {
     lines.push(
-      `Before that ${known.host ?? 'its host'} gives its old session up for good. Script, ` +
-        'pins, history and what it remembers stay.',
+      `Before that ${known.host ?? 'its host'} gives up the old session for good. ` +
+        'Script, pins, history and memory stay.',
     );
   }
   return lines.join('\n');

@@ -10,8 +10,8 @@ export function formatRotated({
   isResumed,
 }: RotatedKey): string {
   return [
-    `${isResumed ? 'Carried on: ' : ''}${changed} of ${sound} files of the vault written ` +
-      'anew, all read with the new key.',
+    `${isResumed ? 'Continued: ' : ''}${changed} of ${sound} files of the vault ` +
+      'encrypted again; all of them were read with the new key.',
     ...left.map((file) => `Neither key opens ${file}: it stays as it is.`),
     `Public key: ${recipient}`,
     ...(path === null

@@ -21,9 +21,9 @@ export function formatPlan({ patches, wishes, errors }: PatchPlan): string {
     '',
   );
   const accounts = wishes.drain
-    ? 'Accounts move away first and stay where they are then; the host takes accounts again ' +
-      'afterwards.'
-    : 'Accounts stay and go on while packages are upgraded.';
+    ? 'Accounts move away first and stay on their new hosts; the host accepts accounts ' +
+      'again afterwards.'
+    : 'Accounts keep running while packages are upgraded.';
   return `${table}\n${chalk.dim(`One host after the other: the next one when the last is well again. ${accounts}`)}`;
 }
 

@@ -10,11 +10,13 @@ export function formatTrial(trial: ScriptTrial): string {
   const { accounts, others, watchMs, maxErrors } = aboutOf(trial);
   const names = accounts.map(called).join(', ');
   const goesOn =
-    trial.kind === 'resumed' ? `A trial that was begun goes on (${trial.canary.phase}). ` : '';
+    trial.kind === 'resumed'
+      ? `This continues the trial that was begun (${trial.canary.phase}). `
+      : '';
   const rest =
     others.length === 0
       ? 'There are no others.'
-      : `${others.length} others get it when they do well, and keep what they have when not.`;
+      : `${others.length} others get it if the trial goes well, and keep what they have otherwise.`;
   return (
     `${goesOn}First ${names}, watched for ${formatAge(watchMs)}: they must stay online, and ` +
     `at most ${Math.round(maxErrors * 100)} % more of their answers may fail than of the ` +
@@ -26,6 +28,6 @@ export function formatTrial(trial: ScriptTrial): string {
 export function formatTrialEnd({ canary, verdict }: TrialOutcome): string {
   const seen = verdict === null ? '' : `: ${verdict.reason}`;
   if (canary.phase === 'done') return `${chalk.green('It is on all accounts now')}${seen}.`;
-  if (canary.phase === 'put-back') return chalk.red(`It was put back: ${canary.note}.`);
+  if (canary.phase === 'put-back') return chalk.red(`It was rolled back: ${canary.note}.`);
   return chalk.yellow(`The trial is open (${canary.phase}).`);
 }

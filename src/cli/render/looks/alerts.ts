@@ -67,7 +67,7 @@ export function formatAlerts({ alerts, silences, waiting }: AlertsView, nowMs: n
   if (waiting.length > 0)
     sections.push(
       chalk.yellow(
-        `${waiting.length} message${waiting.length === 1 ? '' : 's'} not taken by any ` +
+        `${waiting.length} message${waiting.length === 1 ? '' : 's'} not delivered by any ` +
           'channel yet: fleet alerts test',
       ),
     );
@@ -82,7 +82,7 @@ function limitsText({ measure, warning, critical, forMs }: AlertRule): string {
   const { unit } = measures[measure];
   const words =
     unit === 'yes'
-      ? [critical === null ? 'warning when it is so' : 'critical when it is so']
+      ? [critical === null ? 'warning when true' : 'critical when true']
       : limits;
   return `${words.join(', ')}${forMs === 0 ? ', at once' : `, for ${formatAge(forMs)}`}`;
 }
@@ -97,7 +97,7 @@ export function formatStory({ alert, silence, rule, messages }: AlertStory, nowM
     'since ' +
       `${iso(alert.since)}${alert.firedAt === null ? '' : `, fired ${iso(alert.firedAt)}`}` +
       `${alert.resolvedAt === null ? '' : `, over ${iso(alert.resolvedAt)}`}`,
-    rule === null ? 'its rule is not in the inventory any more' : `rule: ${limitsText(rule)}`,
+    rule === null ? 'its rule is no longer in the inventory' : `rule: ${limitsText(rule)}`,
     toldText(alert, silence, nowMs),
   ];
   const rows = messages.map(({ delivered_at, delivered_by, id }) => [
@@ -114,7 +114,7 @@ export function formatVerdict({ rule, subject, alert, silence }: Verdict, nowMs:
   const lines = [`${rule.name}: ${limitsText(rule)}`];
   if (alert === null)
     lines.push(
-      `${subject}: not so at the last sweep, or nobody knows (its host is silent, or there ` +
+      `${subject}: not the case at the last sweep, or unknown (its host is silent, or there ` +
         'is too little to measure): fleet status',
     );
   else if (alert.state === 'pending')
@@ -141,15 +141,15 @@ export function formatVerdict({ rule, subject, alert, silence }: Verdict, nowMs:
 }
 
 export const formatSilence = ({ id, rule, subject, until, createdAt }: Silence): string =>
-  `silence ${id}: nothing is told about ${rule}/${subject} for ` +
+  `silence ${id}: no messages about ${rule}/${subject} for ` +
   `${formatAge(until - createdAt)}. To end it: fleet alerts unsilence ${id}`;
 
 const trialText = ({ isTaken, problem }: ChannelTrial): string =>
   problem === null
     ? chalk.green('taken')
     : isTaken
-      ? chalk.yellow('taken, but not by everybody there')
-      : chalk.red('not taken');
+      ? chalk.yellow('delivered, but not to every recipient')
+      : chalk.red('not delivered');
 
 /** Why not stands among the errors. */
 export const formatTrials = (trials: readonly ChannelTrial[]): string =>

@@ -84,17 +84,17 @@ export function formatDecision(entry: HistoryRow, decision: unknown): string {
 /** Whether the decision, made again, is the same. */
 export function formatReplay({ inputHash, isSame, hosts, accounts, verdict }: Replayed): string {
   if (inputHash === null)
-    return chalk.dim('The figures of that time were not kept, so the decision cannot be repeated.');
+    return chalk.dim('The data of that time was not kept, so the decision cannot be repeated.');
   const from =
     `from ${hosts} hosts and ${accounts} accounts as they were known then ` +
     `(${inputHash.slice(0, 12)})`;
   if (isSame === true)
-    return chalk.dim(`Made again ${from}: the same decision, figure for figure.`);
+    return chalk.dim(`Made again ${from}: the same decision, with the same figures.`);
   const other =
     verdict === null
       ? 'it would stay'
       : `it would go to ${verdict.host} (${verdict.scores.map(formatPoints).join(', ')})`;
-  return chalk.yellow(`Made again ${from} by this release of fleet: ${other}.`);
+  return chalk.yellow(`Made again ${from} by this version of fleet: ${other}.`);
 }
 
 export const formatMoves = (rows: readonly MoveRow[], nowMs: number): string =>

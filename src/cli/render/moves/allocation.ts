@@ -12,13 +12,13 @@ export function formatPlan({ placement, resumed, heldHere, keyIds }: AllocationP
       account,
       to_host,
       '',
-      `carried on from an earlier run (${phase})`,
+      `continued from an earlier run (${phase})`,
     ]),
     ...heldHere.map(({ account, host }) => [
       account,
       host,
       '',
-      'held since its host booted; given back once every host was asked',
+      'held since its host booted; starts once every host has been asked',
     ]),
     ...placement.placements.map(({ account, host, scoreBefore, scoreAfter, reason }) => [
       account,

@@ -21,7 +21,7 @@ export function formatFailover(
       to_host,
       '',
       age(account),
-      `carried on from an earlier run (${phase})`,
+      `continued from an earlier run (${phase})`,
     ]),
     ...placement.placements.map(({ account, host: to, scoreBefore, scoreAfter, reason }) => [
       account,

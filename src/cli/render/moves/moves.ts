@@ -27,7 +27,7 @@ export function formatMovePlan({ plan, resumed }: PreparedMoves): string {
   return `${table}${sentence(plan.summary)}${chalk.dim(`${spreadOf(plan)}${cordon}`)}`;
 }
 
-const carriedOn = ({ phase }: MoveRow): string => `carried on from an earlier run (${phase})`;
+const carriedOn = ({ phase }: MoveRow): string => `continued from an earlier run (${phase})`;
 
 const sentence = (text: string): string =>
   text === '' ? '' : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

@@ -31,7 +31,7 @@ export function formatWhatIf({ before, after, placement, rebalance, overloaded }
     moved + placement.unplaced.length === 0
       ? 'No account needs a host.'
       : `${moved} ${moved === 1 ? 'account gets' : 'accounts get'} a host, ` +
-        `${placement.unplaced.length} find none.`,
+        `${placement.unplaced.length} do not.`,
     ...(rebalance === null ? [] : [`Then a rebalance: ${rebalance.summary}.`]),
     `Spread of load scores: ${formatPoints(spreadOf(before))} → ` +
       `${formatPoints(spreadOf(after))} points.`,

@@ -14,7 +14,7 @@ export function formatNew(shown: WrittenEnd): string {
         ]
       : [
           `${key.path} ` +
-            `${key.isNew ? 'made: the key of the vault, which will hold the sessions' : 'was there already: it is the key of the vault'}` +
+            `${key.isNew ? 'created: the vault key, which encrypts the sessions' : 'existed already: the vault key'}` +
             '.',
           'Keep a copy of the key elsewhere, in a password manager or on paper: without ' +
             'it nobody can read the sessions.',
@@ -29,7 +29,8 @@ export function formatNew(shown: WrittenEnd): string {
       ? []
       : [
           '',
-          'Set before you go on (export NAME=...), or write file:PATH or exec:COMMAND instead:',
+          'Set these before you continue (export NAME=...), or write file:PATH or ' +
+            'exec:COMMAND instead:',
           ...variables.map(([name, what]) => `  ${name}  ${what}`),
         ]),
     ...(notRead.length === 0 ? [] : ['', 'Not read:', ...notRead.map((note) => `  ${note}`)]),

@@ -22,7 +22,7 @@ export function formatSilence({
 }: SilenceReport): string {
   const head =
     received === null
-      ? `${chalk.bold(called(account))} on ${host}: its worker tells nothing yet`
+      ? `${chalk.bold(called(account))} on ${host}: its worker has reported nothing yet`
       : `${chalk.bold(called(account))} on ${host}: ${received} messages received and ` +
         `${answered} answered since its worker ` +
         `started${isPaused ? `, ${chalk.yellow('paused')}` : ''}`;

@@ -40,8 +40,7 @@ export function formatAdoption({
     ),
     ...plan.closedClaims.map(({ account, host, epoch, moveId }) =>
       moveId !== undefined
-        ? `${host} has revoked its claim on ${account}, which runs there all the same: it is ` +
-          'stopped.'
+        ? `${host} has revoked its claim on ${account}, which still runs there: it will be stopped.`
         : `${host} closes its claim on ${account} at epoch ${epoch}: whatever still runs ` +
           `there is stopped; what ${account} remembers goes on from the last sweep.`,
     ),
@@ -52,14 +51,12 @@ export function formatAdoption({
           `${forgotten.join(', ')} no longer count as lost: say it again (fleet failover ` +
             'HOST) if they are.',
         ]),
-    ...(isOld
-      ? ['This ledger is new or an old copy: after this it is the one that the hosts obey.']
-      : []),
+    ...(isOld ? ['This ledger is new or an old copy; after this, the hosts obey it.'] : []),
   ];
   const table = formatTable(
     ['ACCOUNT', 'LEDGER', 'HOSTS SAY', 'EPOCH', 'WHY'],
     rows,
-    'The ledger says what the hosts say.',
+    'The ledger agrees with the hosts.',
   );
   return `${table}\n${chalk.dim(notes.join('\n'))}`;
 }
