@@ -49,7 +49,7 @@ it('silences what there is, for a time that is still to come, and says what is w
   expect(silences).toMatchObject([{ id: 1, rule: 'host-*', subject: 'web-1', reason: 'new disk' }]);
 
   const trial = await fleet(['alerts', 'test']);
-  expect(trial.stdout).toMatch(/log +taken\ngone +not taken\n/);
+  expect(trial.stdout).toMatch(/log +delivered\ngone +not delivered\n/);
   expect(trial.stderr).toMatch(
     /^✗ alerts: channel gone: http:\/\/127\.0\.0\.1:1 cannot be reached \(bad port\)\n/,
   );

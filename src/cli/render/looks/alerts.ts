@@ -146,7 +146,7 @@ export const formatSilence = ({ id, rule, subject, until, createdAt }: Silence):
 
 const trialText = ({ isTaken, problem }: ChannelTrial): string =>
   problem === null
-    ? chalk.green('taken')
+    ? chalk.green('delivered')
     : isTaken
       ? chalk.yellow('delivered, but not to every recipient')
       : chalk.red('not delivered');
