@@ -17,8 +17,8 @@ export type ClaimTruth =
       readonly isStill: boolean;
     }
   /**
-   * Its owner lets go, or has let go, in favour of `successor`, which has not got it as far as is
-   * known.
+   * Its owner is releasing it, or has released it, in favour of `successor`, which does not own it
+   * yet as far as is known.
    */
   | {
       readonly kind: 'leaving';
@@ -31,7 +31,7 @@ export type ClaimTruth =
        */
       readonly highest: number;
     }
-  /** It was given up for use outside the fleet. `highest`: as above. */
+  /** It was released for use outside the fleet. `highest`: as above. */
   | { readonly kind: 'detached'; readonly epoch: number; readonly highest: number }
   /** Nobody has it. */
   | {
@@ -42,9 +42,8 @@ export type ClaimTruth =
     }
   /**
    * Nothing starts from the claim on `host`: it is torn, gone under a unit that still runs, or was
-   * made for another machine that runs nothing any more, by the operator's
-   * statement. `epoch`: the highest one that still shows there, in the claim or in files. `rest`:
-   * what the other hosts say; null: nothing.
+   * made for another machine that the operator declared to be gone. `epoch`: the highest epoch
+   * still visible there, in the claim or in files. `rest`: what the other hosts say; null: nothing.
    */
   | {
       readonly kind: 'torn';
@@ -70,10 +69,9 @@ interface Found {
 
 /**
  * Rebuilds from claims who owns what, by key: the highest epoch counts, because it never falls and
- * every change of owner raises it. Hosts that do not
- * answer are not heard; what only they know shows as `free`, `leaving`, or not at all, and is for
- * the caller to mistrust. `replaced`: hosts of which the operator
- * says that the machine of their claims is this very one, or runs nothing any more.
+ * every change of owner raises it. Hosts that do not answer are not heard; what only they know
+ * appears as `free`, `leaving` or not at all, so the caller must not rely on it. `replaced`: hosts
+ * whose former machine the operator states to be this one, or to be gone.
  */
 export function readClaims(
   evidence: readonly HostEvidence[],
@@ -102,8 +100,8 @@ const runsUnclaimed = (account: Found['account']): boolean =>
   account.claim === null && isAlive(account);
 
 /**
- * Claims whose revoke is on disk and whose account runs all the same: the helper died before the
- * stop, and a survey shows nobody else who goes on.
+ * Claims that are revoked on disk although their account still runs: the helper died before the
+ * stop, and a survey shows nobody else who would finish it.
  */
 export const findCutOff = (evidence: readonly HostEvidence[]): ClosedClaim[] =>
   evidence.flatMap(({ host, survey }) =>
@@ -203,7 +201,7 @@ function judge(found: readonly Found[], replaced: ReadonlySet<string>): ClaimTru
   return { kind: 'leaving', host, claim, successor: claim.successor, highest: epoch };
 }
 
-/** Above it nothing was used, as far as the claims tell. */
+/** As far as the claims tell, no higher epoch was used. */
 export const epochAtMost = (truth: ClaimTruth): number =>
   truth.kind === 'leaving' || truth.kind === 'detached'
     ? truth.highest
@@ -212,9 +210,9 @@ export const epochAtMost = (truth: ClaimTruth): number =>
       : truth.epoch;
 
 /**
- * Nobody has it; or what the others say is over, because the host in question was granted `epoch`
- * after it. What is revoked elsewhere, at whatever epoch, was
- * given to nobody: an aborted move leaves such a claim above the owner's.
+ * Nobody has it; or the others' claims are outdated, because the host in question was granted
+ * `epoch` later. A revoked claim elsewhere, at whatever epoch, was granted to nobody: an aborted
+ * move leaves such a claim above the owner's.
  */
 export const isBelow = (truth: ClaimTruth, epoch: number): boolean => {
   if (truth.kind === 'free') return true;

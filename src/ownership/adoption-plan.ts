@@ -28,15 +28,16 @@ export interface FoundMove {
   /** Epoch at which `from` holds it. */
   readonly fromEpoch: number;
   /**
-   * Above all that any host has seen, so that `to` takes it although it has revoked this very move.
+   * Above every epoch that any host has seen, so that `to` accepts it although it has revoked this
+   * very move.
    */
   readonly epoch: number;
 }
 
 /**
  * A torn, missing or foreign claim that its host closes for good, at an epoch above all that were
- * used; or one that is revoked, whose stop was cut off. Only then
- * may the account start again, there or elsewhere.
+ * used; or a revoked one whose stop was interrupted. Only then may the account start again, there
+ * or elsewhere.
  */
 export interface ClosedClaim {
   readonly account: string;
@@ -45,7 +46,7 @@ export interface ClosedClaim {
   readonly epoch: number;
   /** Files that go with it. */
   readonly stagedEpochs: readonly number[];
-  /** Of the revoke that was cut off, which is made again as it was; left out: it is a new one. */
+  /** Of the interrupted revoke, which is repeated unchanged; left out: it is a new one. */
   readonly moveId?: string;
 }
 
@@ -61,7 +62,7 @@ export interface AdoptionProblem {
 
 export interface AdoptionPlan {
   readonly accounts: readonly AdoptedAccount[];
-  /** Open moves of the ledger that are over on the hosts. */
+  /** Open moves of the ledger that have already ended on the hosts. */
   readonly endedMoves: readonly EndedMove[];
   readonly foundMoves: readonly FoundMove[];
   readonly closedClaims: readonly ClosedClaim[];

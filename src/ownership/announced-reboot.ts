@@ -8,10 +8,7 @@ import type { MovePhase } from './phases.ts';
  */
 export const announcedForMs = 15 * 60_000;
 
-/**
- * When an announcement is over at the latest of which nothing is known but that it was made before
- * `nowMs`.
- */
+/** Latest end of an announcement of which only the start, before `nowMs`, is known. */
 export const latestAnnouncedEnd = (nowMs: number): number => nowMs + longestAnnouncementMs;
 
 /**
@@ -23,8 +20,7 @@ export const isExpectedAway = (announcedUntilMs: number | null, nowMs: number): 
 
 /**
  * How far a host has come, by a look without authority: still in the boot that was to end, up but
- * not judged yet (a contact now would take the verdict's
- * ground away), or back.
+ * not judged yet (a contact now would invalidate the verdict), or back.
  */
 export const judgeReturn = (
   bootBefore: string,
@@ -43,7 +39,8 @@ export interface RebootedAccount {
 }
 
 /**
- * Whose return a reboot waits for: those that were online. What was not is not the reboot's fault.
+ * Whose return a reboot waits for: those that were online. An account that was not online before is
+ * not the reboot's fault.
  */
 export const expectedBack = <T extends RebootedAccount>(accounts: readonly T[]): readonly T[] =>
   accounts.filter(
@@ -58,8 +55,8 @@ export interface OpenMoveOf {
 }
 
 /**
- * Why a host must not be rebooted now; null: nothing speaks against it. A move would find its host
- * away in the middle.
+ * Why a host must not be rebooted now; null: nothing speaks against it. A move would lose its host
+ * half-way.
  */
 export const whyNotReboot = (moves: readonly OpenMoveOf[]): string | null =>
   moves.length === 0

@@ -57,10 +57,7 @@ export interface OpenMove {
   readonly isReleased: boolean;
 }
 
-/**
- * Compares what hosts claim with the ledger. Keys that the ledger does not know are none of its
- * business.
- */
+/** Compares what hosts claim with the ledger. Keys that the ledger does not know are left alone. */
 export function findDrift(
   evidence: readonly HostEvidence[],
   owners: readonly KnownOwner[],

@@ -11,14 +11,14 @@ export interface JournaledMove {
   readonly to: string;
   /**
    * Its old owner has given its receipt. `isKept`: what the account remembers is on this machine,
-   * so that the move needs that owner no more. Left out: not that far.
+   * so that the move no longer needs that owner. Left out: not that far.
    */
   readonly released?: { readonly from: string; readonly isKept: boolean };
 }
 
 /**
- * What the claims say about an open move; nothing: it goes on. `isFreed`: its account is placed
- * nowhere from now on, and it cannot go on.
+ * What the claims say about an open move; nothing: it goes on. `isFreed`: its account has no host
+ * from now on, and the move cannot continue.
  */
 export function endOf(
   { id, account, epoch, to }: JournaledMove,
@@ -28,11 +28,11 @@ export function endOf(
   if (isFreed) return [{ id, account, end: 'overtaken' }];
   if (truth === undefined || truth.kind === 'conflict' || truth.kind === 'torn') return [];
   if (to === detached) {
-    // Its host has given the receipt, and whoever asked for it did not hear it.
+    // Its host has written the receipt, but the reply was lost.
     if (truth.kind === 'detached' && truth.epoch >= epoch) return [{ id, account, end: 'done' }];
-    // Its host has let go of that epoch already, and was given the account anew since.
+    // Its host has released that epoch already, and was granted the account again since.
     const isOwnedAnew = truth.kind === 'owned' && truth.claim.epoch > epoch;
-    // Its host gives that epoch up by another move, which alone can get the receipt.
+    // Its host releases that epoch for another move, which alone can get the receipt.
     const isOfAnother =
       truth.kind === 'leaving' && truth.claim.epoch >= epoch && truth.claim.moveId !== id;
     return isOwnedAnew || isOfAnother ? [{ id, account, end: 'overtaken' }] : [];

@@ -90,9 +90,8 @@ export type EvidenceVerdict =
 
 /**
  * Invariant 2 for accounts without a known owner: a grant needs a survey of all known hosts made
- * after staging (docs/exclusivity.md, F6). An owner that
- * is found counts more than a host that is missing; a sound claim of this very move on its own host
- * is the move itself.
+ * after staging (docs/exclusivity.md, F6). A known owner takes precedence over a missing host; a
+ * sound claim of this very move on its own host is that move's grant.
  */
 export function judgeEvidence(
   intent: GrantIntent,

@@ -1,4 +1,4 @@
-/** What is known of a machine under one name. Null or empty: not known. */
+/** What is known about the machine that has a name. Null or empty: not known. */
 export interface KnownMachine {
   readonly name: string;
   /**
@@ -18,7 +18,7 @@ export interface KnownMachine {
 export interface HeardMachine extends Omit<KnownMachine, 'isListed' | 'isOwner'> {
   /** The name in its own settings, where they are of this fleet; null: it has none. */
   readonly toldName?: string | null;
-  /** What of its hardware is another one, in its own words. */
+  /** Which of its hardware is different, in its own words. */
   readonly changed?: string;
 }
 
@@ -53,8 +53,8 @@ const isKnown = (id: string | null): id is string =>
 
 /**
  * Whether a machine that answers under a name is one that is known under another. The same machine
- * counts more than the same system. A host
- * of the inventory counts more than one that only the ledger has.
+ * takes precedence over the same system. A host of the inventory takes precedence over one that
+ * only the ledger has.
  */
 export function judgeIdentity(
   heard: HeardMachine,
@@ -79,7 +79,7 @@ export function judgeIdentity(
   if (copy === undefined) return null;
   if (isKnown(heard.instanceId) && isKnown(copy.instanceId))
     return { kind: 'clone', other: copy.name };
-  // Nothing but the ledger has the other name any more.
+  // Only the ledger still has the other name.
   if (!copy.isListed) return { kind: 'renamed', other: copy.name };
   return { kind: 'same-system', other: copy.name };
 }
@@ -100,8 +100,8 @@ function judgeReplaced(
 }
 
 /**
- * All that answered, each held against all others: what is heard counts more than what is
- * remembered of the same name. Faults by name.
+ * All that answered, each held against all others: an answer takes precedence over what is
+ * remembered under the same name. Faults by name.
  */
 export function judgeAll(
   heard: readonly HeardMachine[],

@@ -1,6 +1,6 @@
 import type { FleetHost } from '../../hostside/protocol/roster.ts';
 
-/** A host that others remember, and that nobody here knows. */
+/** A host that other hosts remember, and that neither the inventory nor the ledger knows. */
 export interface MissingHost extends FleetHost {
   /** Who remembers it, by name. */
   readonly knownBy: readonly string[];
@@ -15,9 +15,9 @@ export interface Remembering {
 
 /**
  * Hosts that those who answered remember from their last contact and that neither the inventory nor
- * the ledger has: each may be running any account (docs/exclusivity.md,
- * row 47). One that answers under another name is there; `without`: the operator has said of it
- * that it runs nothing. By name. Pure.
+ * the ledger has: each may be running any account (docs/exclusivity.md, row 47). One that answers
+ * under another name is there; `without`: the operator has declared that it runs nothing. By name.
+ * Pure.
  */
 export function findMissing(
   answered: readonly Remembering[],

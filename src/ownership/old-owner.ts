@@ -12,9 +12,8 @@ export interface FormerOwner {
 
 /**
  * The last look at the old owner before the grant: null, or what is there that must not be. The
- * receipt is the evidence; this finds what contradicts
- * it: a disk rolled back to before the release, a process that came back. A machine that knows
- * nothing of the key has lost its files too.
+ * receipt is the evidence; this finds what contradicts it: a disk rolled back to before the
+ * release, a process that came back. A machine that does not know the key has lost its files, too.
  */
 export function contradiction(
   survey: HostSurvey,

@@ -8,8 +8,8 @@ export type MovePhase = 'planned' | 'staged' | 'released' | 'granted' | 'done' |
 export type MoveKind = 'initial' | 'rebalance' | 'failover' | 'drain' | 'manual';
 
 /**
- * `first`: nobody owned the account. `change`: from one host to another. `detach`: an owner gives
- * it up and nobody follows (export, remove).
+ * `first`: nobody owned the account. `change`: from one host to another. `detach`: an owner
+ * releases it and nobody follows (export, remove).
  */
 export type MoveRoute = 'first' | 'change' | 'detach';
 

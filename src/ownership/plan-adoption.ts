@@ -44,7 +44,7 @@ export interface AdoptionFacts {
    */
   readonly doubted: ReadonlyMap<string, AdoptionDoubt>;
   /**
-   * The ledger may have missed what happened last: what a host says of an account that left the
+   * The ledger may have missed what happened last: what a host says about an account that left the
    * fleet is newer.
    */
   readonly isOld: boolean;
@@ -72,8 +72,8 @@ export function planAdoption(facts: AdoptionFacts): AdoptionPlan {
   const isForgotten = ({ keyId, to, epoch }: JournaledMove): boolean =>
     unplaced.get(keyId)?.host === to && (unplaced.get(keyId)?.epoch ?? 0) >= epoch;
   /**
-   * Its old owner has lost the claim, and with it the receipt: what only that host could give is
-   * kept by this adoption instead.
+   * Its old owner has lost the claim, and with it the receipt: this adoption keeps what only that
+   * host could provide.
    */
   const isStranded = ({ keyId, released }: JournaledMove): boolean =>
     released?.isKept === false && unplaced.get(keyId)?.host === released.from;
@@ -127,8 +127,8 @@ function judgeAccount(known: KnownAccount, facts: AdoptionFacts): Judged {
 }
 
 /**
- * Its owner has given its receipt, and has lost it since, but the move has all that it needs, and
- * nobody has an epoch as high: it goes on.
+ * Its owner has written the receipt and lost it since, but the move has all that it needs, and no
+ * claim has an epoch as high: it goes on.
  */
 function isOnItsWay(
   { keyId, ledger }: KnownAccount,
@@ -261,8 +261,8 @@ const epochOf = (truth: Exclude<ClaimTruth, { kind: 'torn' | 'conflict' }>): num
 
 /**
  * A torn claim is closed where it cannot be the newest one, or where ledger and hosts name nobody
- * else: then the account is free above all epochs that
- * were used, and goes on from what the last sweep kept. Otherwise nothing is guessed.
+ * else: then the account is free above all used epochs, and continues with the memory that the last
+ * sweep kept. Otherwise nothing is guessed.
  */
 function torn(
   known: KnownAccount,

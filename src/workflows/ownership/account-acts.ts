@@ -109,8 +109,8 @@ export async function refuseLeaving(context: FleetContext, name: string): Promis
 }
 
 /**
- * Stops the worker and keeps it stopped, also over a reboot of its host. The host goes on owning
- * the account. Safe to repeat.
+ * Stops the worker and keeps it stopped, also over a reboot of its host. The host still owns the
+ * account. Safe to repeat.
  */
 export async function stopAccount(context: FleetContext, run: Run, name: string): Promise<void> {
   const { account, host } = await findOwned(context, name);

@@ -21,7 +21,7 @@ import {
   resultOf,
 } from './move-hosts.ts';
 
-/** Room that stays free beside a state on every disk that it passes, bytes. */
+/** Space that must stay free beside a state on every disk that it passes, bytes. */
 const spareBytes = 16 * 1024 * 1024;
 
 const weigh = (move: MoveRow): HostAct => ({ act: 'weigh-state', keyId: move.key_id });
@@ -165,8 +165,8 @@ export async function takeState(
 
 /**
  * The account has run at a later epoch than its old owner had, and what it remembers from there is
- * kept: the ledger was an older copy, and the later owner's
- * disk put back. It goes on from there; what the old owner gives is the past.
+ * kept: the ledger was an older copy, and the later owner's disk put back. It goes on from there;
+ * what the old owner has is older.
  */
 async function orLater(context: FleetContext, given: StateRecord): Promise<StateRecord> {
   const kept = await context.states.get(given.account);
@@ -193,9 +193,8 @@ export async function keptState(context: FleetContext, move: MoveRow): Promise<S
 
 /**
  * The journal says `released`, but what was kept is gone: the old owner has it still. Where that
- * one has lost it for good, only an adoption goes on, which closes
- * what is left there and keeps what still lies there. Errors: those of {@link takeState},
- * `claim-refused`.
+ * one has lost it for good, only an adoption can continue: it closes the claim there and keeps the
+ * memory that still lies there. Errors: those of {@link takeState}, `claim-refused`.
  */
 export async function takeStateAgain(
   context: FleetContext,

@@ -17,7 +17,7 @@ export type Farewell =
   | 'destroyed'
   /** The machine is a host under another name of the inventory, where it is asked. */
   | 'second name'
-  /** It has to say first that it owns nothing. */
+  /** The host has to confirm first that it owns nothing. */
   | 'ask';
 
 /**
@@ -75,9 +75,8 @@ async function findRow({ ledger }: FleetContext, name: string): Promise<HostRow>
 }
 
 /**
- * The host says, to this run, that it owns nothing: nothing that an earlier run sent can act there
- * any more. Errors: those of the Remote, `claim-refused`,
- * `authority-refused`.
+ * The host says, to this run, that it owns nothing: no request of an earlier run can act there any
+ * more. Errors: those of the Remote, `claim-refused`, `authority-refused`.
  */
 export async function askFarewell(context: FleetContext, run: Run, name: string): Promise<void> {
   const host = context.inventory.hosts.find((each) => each.name === name);
@@ -106,8 +105,8 @@ export async function askFarewell(context: FleetContext, run: Run, name: string)
 }
 
 /**
- * Out of the ledger, in one transaction that finds it as it was. What fences it when it comes back
- * is kept.
+ * Removes it from the ledger in one transaction that first checks that nothing has changed. The
+ * epochs that fence it if it comes back are kept.
  */
 export async function executeForget(
   context: FleetContext,
@@ -118,7 +117,7 @@ export async function executeForget(
   await context.ledger.db.transaction().execute(async (transaction) => {
     const row = (await listHosts(transaction)).find((host) => host.name === name);
     if (row === undefined) return;
-    // Nothing is kept of a second name: the machine is there under its own.
+    // No record is kept of a second name: the machine is there under its own.
     if (farewell === 'second name') await forgetHost(transaction, name);
     else await forgetHostOnPurpose(transaction, row, nowMs);
     const left = row.destroyed_at === null ? 'owned-nothing' : 'destroyed';

@@ -25,7 +25,7 @@ export const isGiveBackSure = async (
 ): Promise<boolean> =>
   (await readDoubt(db)) === null && !(await hasBegunElsewhere(db, keyId, host, epoch));
 
-/** What a move without an old owner wants, with what the ledger knows of its target. */
+/** What a move without an old owner intends, with what the ledger knows about its target. */
 export async function grantIntent({ ledger }: FleetContext, move: MoveRow): Promise<GrantIntent> {
   const account = await findAccount(ledger.db, move.account);
   const ownedEpoch =

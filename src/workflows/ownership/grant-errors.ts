@@ -3,7 +3,7 @@ import type { AccountState } from '../../model/account-state.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { EvidenceVerdict } from '../../ownership/evidence.ts';
 
-/** One end of a move is not among the hosts any more. */
+/** One end of a move is no longer among the hosts. */
 export const hostGone = ({ account }: MoveRow, host: string): FleetError =>
   new FleetError(
     'inventory',

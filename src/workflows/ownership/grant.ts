@@ -42,12 +42,10 @@ const again = 'the same command';
 
 /**
  * Carries moves without an old owner from wherever they stand to the end: stage the files, survey
- * all known hosts, grant, wait
- * until the worker says online. Concurrent over hosts; one failing account or host leaves the
- * others alone. Every act is safe to repeat, so a run that
- * was killed is continued by calling this again with the moves that are still open. What is said of
- * hosts that are off is verified again after every
- * survey. Outcomes are in the order of `moves`.
+ * all known hosts, grant, wait until the worker says online. Concurrent over hosts; a failing
+ * account or host does not affect the others. Every act is safe to repeat, so a run that was killed
+ * is continued by calling this again with the moves that are still open. Statements that hosts are
+ * off are verified again after every survey. Outcomes are in the order of `moves`.
  */
 export async function grantAccounts(
   context: FleetContext,
@@ -175,7 +173,7 @@ class Journey {
     const replies = await this.#ask(host, acts);
     for (const [at, index] of owners.entries()) {
       const [move, reply] = [moves[index], replies[at]];
-      // What follows from a refused stage is not told.
+      // Replies that only follow from a refused stage are ignored.
       if (move === undefined || reply?.ok === true || results[index] !== null) continue;
       const seenEpoch =
         reply?.refusal === 'epoch' && reply.claim?.state !== 'active'

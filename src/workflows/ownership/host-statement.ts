@@ -31,8 +31,8 @@ export function safeMomentOf(
 export type HostMark = Pick<HostRow, 'contacts' | 'last_seen_at'>;
 
 /**
- * The host was in contact, or answered, since `mark` was taken: what was planned about it is out of
- * date (docs/exclusivity.md, row 43). Errors: `plan-stale`.
+ * The host was in contact, or answered, since `mark` was taken: the plan for it is out of date
+ * (docs/exclusivity.md, row 43). Errors: `plan-stale`.
  */
 export async function requireUnseen(db: LedgerDb, name: string, mark: HostMark): Promise<HostRow> {
   const row = (await listHosts(db)).find((host) => host.name === name);

@@ -38,8 +38,8 @@ export async function passLostHostFloor(
   moves: readonly MoveRow[],
 ): Promise<void> {
   const lost = moves.filter(({ kind }) => kind === 'failover');
-  // A failover that goes on may be older than what is said of its host: it was switched on again,
-  // and off, in between.
+  // A failover that continues may be older than the last statement about its host: it was switched
+  // on again, and off, in between.
   const offAtMs = new Map(
     (await listHosts(context.ledger.db)).map(({ name, off_at }) => [name, off_at ?? 0]),
   );
@@ -124,8 +124,8 @@ export function lostFloorLeftMs(
 }
 
 /**
- * The lost host answers after all and owns the account: it stays there, once the target can no
- * longer start it. Gives what the operator is told.
+ * The lost host answers after all, and still owns the account: it stays there, once the target can
+ * no longer start it. Gives what the operator is told.
  */
 export async function yieldToOwner(
   context: FleetContext,

@@ -17,9 +17,9 @@ import { stopOldUnits } from './stop-old-units.ts';
 
 /**
  * Hosts that were declared destroyed and are still in the inventory are tried: one that answers is
- * told first of all, like any host that comes back, which
- * stops and revokes what it runs; and the operator hears about it. It counts as a host of the fleet
- * again from then on, wiped or not. Gives what to say.
+ * contacted first, like any host that comes back, which stops and revokes what it runs; and the
+ * operator hears about it. It counts as a host of the fleet again from then on, wiped or not. Gives
+ * what to say.
  */
 export async function meetDestroyed(
   context: FleetContext,
@@ -47,7 +47,7 @@ export async function meetDestroyed(
 async function meet(context: FleetContext, run: Run, host: HostSpec): Promise<FleetError> {
   const { name } = host;
   const before = closedBy(run).length;
-  // Throws where nothing answers, as it should be.
+  // Throws where nothing answers, which is the expected case.
   const contacted = await contactHost(context, run, host, []).catch((error: unknown) => {
     if (error instanceof FleetError && error.code === 'host-not-ready') return error;
     throw error;
@@ -71,7 +71,7 @@ async function meet(context: FleetContext, run: Run, host: HostSpec): Promise<Fl
 }
 
 /**
- * Its programs are of an earlier fleet: they are told nothing, and kept from starting what is over
+ * Its programs are of an earlier fleet: they get no requests, and their outdated units cannot start
  * until `fleet init` has upgraded them.
  */
 async function stopOld(
@@ -95,9 +95,8 @@ async function stopOld(
 
 /**
  * Hosts whose programs `init` has just changed hear which claims are theirs, so that a boot before
- * the next sweep holds nothing that it need not. Nothing
- * where this ledger never gave a host anything. Gives why a host could not be told; the next sweep
- * does it.
+ * the next sweep holds nothing that it need not. Does nothing where this ledger never granted an
+ * account. Gives why a host could not be told; the next sweep does it.
  */
 export async function contactAfterInit(
   context: FleetContext,
@@ -118,7 +117,7 @@ export async function contactAfterInit(
     (host) => contactHost(context, run, host, []),
     context.signal,
   );
-  // A release before that was brought back is told nothing, and says so at the next sweep.
+  // An older release that was brought back gets no requests; the next sweep reports it.
   return outcomes.flatMap((outcome) =>
     outcome.ok || outcome.error.code === 'host-not-ready' ? [] : [outcome.error],
   );

@@ -81,9 +81,7 @@ function limitsText({ measure, warning, critical, forMs }: AlertRule): string {
   ];
   const { unit } = measures[measure];
   const words =
-    unit === 'yes'
-      ? [critical === null ? 'warning when true' : 'critical when true']
-      : limits;
+    unit === 'yes' ? [critical === null ? 'warning when true' : 'critical when true'] : limits;
   return `${words.join(', ')}${forMs === 0 ? ', at once' : `, for ${formatAge(forMs)}`}`;
 }
 
