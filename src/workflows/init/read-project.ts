@@ -25,10 +25,10 @@ interface Wish {
 }
 
 /**
- * Every file of the project that belongs on hosts, ordered by path: from the first of `folders` that
- * has the folder. Left out are names that begin with
- * a dot, `__pycache__`, `*.pyc`, `venv` and `node_modules`. Error `inventory` when it is not there,
- * lacks what the profile names, or cannot be sent.
+ * Every file of the project that belongs on hosts, ordered by path: from the first of `folders`
+ * that has it. Left out are names that begin with a dot, `__pycache__`, `*.pyc`, `venv` and
+ * `node_modules`. Error `inventory` when it is not there, lacks what the profile names, or cannot
+ * be sent.
  */
 export async function readProject(
   folders: readonly string[],
