@@ -3,7 +3,7 @@
  * already, ms; the best of three. For bench/init.ts.
  */
 import { createSshContext } from '../src/remote/config/ssh-context.ts';
-import { createSshRemote } from '../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../src/remote/ssh/ssh-remote.ts';
 import { runInit } from '../src/workflows/init/init.ts';
 import { loadInitMaterials } from '../src/workflows/init/init-materials.ts';
 import { planInit } from '../src/workflows/init/init-plan.ts';

@@ -114,7 +114,15 @@ const walls: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     rebalance: ['fleet', 'placement'],
     advice: ['fleet', 'placement', 'rebalance'],
   },
-  'src/remote': { '': [], shared: [''], config: ['shared'], ssh2: ['', 'shared', 'config'] },
+  'src/remote': {
+    '': [],
+    shared: [''],
+    config: ['shared'],
+    session: ['', 'shared', 'config'],
+    ssh2: ['', 'shared', 'config', 'session'],
+    openssh: ['', 'shared', 'config', 'session'],
+    ssh: ['', 'shared', 'config', 'session', 'ssh2', 'openssh'],
+  },
   'src/inventory': {
     schema: [],
     rules: ['schema'],

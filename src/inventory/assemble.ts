@@ -70,6 +70,7 @@ const sshFrom = (
   sudoPassword: last(layers, (layer) => layer.sudo_password) ?? null,
   sudo: last(layers, (layer) => layer.sudo) ?? 'full',
   initUser: last(layers, (layer) => layer.init_user) ?? null,
+  transport: last(layers, (layer) => layer.transport) ?? 'auto',
   connectTimeoutMs: last(layers, (layer) => layer.connect_timeout) ?? 10_000,
   commandTimeoutMs: last(layers, (layer) => layer.command_timeout) ?? 120_000,
 });

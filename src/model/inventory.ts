@@ -70,6 +70,12 @@ export interface AccountLimits {
   readonly logMax: number;
 }
 
+/**
+ * What carries SSH: the library inside fleet, the system's OpenSSH, or OpenSSH only where the ssh
+ * config asks for what the library cannot do.
+ */
+export type SshTransport = 'ssh2' | 'openssh' | 'auto';
+
 /** How to reach a host. Absent values come from `~/.ssh/config`, then from OpenSSH's defaults. */
 export interface SshSettings {
   readonly address: string | null;
@@ -88,6 +94,7 @@ export interface SshSettings {
    * null: `user`.
    */
   readonly initUser: string | null;
+  readonly transport: SshTransport;
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
 }

@@ -78,6 +78,14 @@ export interface SocketReply {
   readonly byCommand?: boolean;
 }
 
+/** What is known of the key exchange of a link. */
+export interface ExchangeFacts {
+  /** The system's OpenSSH carries it. */
+  readonly byOpenSsh: boolean;
+  /** The one that was agreed, or all that the host offers; empty: not known. */
+  readonly keyExchanges: readonly string[];
+}
+
 /**
  * One multiplexed connection to one host. The first use connects; later uses share the connection.
  * Every call is bounded in
@@ -96,6 +104,7 @@ export interface Remote {
     readonly address: string;
     readonly port: number;
     readonly user: string;
+    readonly exchange: ExchangeFacts;
   }>;
   run(command: RemoteCommand): Promise<CommandResult>;
   /**

@@ -7,7 +7,7 @@ import {
 import type { SshTarget } from '../remote/config/ssh-target.ts';
 import type { Remote } from '../remote/remote.ts';
 import { createRemotePool } from '../remote/remote-pool.ts';
-import { createSshRemote } from '../remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../remote/ssh/ssh-remote.ts';
 import { homeDirectory, localUser } from '../surroundings/operator.ts';
 
 type SshSpec = Parameters<SshContext['target']>[0];

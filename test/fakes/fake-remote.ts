@@ -6,13 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostName } from '../../src/model/names.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from '../../src/remote/remote.ts';
+import { outputOf } from '../../src/remote/session/ssh-command.ts';
 import {
   CappedBytes,
   OutputOverflow,
   type OutputSink,
 } from '../../src/remote/shared/command-output.ts';
 import { getOverStream } from '../../src/remote/shared/socket-get.ts';
-import { outputOf } from '../../src/remote/ssh2/ssh-command.ts';
 
 export type FakeCall =
   | { readonly kind: 'connect' }
@@ -96,6 +96,7 @@ export class FakeRemote implements Remote {
       address: '192.0.2.1',
       port: 22,
       user: 'root',
+      exchange: { byOpenSsh: false, keyExchanges: ['curve25519-sha256'] },
     }));
   }
 

@@ -68,6 +68,7 @@ test('the least inventory has the documented defaults', () => {
       sudoPassword: null,
       sudo: 'full',
       initUser: null,
+      transport: 'auto',
       connectTimeoutMs: 10_000,
       commandTimeoutMs: 120_000,
     },

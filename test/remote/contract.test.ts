@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HostName } from '../../src/model/names.ts';
-import { createSshRemote } from '../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../src/remote/ssh/ssh-remote.ts';
 import { remoteContract } from '../contract/remote.ts';
 import { FakeRemote } from '../fakes/fake-remote.ts';
 import { missingSshd, startSshd, type TestSshd } from './sshd.ts';
@@ -16,6 +17,11 @@ describe.skipIf(missingSshd !== null)('a real sshd', () => {
   });
   afterAll(() => sshd.stop());
   remoteContract('SSH', async () => createSshRemote(sshd.spec(), await sshd.context()));
+  describe.skipIf(!existsSync('/usr/bin/ssh'))('by OpenSSH', () => {
+    remoteContract('OpenSSH', async () =>
+      createSshRemote(sshd.spec({ transport: 'openssh' }), await sshd.context()),
+    );
+  });
 });
 
 describe

@@ -1,7 +1,7 @@
 import { chmod } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { FleetError } from '../../src/model/errors.ts';
-import { createSshRemote } from '../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../src/remote/ssh/ssh-remote.ts';
 import { missingSshd, startSshd } from './sshd.ts';
 
 test.skipIf(missingSshd !== null)(

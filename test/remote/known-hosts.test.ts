@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSshContext } from '../../src/remote/config/ssh-context.ts';
-import { createSshRemote } from '../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../src/remote/ssh/ssh-remote.ts';
 import { makeKey, missingSshd, startSshd, surroundings, type TestSshd } from './sshd.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { SshSettings } from '../../src/model/inventory.ts';
 import type { HostName } from '../../src/model/names.ts';
 import { createSshContext } from '../../src/remote/config/ssh-context.ts';
 import type { Remote } from '../../src/remote/remote.ts';
-import { createSshRemote } from '../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../src/remote/ssh/ssh-remote.ts';
 import type { Lab } from '../lab/lab.ts';
 import { surroundings } from './sshd.ts';
 
@@ -24,6 +24,7 @@ export function remoteOn(
     sudoPassword: null,
     sudo: 'full',
     initUser: null,
+    transport: 'ssh2',
     connectTimeoutMs: 10_000,
     commandTimeoutMs: 20_000,
     ...settings,

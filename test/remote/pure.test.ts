@@ -14,6 +14,9 @@ import {
 import { algorithmsOf } from '../../src/remote/config/ssh-algorithms.ts';
 import type { SshTarget } from '../../src/remote/config/ssh-target.ts';
 import { forEachHost } from '../../src/remote/for-each-host.ts';
+import { ChannelGate } from '../../src/remote/session/channel-gate.ts';
+import { connectFailure } from '../../src/remote/session/ssh-errors.ts';
+import { hopFailure, loginFailure, sudoFailure } from '../../src/remote/session/ssh-refusals.ts';
 import {
   AfterMarker,
   CappedBytes,
@@ -22,9 +25,6 @@ import {
 } from '../../src/remote/shared/command-output.ts';
 import { lastWords } from '../../src/remote/shared/host-words.ts';
 import { quoteShell, uploadScript, wrapCommand } from '../../src/remote/shared/shell-command.ts';
-import { ChannelGate } from '../../src/remote/ssh2/channel-gate.ts';
-import { connectFailure } from '../../src/remote/ssh2/ssh-errors.ts';
-import { hopFailure, loginFailure, sudoFailure } from '../../src/remote/ssh2/ssh-refusals.ts';
 
 const target = {
   host: 'eu-1',

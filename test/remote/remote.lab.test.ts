@@ -9,7 +9,7 @@ import type { HostName } from '../../src/model/names.ts';
 import type { SecretReference } from '../../src/model/secret-reference.ts';
 import { createSshContext } from '../../src/remote/config/ssh-context.ts';
 import type { Remote } from '../../src/remote/remote.ts';
-import { createSshRemote } from '../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../src/remote/ssh/ssh-remote.ts';
 import { connectLab, type Lab } from '../lab/lab.ts';
 import { surroundings } from './sshd.ts';
 
@@ -74,6 +74,7 @@ describe('SSH to lab hosts', () => {
       sudoPassword: null,
       sudo: 'full',
       initUser: null,
+      transport: 'ssh2',
       connectTimeoutMs: 5_000,
       commandTimeoutMs: 20_000,
       ...settings,

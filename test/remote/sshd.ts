@@ -144,6 +144,10 @@ function describe(
   };
 }
 
+/** Nightly the same suites run over the system's OpenSSH. */
+export const testTransport = (): 'ssh2' | 'openssh' =>
+  process.env.FLEET_TEST_TRANSPORT === 'openssh' ? 'openssh' : 'ssh2';
+
 function settings(port: number, key: string): SshSettings {
   return {
     address: '127.0.0.1',
@@ -156,6 +160,7 @@ function settings(port: number, key: string): SshSettings {
     sudoPassword: null,
     sudo: 'full',
     initUser: null,
+    transport: testTransport(),
     connectTimeoutMs: 5_000,
     commandTimeoutMs: 10_000,
   };

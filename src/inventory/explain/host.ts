@@ -70,6 +70,7 @@ export const sshRows: readonly Row<SshSettings>[] = [
   { path: ['sudo'], value: ({ sudo }) => sudo },
   { path: ['sudo_password'], value: ({ sudoPassword }) => reference(sudoPassword) },
   { path: ['init_user'], value: ({ initUser }) => initUser },
+  { path: ['transport'], value: ({ transport }) => transport },
   { path: ['connect_timeout'], value: ({ connectTimeoutMs }) => writtenDuration(connectTimeoutMs) },
   { path: ['command_timeout'], value: ({ commandTimeoutMs }) => writtenDuration(commandTimeoutMs) },
 ];

@@ -81,6 +81,7 @@ const sshShape = {
   sudo_password: secret().optional(),
   sudo: oneOf(['full', 'narrow']).optional(),
   init_user: userName().optional(),
+  transport: oneOf(['ssh2', 'openssh', 'auto']).optional(),
   connect_timeout: duration('1s', '5m').optional(),
   command_timeout: duration('1s', '1d').optional(),
 };

@@ -93,19 +93,27 @@ export function judgeHostKey(
   pins: readonly string[],
   other: readonly KnownHostLine[] = [],
 ): HostKeyVerdict {
-  const key = Buffer.from(presented.blob).toString('base64');
-  const revoked = [...lines, ...other].find(
-    (line) => line.marker === 'revoked' && line.key === key,
-  );
+  return judgeFingerprint(hostKeyFingerprint(presented.blob), lines, pins, other);
+}
+
+/** The same where only the key's fingerprint is known, `SHA256:...`. */
+export function judgeFingerprint(
+  fingerprint: string,
+  lines: readonly KnownHostLine[],
+  pins: readonly string[],
+  other: readonly KnownHostLine[] = [],
+): HostKeyVerdict {
+  const isIt = (line: KnownHostLine) => lineFingerprint(line) === fingerprint;
+  const revoked = [...lines, ...other].find((line) => line.marker === 'revoked' && isIt(line));
   if (revoked !== undefined) return { kind: 'revoked', source: revoked.source };
   if (pins.length > 0) {
-    if (pins.includes(hostKeyFingerprint(presented.blob))) return { kind: 'trusted' };
+    if (pins.includes(fingerprint)) return { kind: 'trusted' };
     return { kind: 'changed', known: pins.map((pin) => `${pin} (inventory)`) };
   }
   const plain = lines.filter((line) => line.marker === null);
-  if (plain.some((line) => line.key === key)) return { kind: 'trusted' };
+  if (plain.some(isIt)) return { kind: 'trusted' };
   if (plain.length === 0) {
-    if (other.some((line) => line.marker === null && line.key === key)) return { kind: 'trusted' };
+    if (other.some((line) => line.marker === null && isIt(line))) return { kind: 'trusted' };
     const authorities = lines
       .filter((line) => line.marker === 'cert-authority')
       .map((line) => line.source);
@@ -117,7 +125,8 @@ export function judgeHostKey(
   };
 }
 
-function lineFingerprint(line: KnownHostLine): string {
+/** `SHA256:...` of a line's key. */
+export function lineFingerprint(line: KnownHostLine): string {
   return hostKeyFingerprint(Buffer.from(line.key, 'base64'));
 }
 

@@ -1,5 +1,5 @@
-import { FleetError } from '../../model/errors.ts';
 import { wildcardMatches } from './ssh-config-words.ts';
+import { UnsupportedConfig } from './unsupported.ts';
 
 /** The kinds of algorithms that an ssh config lists. */
 export type AlgorithmKind = 'kex' | 'cipher' | 'mac' | 'hostKey' | 'publicKey';
@@ -99,11 +99,7 @@ export function algorithmsOf(kind: AlgorithmKind, text: string | undefined): rea
           ? standard.filter((name) => !names.some((pattern) => wildcardMatches(pattern, name)))
           : known;
   if (chosen.length > 0) return chosen;
-  throw new FleetError(
-    'ssh-config',
-    `ssh config: ${keyword} ${text} leaves nothing that fleet supports`,
-    {
-      hint: `allow one of: ${standard.join(', ')}`,
-    },
-  );
+  throw new UnsupportedConfig(`ssh config: ${keyword} ${text} leaves nothing that fleet supports`, {
+    hint: `allow one of: ${standard.join(', ')}`,
+  });
 }

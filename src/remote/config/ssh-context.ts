@@ -4,6 +4,7 @@ import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import type { SecretReference } from '../../model/secret-reference.ts';
 import type { LoginGate } from '../shared/login-pause.ts';
+import { chooseTarget } from './choose-transport.ts';
 import {
   hostFieldMatches,
   type KnownHostLine,
@@ -14,12 +15,7 @@ import { readKnownHostsText } from './known-hosts-text.ts';
 import { readSshConfig } from './ssh-config-file.ts';
 import { listSshHosts, type NamedHost } from './ssh-config-hosts.ts';
 import type { SshMachine } from './ssh-paths.ts';
-import {
-  resolveSshTarget,
-  type SshConfig,
-  type SshSurroundings,
-  type SshTarget,
-} from './ssh-target.ts';
+import type { SshConfig, SshSurroundings, SshTarget } from './ssh-target.ts';
 
 /** What the operator's machine gives to all connections of one run. */
 export interface SshContextOptions extends Omit<SshSurroundings, 'machine'> {
@@ -95,11 +91,21 @@ export function createSshContext(options: SshContextOptions): SshContext {
   const config = (): Promise<SshConfig> =>
     once('config', () => readSshConfig(configFiles, options.homeDirectory));
   const surroundings: SshSurroundings = { ...options, machine: options.machine ?? thisMachine() };
-  const targets = new WeakMap<object, SshTarget>();
-  const resolve: SshContext['resolve'] = async (spec) => {
-    const known = targets.get(spec) ?? resolveSshTarget(spec, await config(), surroundings);
-    targets.set(spec, known);
-    return known;
+  const targets = new WeakMap<object, Promise<SshTarget>>();
+  const resolve: SshContext['resolve'] = (spec) => {
+    const known = targets.get(spec);
+    if (known !== undefined) return known;
+    const made = config().then((read) =>
+      chooseTarget(spec, {
+        config: read,
+        around: surroundings,
+        configFiles: options.configFiles ?? null,
+        once,
+      }),
+    );
+    targets.set(spec, made);
+    made.catch(() => targets.delete(spec));
+    return made;
   };
   return {
     ...options,
@@ -129,7 +135,7 @@ export function createSshContext(options: SshContextOptions): SshContext {
       const revoked =
         revokedFile === null
           ? []
-          : await once(`revoked ${revokedFile}`, () => readRevokedKeys(revokedFile));
+          : await once(`revoked ${revokedFile}`, () => readRevokedKeys(revokedFile, target));
       const about = (name: string | null) =>
         name === null ? [] : all.filter((line) => hostFieldMatches(line.hosts, name));
       return { lines: [...about(target.keyName), ...revoked], other: about(target.otherKeyName) };
@@ -150,7 +156,10 @@ async function readKnownHosts(file: string): Promise<KnownHostLine[]> {
 }
 
 /** OpenSSH connects to nobody while it cannot read the list of revoked keys. */
-async function readRevokedKeys(file: string): Promise<readonly KnownHostLine[]> {
+async function readRevokedKeys(
+  file: string,
+  { openSsh }: SshTarget,
+): Promise<readonly KnownHostLine[]> {
   const hint = 'make it a readable list of public keys, one a line, or remove RevokedHostKeys';
   let text: string;
   try {
@@ -162,6 +171,8 @@ async function readRevokedKeys(file: string): Promise<readonly KnownHostLine[]> 
     });
   }
   if (!text.startsWith('SSHKRL')) return parseRevokedKeys(text, file);
+  // OpenSSH looks into it itself.
+  if (openSsh !== null) return [];
   throw new FleetError(
     'ssh-config',
     `RevokedHostKeys ${file} is a binary key revocation list, which is not supported`,

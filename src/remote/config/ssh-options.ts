@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import { FleetError } from '../../model/errors.ts';
 import { badLine, type SshConfigLine } from './ssh-config-file.ts';
 import { listMatches, nextWord, patternsMatch } from './ssh-config-words.ts';
 import {
@@ -10,6 +9,7 @@ import {
   treatmentOf,
 } from './ssh-keywords.ts';
 import { expandTokens } from './ssh-tokens.ts';
+import { UnsupportedConfig } from './unsupported.ts';
 
 /** What is asked of a config: the rest of an `ssh` command line. Null: not given. */
 export interface SshQuery {
@@ -110,8 +110,7 @@ function refuseCanonicalDomain(walk: Walk, destination: string): void {
     walk.one('canonicalizepermittedcnames') !== undefined &&
     walk.one('canonicalizepermittedcnames') !== 'none';
   if (isWhole && !followsCnames) return;
-  throw new FleetError(
-    'ssh-config',
+  throw new UnsupportedConfig(
     `CanonicalizeHostname ${text} applies to ${destination}, and fleet does not ask name ` +
       'servers for domains',
     {
@@ -198,8 +197,7 @@ class Walk {
     if (activity.kind === 'off' || this.#isSet(line)) return;
     if (activity.kind === 'doubt') {
       if (!decidesConnection(line.keyword)) return;
-      throw new FleetError(
-        'ssh-config',
+      throw new UnsupportedConfig(
         `${line.source}: ${activity.about} is not supported, and it decides ` +
           `${line.keyword} for ${this.#query.destination}`,
         {
@@ -249,8 +247,7 @@ class Walk {
     )
       this.#unknown.add(line.keyword);
     if (treatment.kind !== 'refused') return;
-    throw new FleetError(
-      'ssh-config',
+    throw new UnsupportedConfig(
       `${line.source}: ${line.keyword} applies to ${this.#query.destination} and is not supported`,
       {
         hint: treatment.wayOut,

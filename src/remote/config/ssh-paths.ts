@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { FleetError } from '../../model/errors.ts';
 import { expandTokens, type Tokens } from './ssh-tokens.ts';
+import { UnsupportedConfig } from './unsupported.ts';
 
 /** What tokens and variables of an ssh config take from the machine that runs fleet. */
 export interface SshMachine {
@@ -108,8 +108,7 @@ function tokensOf(
 function tilde(text: string, homeDirectory: string, keyword: string): string {
   if (!text.startsWith('~')) return text;
   if (text === '~' || text.startsWith('~/')) return homeDirectory + text.slice(1);
-  throw new FleetError(
-    'ssh-config',
+  throw new UnsupportedConfig(
     `ssh config: ${keyword} ${text}: homes of other users are not supported`,
     {
       hint: 'write the whole path in the ssh config',

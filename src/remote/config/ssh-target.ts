@@ -1,12 +1,14 @@
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec, SshSettings } from '../../model/inventory.ts';
 import type { SecretReference } from '../../model/secret-reference.ts';
+import { wantedOfConfig } from './openssh-wants.ts';
 import { algorithmsOf } from './ssh-algorithms.ts';
 import type { SshConfigLine } from './ssh-config-file.ts';
 import { isNo, isYes } from './ssh-keywords.ts';
-import { evaluateSshOptions, type SshOptions } from './ssh-options.ts';
+import { evaluateSshOptions, type SshOptions, type SshQuery } from './ssh-options.ts';
 import { createSshPaths, type SshMachine, type SshPaths } from './ssh-paths.ts';
 import { expandTokens } from './ssh-tokens.ts';
+import { UnsupportedConfig } from './unsupported.ts';
 
 export type AuthMethod = 'publickey' | 'password' | 'keyboard-interactive';
 
@@ -33,6 +35,8 @@ export interface SshTarget {
   /** False: `identityFiles` are OpenSSH's defaults, which may be missing. */
   readonly identitiesExplicit: boolean;
   readonly identitiesOnly: boolean;
+  /** `identityFiles` are those of the inventory. */
+  readonly identitiesFromInventory: boolean;
   readonly agentSocket: string | null;
   /** Methods that may be tried, first choice first. */
   readonly authMethods: readonly AuthMethod[];
@@ -48,14 +52,30 @@ export interface SshTarget {
   readonly sudo: SshSettings['sudo'];
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
+  /** How the system's OpenSSH reaches it; null: fleet's own SSH does. */
+  readonly openSsh: OpenSshWay | null;
   /** Servers to pass on the way, first one first. */
   readonly jumps: readonly SshTarget[];
+  /** What the ssh config asks for and only OpenSSH does, in words. */
+  readonly onlyOpenSsh: readonly string[];
   /** What the ssh config asks for and fleet does not do. */
   readonly warnings: readonly string[];
   /** See {@link SshOptions}. */
   readonly unused: readonly string[];
   readonly sources: ReadonlyMap<string, string>;
 }
+
+/** What OpenSSH is told besides the target itself. */
+export interface OpenSshWay {
+  /** What `-F` names; null: OpenSSH's usual files. */
+  readonly configFile: string | null;
+  /** `~` is another folder for OpenSSH than for fleet. */
+  readonly isOtherHome: boolean;
+  /** The config's own ProxyCommand leads to it. */
+  readonly isProxied: boolean;
+}
+
+type OpenSshFiles = Omit<OpenSshWay, 'isProxied'>;
 
 /** Names for the negotiation, first choice first. */
 export interface SshAlgorithms {
@@ -107,28 +127,60 @@ export function resolveSshTarget(
   config: SshConfig,
   around: SshSurroundings,
 ): SshTarget {
-  const ask: Ask = {
-    host: spec.name,
-    destination: spec.ssh.address ?? spec.name,
-    ssh: spec.ssh,
-    jump: null,
-    depth: 0,
-  };
   try {
-    return resolve(ask, config, around);
+    const asking = resolve(askOf(spec), around, null);
+    let step = asking.next();
+    while (step.done !== true) step = asking.next(evaluateSshOptions(config, step.value));
+    return step.value;
   } catch (failure) {
-    if (!(failure instanceof FleetError) || failure.host !== undefined) throw failure;
-    // What the config says wrong is wrong for the host that asked.
-    const { code, message, hint } = failure;
-    throw new FleetError(
-      code,
-      message.startsWith(`${spec.name}: `) ? message : `${spec.name}: ${message}`,
-      { hint, host: spec.name },
-    );
+    throw forHost(spec.name, failure);
   }
 }
 
-function resolve(ask: Ask, config: SshConfig, around: SshSurroundings): SshTarget {
+/**
+ * The same where OpenSSH reads its config itself: `evaluate` tells what it says. What fleet does
+ * not support is no mistake then.
+ */
+export async function resolveForOpenSsh(
+  spec: Pick<HostSpec, 'name' | 'ssh'>,
+  evaluate: (query: SshQuery) => Promise<SshOptions>,
+  around: SshSurroundings,
+  way: OpenSshFiles,
+): Promise<SshTarget> {
+  try {
+    const asking = resolve(askOf(spec), around, way);
+    let step = asking.next();
+    while (step.done !== true) step = asking.next(await evaluate(step.value));
+    return step.value;
+  } catch (failure) {
+    throw forHost(spec.name, failure);
+  }
+}
+
+const askOf = (spec: Pick<HostSpec, 'name' | 'ssh'>): Ask => ({
+  host: spec.name,
+  destination: spec.ssh.address ?? spec.name,
+  ssh: spec.ssh,
+  jump: null,
+  depth: 0,
+});
+
+/** What the config says wrong is wrong for the host that asked. */
+function forHost(host: string, failure: unknown): unknown {
+  if (!(failure instanceof FleetError) || failure.host !== undefined) return failure;
+  const { code, hint } = failure;
+  const message = failure.message.startsWith(`${host}: `)
+    ? failure.message
+    : `${host}: ${failure.message}`;
+  return failure instanceof UnsupportedConfig
+    ? new UnsupportedConfig(message, { hint, host })
+    : new FleetError(code, message, { hint, host });
+}
+
+/** Asks the config about the host, then about each jump before it. */
+type Asking = Generator<SshQuery, SshTarget, SshOptions>;
+
+function* resolve(ask: Ask, around: SshSurroundings, way: OpenSshFiles | null): Asking {
   const { host, destination, ssh } = ask;
   const query = {
     destination,
@@ -137,10 +189,11 @@ function resolve(ask: Ask, config: SshConfig, around: SshSurroundings): SshTarge
     jump: ask.jump,
     localUser: around.localUser,
   };
-  const options = evaluateSshOptions(config, query);
-  refuseProxyCommand(host, destination, options);
+  const options: SshOptions = yield query;
+  if (way === null) refuseProxyCommand(host, destination, options);
   const one = (keyword: string) => options.first.get(keyword)?.[0];
-  const user = plainUser(one('user') ?? around.localUser);
+  const named = one('user') ?? around.localUser;
+  const user = way === null ? plainUser(named) : named;
   const port = Number(one('port') ?? 22);
   const address = options.hostName;
   const alias = one('hostkeyalias')?.toLowerCase() ?? null;
@@ -158,7 +211,7 @@ function resolve(ask: Ask, config: SshConfig, around: SshSurroundings): SshTarge
     ...identitiesOf(options, ssh, paths),
     agentSocket: paths.agentSocket(one('identityagent')),
     authMethods: authMethodsOf(options),
-    algorithms: algorithmsFrom(options),
+    algorithms: way === null ? algorithmsFrom(options.first) : openSshAlgorithms(options.first),
     knownHostsFiles: paths.knownHosts(
       options.first.get('userknownhostsfile'),
       options.first.get('globalknownhostsfile'),
@@ -171,18 +224,23 @@ function resolve(ask: Ask, config: SshConfig, around: SshSurroundings): SshTarge
     sudo: ssh.sudo,
     connectTimeoutMs: ssh.connectTimeoutMs,
     commandTimeoutMs: ssh.commandTimeoutMs,
-    jumps: resolveJumps(ask, { ...facts, text: facts.jump }, config, around),
+    openSsh: way === null ? null : { ...way, isProxied: isProxied(options) },
+    jumps: yield* resolveJumps(ask, { ...facts, text: facts.jump }, around, way),
+    onlyOpenSsh: way === null ? wantedOfConfig(options) : [],
     warnings: options.warnings,
     unused: options.unused,
     sources: options.sources,
   };
 }
 
+function isProxied({ first }: SshOptions): boolean {
+  const command = first.get('proxycommand')?.[0];
+  return command !== undefined && command.toLowerCase() !== 'none';
+}
+
 function refuseProxyCommand(host: string, destination: string, options: SshOptions): void {
-  const command = options.first.get('proxycommand')?.[0];
-  if (command === undefined || command.toLowerCase() === 'none') return;
-  throw new FleetError(
-    'ssh-config',
+  if (!isProxied(options)) return;
+  throw new UnsupportedConfig(
     `${host}: the ssh config sets ProxyCommand for ${destination}, which fleet does not run`,
     {
       hint: 'write the same way as ProxyJump, or set "ProxyCommand none" for this host',
@@ -194,13 +252,9 @@ function refuseProxyCommand(host: string, destination: string, options: SshOptio
 /** Newer versions of OpenSSH expand tokens in User, older ones do not: fleet does not guess. */
 function plainUser(user: string): string {
   if (!/%|\$\{/.test(user)) return user;
-  throw new FleetError(
-    'ssh-config',
-    `User ${user}: tokens and variables in User are not supported`,
-    {
-      hint: 'write the user name in full, or set user in the inventory',
-    },
-  );
+  throw new UnsupportedConfig(`User ${user}: tokens and variables in User are not supported`, {
+    hint: 'write the user name in full, or set user in the inventory',
+  });
 }
 
 /**
@@ -220,7 +274,10 @@ function keyNames(
     : { keyName: name, otherKeyName: `[${name}]:${port}` };
 }
 
-type Identities = Pick<SshTarget, 'identityFiles' | 'identitiesExplicit' | 'identitiesOnly'>;
+type Identities = Pick<
+  SshTarget,
+  'identityFiles' | 'identitiesExplicit' | 'identitiesOnly' | 'identitiesFromInventory'
+>;
 
 function identitiesOf(options: SshOptions, ssh: SshSettings, paths: SshPaths): Identities {
   const named = ssh.identityFiles.length > 0 ? ssh.identityFiles : options.identityFiles;
@@ -232,6 +289,7 @@ function identitiesOf(options: SshOptions, ssh: SshSettings, paths: SshPaths): I
         : paths.defaultIdentities(),
     identitiesExplicit: named.length > 0,
     identitiesOnly: isYes(options.first.get('identitiesonly')?.[0]),
+    identitiesFromInventory: ssh.identityFiles.length > 0,
   };
 }
 
@@ -250,7 +308,7 @@ function authMethodsOf({ first }: SshOptions): AuthMethod[] {
   return ordered.filter((method) => !isNo(first.get(switches[method])?.[0]));
 }
 
-function algorithmsFrom({ first }: SshOptions): SshAlgorithms {
+function algorithmsFrom(first: SshOptions['first']): SshAlgorithms {
   const one = (keyword: string) => first.get(keyword)?.[0];
   const hostKeys = one('hostkeyalgorithms');
   return {
@@ -262,6 +320,14 @@ function algorithmsFrom({ first }: SshOptions): SshAlgorithms {
     publicKey: algorithmsOf('publicKey', one('pubkeyacceptedalgorithms')),
   };
 }
+
+/** OpenSSH has its own lists; fleet only needs to know which plain host keys it would take. */
+const openSshAlgorithms = (first: SshOptions['first']): SshAlgorithms => ({
+  ...algorithmsFrom(new Map()),
+  hostKey: (first.get('hostkeyalgorithms')?.[0] ?? '')
+    .split(',')
+    .filter((name) => name !== '' && !name.includes('-cert-')),
+});
 
 interface JumpFacts {
   readonly text: string | null;
@@ -276,12 +342,12 @@ interface JumpFacts {
  * secrets or pins of the host behind, and those
  * before it are its way; only the first of all goes by its own ProxyJump.
  */
-function resolveJumps(
+function* resolveJumps(
   ask: Ask,
   facts: JumpFacts,
-  config: SshConfig,
   around: SshSurroundings,
-): SshTarget[] {
+  way: OpenSshFiles | null,
+): Generator<SshQuery, SshTarget[], SshOptions> {
   if (facts.text === null || facts.text.toLowerCase() === 'none') return [];
   const { host, ssh, depth } = ask;
   if (depth >= MAX_JUMPS) {
@@ -296,7 +362,7 @@ function resolveJumps(
   const hops = expandTokens(facts.text, tokens, 'ProxyJump').split(',');
   const before = hops.slice(0, -1);
   const hop = parseHop(host, hops.at(-1) ?? '');
-  const jump = resolve(
+  const jump: SshTarget = yield* resolve(
     {
       host,
       destination: hop.name,
@@ -312,8 +378,8 @@ function resolveJumps(
       jump: before.length > 0 ? before.join(',') : null,
       depth: depth + 1,
     },
-    config,
     around,
+    way,
   );
   return [...jump.jumps, { ...jump, jumps: [] }];
 }

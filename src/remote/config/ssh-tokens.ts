@@ -1,4 +1,5 @@
 import { FleetError } from '../../model/errors.ts';
+import { UnsupportedConfig } from './unsupported.ts';
 
 /**
  * Values by token letter. Absent: the keyword does not allow the token. Null: fleet cannot tell its
@@ -40,8 +41,11 @@ function tokenValue(
 ): string {
   if (value === undefined)
     throw bad(`${keyword} ${text}: the token %${token} has no meaning there`);
-  if (value === null) throw bad(`${keyword} ${text}: the token %${token} is not supported there`);
-  return value;
+  if (value !== null) return value;
+  throw new UnsupportedConfig(
+    `ssh config: ${keyword} ${text}: the token %${token} is not supported there`,
+    { hint: 'write the value in full in the ssh config' },
+  );
 }
 
 const bad = (what: string): FleetError =>

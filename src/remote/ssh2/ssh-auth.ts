@@ -12,9 +12,10 @@ import type { SecretReference } from '../../model/secret-reference.ts';
 import { readBounded } from '../../surroundings/read-bounded.ts';
 import type { SshContext } from '../config/ssh-context.ts';
 import type { AuthMethod, SshTarget } from '../config/ssh-target.ts';
+import type { LoginStory } from '../session/ssh-errors.ts';
 import { lastWords } from '../shared/host-words.ts';
+import { asksOtherThanPassword } from '../shared/login-questions.ts';
 import { isEncrypted, readPrivateKey } from '../shared/private-key-file.ts';
-import type { LoginStory } from './ssh-errors.ts';
 
 type Ssh2 = typeof import('ssh2');
 
@@ -402,10 +403,6 @@ function agentKeyBlob(ssh2: Ssh2, key: unknown): string {
   return parsed instanceof Error ? '' : parsed.getPublicSSH().toString('base64');
 }
 
-/** Questions about anything but the password: one-time codes, user names. */
-const OTHER_QUESTION =
-  /one.?time|verification|\bcode\b|passcode|token|\botp\b|\bpin\b|user ?name|login:/i;
-
 function passwordCandidates(
   username: string,
   password: string,
@@ -417,7 +414,7 @@ function passwordCandidates(
     prompt: (_name, _instructions, _language, prompts, finish) =>
       finish(
         prompts.map(({ prompt, echo }) => {
-          if (echo !== true && !OTHER_QUESTION.test(prompt)) return password;
+          if (echo !== true && !asksOtherThanPassword(prompt)) return password;
           note(`the host asks "${lastWords(prompt)}", which fleet cannot answer`);
           return '';
         }),

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { SshTarget } from '../config/ssh-target.ts';
-import { interruptedFailure } from './ssh-errors.ts';
+import { interruptedFailure } from '../session/ssh-errors.ts';
 
 /**
  * Time for one of several addresses of a name before the next is tried too, ms. Node's 250 ms gives

@@ -5,14 +5,14 @@ import type { Algorithms, Client, ConnectConfig } from 'ssh2';
 import type { FleetError } from '../../model/errors.ts';
 import {
   hostKeyAlgorithms,
+  hostKeyFingerprint,
   judgeHostKey,
   type KnownHostLine,
   keyBlobType,
 } from '../config/known-hosts.ts';
 import type { KnownHost, SshContext } from '../config/ssh-context.ts';
 import type { SshTarget } from '../config/ssh-target.ts';
-import { lastWords } from '../shared/host-words.ts';
-import { type AuthPlan, planAuth } from './ssh-auth.ts';
+import { DROP_PAUSES_MS, LATER_PAUSE_MS } from '../session/login-pauses.ts';
 import {
   authFailure,
   type ConnectPhase,
@@ -20,19 +20,10 @@ import {
   floodFailure,
   hostKeyFailure,
   interruptedFailure,
-} from './ssh-errors.ts';
+} from '../session/ssh-errors.ts';
+import { lastWords } from '../shared/host-words.ts';
+import { type AuthPlan, planAuth } from './ssh-auth.ts';
 import { countUnasked } from './unasked-requests.ts';
-
-/**
- * Pauses before the next attempt when a host drops new connections before the handshake
- * (MaxStartups), ms; half of each is random.
- */
-const REFUSED_PAUSES_MS = [400, 1_200, 3_000];
-/**
- * And then, where it said so in words, for as long as connect_timeout allows: a penalty of sshd's
- * takes 15 s and more.
- */
-const LATER_PAUSE_MS = 5_000;
 
 /** The lists come from ssh-algorithms.ts, whose names ssh2's types do not know as such. */
 function algorithmsFor({ algorithms }: SshTarget, known: readonly KnownHostLine[]): Algorithms {
@@ -47,6 +38,8 @@ function algorithmsFor({ algorithms }: SshTarget, known: readonly KnownHostLine[
 export interface LoggedIn {
   readonly client: Client;
   readonly stream: Duplex;
+  /** Name of the key exchange. */
+  readonly keyExchange: string;
 }
 
 /**
@@ -82,8 +75,7 @@ export async function logIn(
       return await attemptLogin(new ssh2.Client(), stream, config, auth, state, context.signal);
     } catch (cause) {
       const pauseMs =
-        REFUSED_PAUSES_MS[attempt] ??
-        (lastWords(state.greeting) === '' ? undefined : LATER_PAUSE_MS);
+        DROP_PAUSES_MS[attempt] ?? (lastWords(state.greeting) === '' ? undefined : LATER_PAUSE_MS);
       if (
         pauseMs === undefined ||
         !wasDroppedEarly(state, cause) ||
@@ -136,7 +128,8 @@ function connectConfig(
     hostVerifier: (blob: Buffer): boolean => {
       const key = { type: keyBlobType(blob), blob };
       const verdict = judgeHostKey(key, known.lines, target.pins, known.other);
-      if (verdict.kind !== 'trusted') state.keyFailure = hostKeyFailure(target, key, verdict);
+      const shown = { type: key.type, fingerprint: hostKeyFingerprint(blob) };
+      if (verdict.kind !== 'trusted') state.keyFailure = hostKeyFailure(target, shown, verdict);
       return verdict.kind === 'trusted';
     },
   };
@@ -157,7 +150,9 @@ function attemptLogin(
       reject(error);
       stream.destroy();
     };
-    client.on('handshake', () => {
+    let keyExchange = '';
+    client.on('handshake', ({ kex }) => {
+      keyExchange = kex;
       state.phase = 'auth';
     });
     client.on('banner', (text: string) => {
@@ -181,7 +176,7 @@ function attemptLogin(
     client.once('ready', () => {
       state.phase = 'open';
       signal?.removeEventListener('abort', onAbort);
-      resolve({ client, stream });
+      resolve({ client, stream, keyExchange });
     });
     signal?.addEventListener('abort', onAbort, { once: true });
     stream.on('error', fail);
@@ -250,10 +245,11 @@ export async function captureHostKey(
   target: SshTarget,
   open: () => Promise<Duplex>,
   signal?: AbortSignal,
-): Promise<Buffer> {
+): Promise<{ readonly blob: Buffer; readonly keyExchanges: readonly string[] }> {
   const ssh2 = (await import('ssh2')).default;
   const client = new ssh2.Client();
   let key: Buffer | null = null;
+  let keyExchanges: readonly string[] = [];
   const state: { phase: ConnectPhase; greeting: string } = { phase: 'dial', greeting: '' };
   const leave = (): unknown => client.destroy();
   try {
@@ -269,6 +265,11 @@ export async function captureHostKey(
       username: target.user,
       readyTimeout: target.connectTimeoutMs,
       algorithms: algorithmsFor(target, []),
+      // ssh2 tells nowhere else what the host offers.
+      debug: (line) => {
+        const offered = /^Handshake: \(remote\) KEX method: (.*)/.exec(line)?.[1];
+        keyExchanges = offered?.split(',') ?? keyExchanges;
+      },
       hostVerifier: (blob: Buffer): boolean => {
         key = Buffer.from(blob);
         return false;
@@ -286,5 +287,5 @@ export async function captureHostKey(
   }
   if (key === null && signal?.aborted === true) throw interruptedFailure(target.host);
   if (key === null) throw connectFailure(target, state.phase, undefined, state.greeting);
-  return key;
+  return { blob: key, keyExchanges };
 }

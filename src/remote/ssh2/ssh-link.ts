@@ -3,15 +3,17 @@ import type { ClientChannel } from 'ssh2';
 import { FleetError } from '../../model/errors.ts';
 import type { SshContext } from '../config/ssh-context.ts';
 import type { SshTarget } from '../config/ssh-target.ts';
-import { ChannelGate } from './channel-gate.ts';
-import { Farewells } from './farewells.ts';
-import type { SshLink } from './link.ts';
-import { openSocketByCommand } from './socket-by-command.ts';
+import { ChannelGate } from '../session/channel-gate.ts';
+import { Farewells } from '../session/farewells.ts';
+import { useJump } from '../session/jump.ts';
+import type { SshLink } from '../session/link.ts';
+import { openSocketByCommand } from '../session/socket-by-command.ts';
+import { connectFailure, interruptedFailure, lostFailure } from '../session/ssh-errors.ts';
+import { hopFailure, socketFailure } from '../session/ssh-refusals.ts';
+import { type Attach, openGated } from '../session/ssh-sessions.ts';
+import { withLimit } from '../session/with-limit.ts';
 import { dial } from './ssh-dial.ts';
-import { connectFailure, interruptedFailure, lostFailure } from './ssh-errors.ts';
 import { type LoggedIn, logIn } from './ssh-handshake.ts';
-import { hopFailure, socketFailure } from './ssh-refusals.ts';
-import { type Attach, openGated } from './ssh-sessions.ts';
 import { watchSilence } from './watch-silence.ts';
 
 /** Sessions on one connection at most; sshd's default MaxSessions is 10. */
@@ -45,8 +47,7 @@ export interface Route {
 export async function openRoute(target: SshTarget, context: SshContext): Promise<Route> {
   const before = target.jumps.at(-1);
   if (before === undefined) return { open: () => dial(target, context.signal), release: () => {} };
-  const jump = await sharedJump({ ...before, jumps: target.jumps.slice(0, -1) }, context);
-  jumpUsers.set(jump, (jumpUsers.get(jump) ?? 0) + 1);
+  const { jump, release } = await useJump(target, before, context, 'ssh2', openLink);
   return {
     async open() {
       try {
@@ -58,50 +59,15 @@ export async function openRoute(target: SshTarget, context: SshContext): Promise
           : hopFailure(target, jump.target, cause);
       }
     },
-    release() {
-      const left = (jumpUsers.get(jump) ?? 1) - 1;
-      jumpUsers.set(jump, left);
-      if (left === 0) void jump.close();
-    },
+    release,
   };
 }
 
-const jumpUsers = new WeakMap<SshLink, number>();
-
-async function sharedJump(target: SshTarget, context: SshContext): Promise<SshLink> {
-  const path = [...target.jumps, target]
-    .map((hop) => `${hop.user}@${hop.address}:${hop.port}`)
-    .join(',');
-  return context.once(`jump ${path}`, async () => {
-    const link = await openLink(target, context);
-    link.onOver(() => context.forget(`jump ${path}`));
-    return link;
-  });
-}
-
-/** A stream that opens after its time is closed again. */
-async function withLimit(opening: Promise<Duplex>, limitMs: number): Promise<Duplex> {
-  let timer: NodeJS.Timeout | undefined;
-  let late = false;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      late = true;
-      reject(
-        Object.assign(new Error('no answer to the request for a channel'), { code: 'ETIMEDOUT' }),
-      );
-    }, limitMs);
-  });
-  opening.then(
-    (stream) => {
-      stream.on('error', () => {});
-      if (late) stream.destroy();
-    },
-    () => {},
-  );
-  return Promise.race([opening, limit]).finally(() => clearTimeout(timer));
-}
-
-function linkOf(target: SshTarget, context: SshContext, { client, stream }: LoggedIn): SshLink {
+function linkOf(
+  target: SshTarget,
+  context: SshContext,
+  { client, stream, keyExchange }: LoggedIn,
+): SshLink {
   const listeners = new Set<(failure: FleetError) => void>();
   const gate = new ChannelGate(MAX_SESSIONS);
   let failure: FleetError | null = null;
@@ -129,6 +95,7 @@ function linkOf(target: SshTarget, context: SshContext, { client, stream }: Logg
   const call: Call = (start) => callOnLink(target, listeners, () => failure, start);
   const link: SshLink = {
     target,
+    keyExchange,
     failure: () => failure,
     onOver(listener) {
       if (failure !== null) listener(failure);

@@ -33,7 +33,7 @@ export const renameHost = defineChange({
   async execute(context, _, rename, input) {
     const [{ executeRename }, { copyKnownHost }] = await Promise.all([
       import('../../workflows/hosts/rename-host.ts'),
-      import('../../remote/ssh2/trust-host.ts'),
+      import('../../remote/ssh/trust-host.ts'),
     ]);
     const { host } = rename;
     const ssh = await context.ssh();

@@ -1,4 +1,5 @@
 import { FleetError } from '../../model/errors.ts';
+import { quantumAdvice } from '../../remote/session/post-quantum.ts';
 import type { HostKeyOffer } from '../../workflows/hosts/trust-hosts.ts';
 import { argument, flag } from '../input.ts';
 import { defineChange } from '../verb.ts';
@@ -65,8 +66,9 @@ export const trustHosts = defineChange({
     };
   },
   toJson: ({ keys }, done) => ({
-    hosts: keys.map(({ host, type, fingerprint, isKnown, replaces, unusedOptions }) => ({
+    hosts: keys.map(({ host, type, fingerprint, isKnown, replaces, unusedOptions, exchange }) => ({
       ...{ host, type, fingerprint, wasKnown: isKnown, replaced: replaces, unusedOptions },
+      isPostQuantum: quantumAdvice(exchange) === null,
     })),
     stillTrusted: done?.stillTrusted ?? [],
   }),

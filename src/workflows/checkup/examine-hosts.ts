@@ -15,6 +15,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import { formatTime } from '../../model/time-words.ts';
 import { forEachHost } from '../../remote/for-each-host.ts';
+import { quantumAdvice } from '../../remote/session/post-quantum.ts';
 import { canonicalAddress } from '../../sessions/data-centres.ts';
 import type { FleetContext } from '../context.ts';
 import { type HostReading, readSamples } from '../hosts/read-samples.ts';
@@ -57,7 +58,11 @@ export async function examineHosts(
         timeoutMs: 60_000,
         replyLimit: { bytes: checkupBytes },
       });
-      if (exitCode === 0) return parseCheckup(new TextDecoder().decode(stdout));
+      if (exitCode === 0) {
+        const { exchange } = await context.remoteFor(host).connect();
+        const advice = quantumAdvice(exchange);
+        return { ...parseCheckup(new TextDecoder().decode(stdout)), advice };
+      }
       throw new FleetError(
         'command-failed',
         `${host.name}: it could not be looked at: ${new TextDecoder().decode(stderr).trim()}`,
@@ -102,7 +107,13 @@ export async function examineHosts(
     const well =
       'reachable, ready, measured, no failed unit, no open port but ssh, Telegram in ' +
       `reach${narrow}`;
-    return found.length > 0 ? found : [{ where: name, level: 'ok', text: well, remedy: '' }];
+    const link = look.value.advice;
+    return [
+      ...(found.length > 0
+        ? found
+        : [{ where: name, level: 'ok' as const, text: well, remedy: '' }]),
+      ...(link === null ? [] : [{ where: name, level: 'warning' as const, ...link }]),
+    ];
   });
 }
 

@@ -3,7 +3,7 @@ import { FleetError } from '../../model/errors.ts';
 import type { HostSpec, Inventory } from '../../model/inventory.ts';
 import type { SshContext } from '../../remote/config/ssh-context.ts';
 import type { SshTarget } from '../../remote/config/ssh-target.ts';
-import { appendKnownHost, readHostKey } from '../../remote/ssh2/trust-host.ts';
+import { appendKnownHost, readHostKey } from '../../remote/ssh/trust-host.ts';
 
 /**
  * The arguments with which OpenSSH reaches the same target as fleet does, with the same strict

@@ -7,7 +7,7 @@ import {
   type PresentedHostKey,
   readHostKey,
   removeKnownHost,
-} from '../../remote/ssh2/trust-host.ts';
+} from '../../remote/ssh/trust-host.ts';
 import type { FleetContext } from '../context.ts';
 
 export interface HostKeyOffer extends PresentedHostKey {

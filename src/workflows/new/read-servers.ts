@@ -199,7 +199,8 @@ const unsaid: SshSettings = {
     passphrase: null,
     sudoPassword: null,
   },
-  ...{ sudo: 'full', initUser: null, connectTimeoutMs: 10_000, commandTimeoutMs: 120_000 },
+  ...{ sudo: 'full', initUser: null, transport: 'auto' },
+  ...{ connectTimeoutMs: 10_000, commandTimeoutMs: 120_000 },
 };
 
 /**

@@ -40,6 +40,7 @@ const inventory: SshSettings = {
   sudoPassword: null,
   sudo: 'full',
   initUser: null,
+  transport: 'ssh2',
   connectTimeoutMs: 1000,
   commandTimeoutMs: 1000,
 };

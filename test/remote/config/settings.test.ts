@@ -35,6 +35,7 @@ const bare: SshSettings = {
   sudoPassword: null,
   sudo: 'full',
   initUser: null,
+  transport: 'ssh2',
   connectTimeoutMs: 1000,
   commandTimeoutMs: 1000,
 };

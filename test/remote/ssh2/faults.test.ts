@@ -8,7 +8,7 @@ import { FleetError, isUnreachable } from '../../../src/model/errors.ts';
 import type { SshSettings } from '../../../src/model/inventory.ts';
 import type { SshContextOptions } from '../../../src/remote/config/ssh-context.ts';
 import type { Remote } from '../../../src/remote/remote.ts';
-import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../../src/remote/ssh/ssh-remote.ts';
 import { freePort, killQuietly, missingSshd, startSshd, type TestSshd } from '../sshd.ts';
 import { startTcpProxy, type TcpProxy } from '../tcp-proxy.ts';
 

@@ -11,7 +11,7 @@ import {
   LineSplitter,
   OutputOverflow,
 } from '../../../src/remote/shared/command-output.ts';
-import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../../src/remote/ssh/ssh-remote.ts';
 import { missingSshd, startSshd, type TestSshd } from '../sshd.ts';
 
 const mebibyte = 1024 * 1024;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { FleetError, isUnreachable } from '../../../src/model/errors.ts';
 import type { Remote } from '../../../src/remote/remote.ts';
-import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../../src/remote/ssh/ssh-remote.ts';
 import { freePort, missingSshd, startSshd, type TestSshd } from '../sshd.ts';
 
 /** What is said about each refusal, for the reader of the test's output. */

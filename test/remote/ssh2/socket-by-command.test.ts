@@ -2,9 +2,9 @@ import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import type { SshLink } from '../../../src/remote/session/link.ts';
+import { openSocketByCommand } from '../../../src/remote/session/socket-by-command.ts';
 import { getOverStream } from '../../../src/remote/shared/socket-get.ts';
-import type { SshLink } from '../../../src/remote/ssh2/link.ts';
-import { openSocketByCommand } from '../../../src/remote/ssh2/socket-by-command.ts';
 
 /** A host whose whole answer arrives together with the confirmation that the session is open. */
 function linkOfFastHost(answer: (marker: string) => string | null): SshLink {

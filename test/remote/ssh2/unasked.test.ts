@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
 import ssh2 from 'ssh2';
 import { describe, expect, test } from 'vitest';
-import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../../src/remote/ssh/ssh-remote.ts';
 import { countUnasked } from '../../../src/remote/ssh2/unasked-requests.ts';
 import { missingSshd, startSshd } from '../sshd.ts';
 

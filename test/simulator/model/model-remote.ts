@@ -77,7 +77,8 @@ export class ModelRemote implements Remote {
   }
 
   async connect(): ReturnType<Remote['connect']> {
-    const address = { latencyMs: 20, address: '192.0.2.1', port: 22, user: 'root' };
+    const exchange = { byOpenSsh: false, keyExchanges: [] };
+    const address = { latencyMs: 20, address: '192.0.2.1', port: 22, user: 'root', exchange };
     if (!this.#isConnected)
       await this.#call('connect', connectTimeoutMs, (_, reply) => reply(address));
     this.#isConnected = true;

@@ -22,6 +22,7 @@ const ssh: SshSettings = {
   sudoPassword: null,
   sudo: 'full',
   initUser: null,
+  transport: 'ssh2',
   connectTimeoutMs: 1,
   commandTimeoutMs: 1,
 };

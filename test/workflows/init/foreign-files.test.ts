@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readKnownHostsText } from '../../../src/remote/config/known-hosts-text.ts';
-import { appendKnownHost } from '../../../src/remote/ssh2/trust-host.ts';
+import { appendKnownHost } from '../../../src/remote/ssh/trust-host.ts';
 import { readScript } from '../../../src/scripts/read-script.ts';
 import { testScript } from '../../../src/workflows/answers/test-script.ts';
 import { readProfile } from '../../../src/workflows/init/read-profile.ts';

@@ -4,7 +4,7 @@
  */
 import type { HostSpec } from '../../../src/model/inventory.ts';
 import { createSshContext } from '../../../src/remote/config/ssh-context.ts';
-import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../../src/remote/ssh/ssh-remote.ts';
 import { runInit } from '../../../src/workflows/init/init.ts';
 import { loadInitMaterials } from '../../../src/workflows/init/init-materials.ts';
 import { planInit } from '../../../src/workflows/init/init-plan.ts';

@@ -17,6 +17,7 @@ const ssh: SshSettings = {
   sudoPassword: null,
   sudo: 'full',
   initUser: null,
+  transport: 'ssh2',
   connectTimeoutMs: 10_000,
   commandTimeoutMs: 30_000,
 };

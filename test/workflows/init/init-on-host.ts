@@ -1,6 +1,6 @@
 import type { HostSpec } from '../../../src/model/inventory.ts';
 import { createSshContext } from '../../../src/remote/config/ssh-context.ts';
-import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../../src/remote/ssh/ssh-remote.ts';
 import { type HostInitOutcome, runInit } from '../../../src/workflows/init/init.ts';
 import type { InitMaterials } from '../../../src/workflows/init/init-materials.ts';
 import {

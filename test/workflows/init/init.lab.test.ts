@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HostSpec } from '../../../src/model/inventory.ts';
 import { createSshContext, type SshContext } from '../../../src/remote/config/ssh-context.ts';
 import type { Remote } from '../../../src/remote/remote.ts';
-import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../../src/remote/ssh/ssh-remote.ts';
 import { type HostInitOutcome, type InitEvent, runInit } from '../../../src/workflows/init/init.ts';
 import {
   type InitMaterials,

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSshContext } from '../../../src/remote/config/ssh-context.ts';
-import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../../src/remote/ssh/ssh-remote.ts';
 import { runInit } from '../../../src/workflows/init/init.ts';
 import { loadInitMaterials } from '../../../src/workflows/init/init-materials.ts';
 import { planInit } from '../../../src/workflows/init/init-plan.ts';

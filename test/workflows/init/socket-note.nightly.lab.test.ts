@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hostPaths } from '../../../hostside/protocol/paths.ts';
 import { samplePath } from '../../../src/facts/agent-sample.ts';
 import { createSshContext } from '../../../src/remote/config/ssh-context.ts';
-import { createSshRemote } from '../../../src/remote/ssh2/ssh-remote.ts';
+import { createSshRemote } from '../../../src/remote/ssh/ssh-remote.ts';
 import { loadInitMaterials } from '../../../src/workflows/init/init-materials.ts';
 import { connectLab, type Lab } from '../../lab/lab.ts';
 import { surroundings } from '../../remote/sshd.ts';

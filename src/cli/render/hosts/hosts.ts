@@ -4,6 +4,7 @@ import type { AccountState } from '../../../model/account-state.ts';
 import { formatAge, formatTime } from '../../../model/time-words.ts';
 import { isExpectedAway } from '../../../ownership/announced-reboot.ts';
 import type { HostRanking } from '../../../planning/fleet/ranking.ts';
+import { quantumAdvice } from '../../../remote/session/post-quantum.ts';
 import type { HostKeyOffer } from '../../../workflows/hosts/trust-hosts.ts';
 import { chalk } from '../../style.ts';
 import { called } from '../account-names.ts';
@@ -170,5 +171,15 @@ export function formatHostKeys(keys: readonly HostKeyOffer[]): string {
     ([options, of]) =>
       `${of.map(({ host }) => host).join(', ')}: ignored options of your ssh config: ${options}`,
   );
+  const advised = Map.groupBy(
+    keys.flatMap(({ host, exchange }) => {
+      const advice = quantumAdvice(exchange);
+      return advice === null ? [] : [{ host, text: `${advice.text}: ${advice.remedy}` }];
+    }),
+    ({ text }) => text,
+  );
+  for (const [text, of] of advised) {
+    notes.push(`${of.map(({ host }) => host).join(', ')}: ${text}`);
+  }
   return [table, ...notes.map((note) => chalk.dim(note))].join('\n');
 }

@@ -5,6 +5,16 @@ import type { HostName } from '../../model/names.ts';
 import type { SshContext } from '../config/ssh-context.ts';
 import type { SshTarget } from '../config/ssh-target.ts';
 import type { CommandResult, Remote, RemoteCommand, SocketReply } from '../remote.ts';
+import type { SshLink } from '../session/link.ts';
+import {
+  type CommandOutcome,
+  DEFAULT_OUTPUT_BYTES,
+  type PreparedCommand,
+  runOnLink,
+} from '../session/ssh-command.ts';
+import { interruptedFailure } from '../session/ssh-errors.ts';
+import { answersSftp } from '../session/ssh-probe.ts';
+import { isLoginRefusal, loginFailure, sudoFailure } from '../session/ssh-refusals.ts';
 import {
   DOWNLOAD_MISSING,
   downloadScript,
@@ -14,17 +24,7 @@ import {
   wrapCommand,
 } from '../shared/shell-command.ts';
 import { getOverStream } from '../shared/socket-get.ts';
-import type { SshLink } from './link.ts';
-import {
-  type CommandOutcome,
-  DEFAULT_OUTPUT_BYTES,
-  type PreparedCommand,
-  runOnLink,
-} from './ssh-command.ts';
-import { interruptedFailure } from './ssh-errors.ts';
-import { openLink } from './ssh-link.ts';
-import { answersSftp } from './ssh-probe.ts';
-import { isLoginRefusal, loginFailure, sudoFailure } from './ssh-refusals.ts';
+import { openLink, usesOpenSsh } from './open-link.ts';
 
 const DEFAULT_DOWNLOAD_BYTES = 64 * 1024 * 1024;
 /** What the shell may say about a transfer besides the file itself. */
@@ -60,7 +60,11 @@ class SshRemote implements Remote {
   async connect(): ReturnType<Remote['connect']> {
     const link = await this.#connected();
     const { address, port, user } = link.target;
-    return { latencyMs: await link.roundTrip(), address, port, user };
+    const exchange = {
+      byOpenSsh: usesOpenSsh(link.target),
+      keyExchanges: [link.keyExchange],
+    };
+    return { latencyMs: await link.roundTrip(), address, port, user, exchange };
   }
 
   async run(command: RemoteCommand): Promise<CommandResult> {

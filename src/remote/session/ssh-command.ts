@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { ClientChannel } from 'ssh2';
 import { FleetError } from '../../model/errors.ts';
 import type { CommandResult, RemoteCommand, ReplyLimit } from '../remote.ts';
 import {
@@ -12,6 +11,7 @@ import {
   type OutputSink,
 } from '../shared/command-output.ts';
 import type { SshLink } from './link.ts';
+import type { SessionChannel } from './session-channel.ts';
 import { interruptedFailure, lostFailure, timeoutFailure } from './ssh-errors.ts';
 
 export const DEFAULT_OUTPUT_BYTES = 16 * 1024 * 1024;
@@ -119,7 +119,7 @@ interface Ending {
  * Resolves when the channel is closed, with null when the host sent no exit status: then the link
  * or the shell's parent died.
  */
-function closed(channel: ClientChannel): Promise<Ending | null> {
+function closed(channel: SessionChannel): Promise<Ending | null> {
   let ending: Ending | null = null;
   channel.on('exit', (code: number | null, signal?: string) => {
     ending = { exitCode: code, signal: signal ?? null };
@@ -131,7 +131,7 @@ function closed(channel: ClientChannel): Promise<Ending | null> {
 }
 
 function pipeInto(
-  channel: ClientChannel,
+  channel: SessionChannel,
   stream: NodeJS.ReadableStream,
   sink: OutputSink,
   thrown: unknown[],
@@ -152,7 +152,7 @@ function pipeInto(
 }
 
 /** Never resolves: the command's end decides. Rejects when the source of standard input fails. */
-async function feed(channel: ClientChannel, command: PreparedCommand): Promise<never> {
+async function feed(channel: SessionChannel, command: PreparedCommand): Promise<never> {
   if (command.stdinHead !== '') channel.write(command.stdinHead);
   if (command.stdin === undefined) channel.end();
   else if (typeof command.stdin === 'string' || command.stdin instanceof Uint8Array)
@@ -162,7 +162,7 @@ async function feed(channel: ClientChannel, command: PreparedCommand): Promise<n
 }
 
 async function feedChunks(
-  channel: ClientChannel,
+  channel: SessionChannel,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const over = once(channel, 'close').catch(() => {});
@@ -193,7 +193,7 @@ interface Race {
 function raceWithLink(
   link: SshLink,
   timeoutMs: number,
-  channel: ClientChannel,
+  channel: SessionChannel,
   race: Race,
 ): Promise<Ending> {
   const { ended, fed, stop: stopCommand } = race;
@@ -276,7 +276,7 @@ const CLOSE_LIMIT_MS = 20_000;
  */
 async function stop(
   link: SshLink,
-  channel: ClientChannel,
+  channel: SessionChannel,
   { stopCommand }: PreparedCommand,
   pid: number | null,
 ): Promise<void> {
@@ -290,7 +290,7 @@ async function stop(
   const { wire, stdin } = stopCommand(pid);
   const limitMs = 5_000;
   let ended: Promise<unknown> = Promise.resolve();
-  const attach = (killer: ClientChannel): void => {
+  const attach = (killer: SessionChannel): void => {
     ended = once(killer, 'close').catch(() => {});
     killer.resume();
     killer.stderr.resume();

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClientChannel } from 'ssh2';
 import { FleetError } from '../../model/errors.ts';
 import type { SshTarget } from '../config/ssh-target.ts';
 import type { ChannelGate } from './channel-gate.ts';
+import type { SessionChannel } from './session-channel.ts';
 import { timeoutFailure } from './ssh-errors.ts';
 import { sessionRefused } from './ssh-refusals.ts';
 
@@ -10,7 +10,7 @@ import { sessionRefused } from './ssh-refusals.ts';
 const MAX_REFUSALS = 8;
 const REFUSAL_PAUSE_MS = 40;
 
-export type Attach = (channel: ClientChannel) => void;
+export type Attach = (channel: SessionChannel) => void;
 
 /**
  * Opens a session when the gate has a place. A channel's place is free again when the channel is
@@ -21,8 +21,8 @@ export async function openGated(
   target: SshTarget,
   limitMs: number,
   attach: Attach,
-  open: (attach: Attach) => Promise<ClientChannel>,
-): Promise<ClientChannel> {
+  open: (attach: Attach) => Promise<SessionChannel>,
+): Promise<SessionChannel> {
   for (let refusals = 0; ; ) {
     await gate.enter();
     const leave = onlyOnce(() => gate.leave());
@@ -62,8 +62,8 @@ function onlyOnce(act: () => void): () => void {
 async function openInTime(
   target: SshTarget,
   limitMs: number,
-  opening: Promise<ClientChannel>,
-): Promise<ClientChannel> {
+  opening: Promise<SessionChannel>,
+): Promise<SessionChannel> {
   let late = false;
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {

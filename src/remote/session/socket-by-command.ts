@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Duplex } from 'node:stream';
-import type { ClientChannel } from 'ssh2';
 import { quoteShell } from '../shared/shell-command.ts';
 import type { SshLink } from './link.ts';
+import type { SessionChannel } from './session-channel.ts';
 import { socketFailure } from './ssh-refusals.ts';
 
 /**
@@ -51,7 +51,7 @@ export async function openSocketByCommand(
 }
 
 class CommandStream extends Duplex {
-  readonly #channel: ClientChannel;
+  readonly #channel: SessionChannel;
   readonly #marker: string;
   readonly #onConnected: () => void;
   readonly #fail: (words: string) => void;
@@ -60,7 +60,7 @@ class CommandStream extends Duplex {
   #said = '';
 
   constructor(
-    channel: ClientChannel,
+    channel: SessionChannel,
     marker: string,
     onConnected: () => void,
     fail: (words: string) => void,

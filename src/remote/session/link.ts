@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
-import type { ClientChannel } from 'ssh2';
 import type { FleetError } from '../../model/errors.ts';
 import type { SshTarget } from '../config/ssh-target.ts';
+import type { SessionChannel } from './session-channel.ts';
 import type { Attach } from './ssh-sessions.ts';
 
 /**
@@ -10,6 +10,8 @@ import type { Attach } from './ssh-sessions.ts';
  */
 export interface SshLink {
   readonly target: SshTarget;
+  /** Name of the key exchange. */
+  readonly keyExchange: string;
   /** Why the link is over; null while it is up. */
   failure(): FleetError | null;
   /**
@@ -27,7 +29,7 @@ export interface SshLink {
    * `attach` is called before anything of the
    * command can arrive: a quick one has its whole life in the packet that opens the session.
    */
-  openSession(command: string, limitMs: number, attach: Attach): Promise<ClientChannel>;
+  openSession(command: string, limitMs: number, attach: Attach): Promise<SessionChannel>;
   /**
    * A stream to a unix socket on the host, forwarded by sshd. Where sshd does not (it may be
    * forbidden to, and does not say why), a command on the

@@ -1,5 +1,5 @@
 import { FleetError, type FleetErrorCode } from '../../model/errors.ts';
-import { type HostKey, type HostKeyVerdict, hostKeyFingerprint } from '../config/known-hosts.ts';
+import type { HostKeyVerdict } from '../config/known-hosts.ts';
 import type { SshTarget } from '../config/ssh-target.ts';
 import { itSaid, lastWords } from '../shared/host-words.ts';
 
@@ -258,10 +258,10 @@ function authHint(
 /** The host key is not trusted. `verdict` must not be `trusted`. */
 export function hostKeyFailure(
   target: SshTarget,
-  key: HostKey,
+  key: { readonly type: string; readonly fingerprint: string },
   verdict: Exclude<HostKeyVerdict, { kind: 'trusted' }>,
 ): FleetError {
-  const shown = `${key.type} ${hostKeyFingerprint(key.blob)}`;
+  const shown = `${key.type} ${key.fingerprint}`;
   const server = `${target.address}:${target.port}`;
   if (verdict.kind === 'unknown') {
     const authorities =

@@ -14,8 +14,9 @@ import {
 } from '../config/known-hosts.ts';
 import { readKnownHostsText } from '../config/known-hosts-text.ts';
 import type { SshContext } from '../config/ssh-context.ts';
-import { captureHostKey } from './ssh-handshake.ts';
-import { openRoute } from './ssh-link.ts';
+import type { SshTarget } from '../config/ssh-target.ts';
+import type { ExchangeFacts } from '../remote.ts';
+import { usesOpenSsh } from './open-link.ts';
 
 /**
  * A host's key as it presents it now. Nothing proves yet that it is the right one: the operator
@@ -38,6 +39,8 @@ export interface PresentedHostKey {
   readonly knownIn: readonly string[];
   /** Directives of the ssh config that apply to this host and that fleet ignores. */
   readonly unusedOptions: readonly string[];
+  /** The link that fleet would use, as far as a key exchange tells. */
+  readonly exchange: ExchangeFacts;
 }
 
 /**
@@ -49,8 +52,7 @@ export async function readHostKey(
   context: SshContext,
 ): Promise<PresentedHostKey> {
   const target = await context.target(spec);
-  const route = await openRoute(target, context);
-  const blob = await captureHostKey(target, route.open, context.signal).finally(route.release);
+  const { blob, keyExchanges } = await captureKey(target, context);
   const type = keyBlobType(blob);
   const line = `${target.keyName} ${type} ${blob.toString('base64')}`;
   const { lines, other } = await context.knownHostLines(target);
@@ -65,7 +67,24 @@ export async function readHostKey(
     keyName: target.keyName,
     knownIn,
     unusedOptions: target.unused,
+    exchange: { byOpenSsh: usesOpenSsh(target), keyExchanges },
   };
+}
+
+/** By the transport that would log in, loaded when it is needed. */
+async function captureKey(
+  target: SshTarget,
+  context: SshContext,
+): Promise<{ readonly blob: Buffer; readonly keyExchanges: readonly string[] }> {
+  if (usesOpenSsh(target)) {
+    const { captureKeyByOpenSsh } = await import('../openssh/capture-key.ts');
+    const { blob, keyExchange } = await captureKeyByOpenSsh(target, context);
+    return { blob, keyExchanges: keyExchange === null ? [] : [keyExchange] };
+  }
+  const { openRoute } = await import('../ssh2/ssh-link.ts');
+  const { captureHostKey } = await import('../ssh2/ssh-handshake.ts');
+  const route = await openRoute(target, context);
+  return captureHostKey(target, route.open, context.signal).finally(route.release);
 }
 
 /**
