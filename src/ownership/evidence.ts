@@ -27,6 +27,8 @@ export interface HostEvidence {
 }
 
 export interface GrantIntent {
+  /** Its name: no host may have it under another key. Absent: only the key is looked for. */
+  readonly account?: string;
   readonly keyId: string;
   readonly moveId: string;
   readonly epoch: number;
@@ -60,6 +62,16 @@ function isHeld(survey: HostSurvey | null, account: HostSurvey['accounts'][numbe
   return holdOf(account.claim, survey.bootId, survey.bootVerdict) !== null;
 }
 
+/** Two keys of one account are two workers, which answer beside each other. */
+const isSameAccount = (
+  { keyId, claim }: HostSurvey['accounts'][number],
+  intent: GrantIntent,
+): boolean =>
+  keyId !== intent.keyId &&
+  intent.account !== undefined &&
+  claim?.account === intent.account &&
+  (claim.state === 'active' || claim.state === 'releasing');
+
 export type EvidenceVerdict =
   /** Nobody can be running the account: it may be granted at `epoch`. */
   | { readonly kind: 'clear' }
@@ -85,6 +97,8 @@ export type EvidenceVerdict =
       readonly what: string;
       readonly isForAdopt?: boolean;
     }
+  /** It may run the account, by another key: of a login that this ledger does not know. */
+  | { readonly kind: 'other-key'; readonly host: string; readonly keyId: string }
   | { readonly kind: 'poisoned'; readonly host: string; readonly epoch: number }
   | { readonly kind: 'incomplete'; readonly hosts: readonly string[] };
 
@@ -102,6 +116,8 @@ export function judgeEvidence(
   let kept = false;
   let isHeldAsOwned = false;
   for (const { host, survey, isUnfenced } of evidence) {
+    const other = survey?.accounts.find((candidate) => isSameAccount(candidate, intent));
+    if (other !== undefined) return { kind: 'other-key', host, keyId: other.keyId };
     const account = survey?.accounts.find((candidate) => candidate.keyId === intent.keyId);
     if (account === undefined) continue;
     const { claim } = account;

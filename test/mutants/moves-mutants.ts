@@ -9,6 +9,15 @@ const planAdoption = 'src/ownership/plan-adoption.ts';
 export const movesMutants: readonly Mutant[] = [
   {
     ...{
+      name: 'evidence-of-other-keys',
+      file: evidence,
+      rule: 'an open claim of the account by another key is an owner',
+    },
+    from: 'keyId !== intent.keyId &&',
+    to: 'keyId === null &&',
+  },
+  {
+    ...{
       name: 'session-of-another-key',
       file: 'src/vault/stored-session.ts',
       rule: 'a host is given the session of the key that its claim names',

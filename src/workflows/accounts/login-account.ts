@@ -146,7 +146,14 @@ async function closeOldKey(
     keepsState: true,
   });
   const epoch = (await highestEpoch(context.ledger.db, old_key_id)) + 1;
-  const intent = { keyId: old_key_id, moveId: 'login', epoch, toHost: '', ownedEpoch: null };
+  const intent = {
+    account: name,
+    keyId: old_key_id,
+    moveId: 'login',
+    epoch,
+    toHost: '',
+    ownedEpoch: null,
+  };
   const { evidence, problems } = await surveyHosts(context, run);
   const verdict = judgeEvidence(intent, evidence);
   if (verdict.kind === 'clear' || verdict.kind === 'raise') return;

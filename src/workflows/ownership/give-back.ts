@@ -33,6 +33,7 @@ export async function grantIntent({ ledger }: FleetContext, move: MoveRow): Prom
   const isUndisputed =
     ownedEpoch !== null && (await isGiveBackSure(ledger.db, move.key_id, move.to_host, ownedEpoch));
   return {
+    account: move.account,
     keyId: move.key_id,
     moveId: move.id,
     epoch: move.epoch,

@@ -65,6 +65,19 @@ export function evidenceError(
               'first',
         },
       );
+    case 'other-key':
+      return new FleetError(
+        'claim-refused',
+        `${move.account} may be running on ${verdict.host} with another session, of the key ` +
+          verdict.keyId.slice(0, 8),
+        {
+          ...about,
+          host: verdict.host,
+          hint:
+            'it is not started twice. Were ledger and vault put back to before a login? Put the ' +
+            'newest ones back (fleet restore FILE), then: fleet adopt',
+        },
+      );
     case 'poisoned':
       return new FleetError(
         'claim-refused',

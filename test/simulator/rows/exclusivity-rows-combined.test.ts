@@ -142,6 +142,34 @@ describe('24 the vault is put back to a backup from before a login', () => {
     },
   );
 
+  it('24 and the ledger with it: whoever runs the new key is an owner that the ledger does not know', async () => {
+    await placed();
+    const [old, ledger] = [await world.vault.get('a1' as AccountName), world.copyLedger('backup')];
+    await sessionEnded();
+    expect(await world.command(login)).toBeNull();
+    const [owner = ''] = usersOfNow();
+    await world.vault.put('a1' as AccountName, old.session, old);
+    world.ledgerPath = ledger;
+    await world.markRestored(ledger);
+    for (const verb of [
+      adopt,
+      allocate,
+      { verb: 'allocate', names: ['a1'] },
+      { verb: 'start', account: 'a1' },
+      moveTo(owner === 'h2' ? 'h3' : 'h2'),
+      sweep,
+      // The session of before, which is the only one that the operator has.
+      { verb: 'import', account: 'a1' },
+      allocate,
+      adopt,
+      allocate,
+    ] as const)
+      await world.command(verb);
+    await world.simulation.pass(minute);
+    expect([usersOf('a1'), usersOfNow()]).toEqual([[], [owner]]);
+    nothingWrong();
+  });
+
   it('24 and its host runs on: a login stops it there first', async () => {
     await putBack();
     const old = world.keyIdOf('a1');
