@@ -39,9 +39,7 @@ export const rebootMutants: readonly Mutant[] = [
       file: 'src/ledger/queries/hosts.ts',
       rule: 'the safe moment lies behind the end of an announcement',
     },
-    from:
-      "      may_boot_until: fn<number>('max', [fn.coalesce(ref('may_boot_until'), lit(0)), " +
-      'val(untilMs)]),\n',
+    from: "may_boot_until: laterOf(eb, 'may_boot_until', untilMs),",
     to: '',
   },
   {

@@ -7,8 +7,6 @@ const survey = 'src/workflows/ownership/survey.ts';
 const statement = 'src/workflows/ownership/host-statement.ts';
 const detach = 'src/workflows/accounts/detach-account.ts';
 const hosts = 'src/ledger/queries/hosts.ts';
-const laterOf = (column: string, field: string): string =>
-  `fn<number>('max', [fn.coalesce(ref('${column}'), lit(0)), val(value('${field}'))])`;
 
 /** The order of acts and records on the operator's side. */
 export const workflowsMutants: readonly Mutant[] = [
@@ -221,8 +219,8 @@ export const workflowsMutants: readonly Mutant[] = [
     },
     // Both tell from when the host may boot and run: without one of them the other one still does.
     from:
-      `contact_intent_at: ${laterOf('contact_intent_at', 'nowMs')},\n        may_boot_until: ` +
-      `${laterOf('may_boot_until', 'mayBootUntilMs')},\n`,
+      "contact_intent_at: laterOf(eb, 'contact_intent_at', value('nowMs')), " +
+      "may_boot_until: laterOf(eb, 'may_boot_until', value('mayBootUntilMs')),",
     to: '',
   },
   {
