@@ -5,11 +5,9 @@ import type { Run } from '../../ledger/queries/runs.ts';
 import type { MoveRow } from '../../ledger/schema.ts';
 import type { AccountState } from '../../model/account-state.ts';
 import { FleetError } from '../../model/errors.ts';
-import type { AccountName } from '../../model/names.ts';
 import { contradiction, hasOwnedLater, isReleasing } from '../../ownership/old-owner.ts';
 import type { MovePhase } from '../../ownership/phases.ts';
 import type { StateRecord } from '../../vault/state-store.ts';
-import { readStoredSession } from '../../vault/stored-session.ts';
 import { behavioursToStage } from '../answers/push-scripts.ts';
 import type { FleetContext } from '../context.ts';
 import {
@@ -34,7 +32,7 @@ import {
   unknownOwner,
 } from '../ownership/move-hosts.ts';
 import { recordGrant, recordRelease } from '../ownership/record-grant.ts';
-import { readWorkerMaterial } from '../ownership/worker-material.ts';
+import { grantAct, putStateAct, stageActs, vaultHashOf } from '../ownership/worker-material.ts';
 import { finishMove } from './finish-move.ts';
 
 /**
@@ -86,10 +84,11 @@ export async function carryMove(
   run: Run,
   move: MoveRow,
 ): Promise<MoveOutcome> {
-  return new Carrier(context, run).carry(move);
+  return new OwnerChange(context, run).carry(move);
 }
 
-class Carrier {
+/** One move with an old owner. */
+class OwnerChange {
   readonly #context: FleetContext;
   readonly #run: Run;
   readonly #hosts: MoveHosts;
@@ -128,7 +127,7 @@ class Carrier {
    * about both.
    */
   async #goBack(back: MoveRow, problem: FleetError | null): Promise<MoveOutcome> {
-    const outcome = await new Carrier(this.#context, this.#run).carry(back);
+    const outcome = await new OwnerChange(this.#context, this.#run).carry(back);
     return {
       ...outcome,
       from: this.#move.from_host ?? '',
@@ -209,27 +208,13 @@ class Carrier {
   async #stageAnd(more: (move: MoveRow) => readonly HostAct[]): Promise<[] | [FleetError]> {
     for (let raises = 0; ; raises += 1) {
       const move = this.#move;
-      const material = await readWorkerMaterial(
-        this.#context,
-        move.account as AccountName,
-        move.key_id,
-        this.#hosts.spec(move),
-      );
-      const about = {
-        keyId: move.key_id,
-        account: move.account,
-        epoch: move.epoch,
-        moveId: move.id,
-      } as const;
       const behaviours = await behavioursToStage(this.#context);
-      const acts: readonly HostAct[] = [
-        { act: 'stage', ...about, ...material },
-        ...behaviours.acts(move),
-        ...more(move),
-      ];
+      const host = this.#hosts.spec(move);
+      const staged = await stageActs(this.#context, move, host, behaviours);
       const [seenThere, ...replies] = await this.#hosts.ask(move, move.to_host, [
         { act: 'survey' },
-        ...acts,
+        ...staged,
+        ...more(move),
       ]);
       await refuseOtherMachine(this.#context, move, seenThere);
       const failed = replies.find(({ ok }) => !ok);
@@ -324,32 +309,15 @@ class Carrier {
    * why the new host refused for good.
    */
   async #place(state: StateRecord): Promise<[] | [FleetError]> {
-    const archive = Buffer.from(state.archive).toString('base64');
-    const put = ({ key_id, epoch, id }: MoveRow): HostAct[] => [
-      { act: 'put-state', keyId: key_id, epoch, moveId: id, archive },
-    ];
     const settled = this.#settle(state, () => this.#lookAtOldOwner(state));
     const [[refused], vaultHash] = await Promise.all([
-      this.#stageAnd(put),
-      this.#vaultHash(),
+      this.#stageAnd((move) => [putStateAct(move, state)]),
+      vaultHashOf(this.#context, this.#move),
       settled,
     ]);
     if (refused !== undefined) return [refused];
     const move = this.#move;
-    const about = {
-      keyId: move.key_id,
-      account: move.account,
-      epoch: move.epoch,
-      moveId: move.id,
-    } as const;
-    const { idle } = readDecision(move);
-    const act: HostAct = {
-      act: 'grant',
-      ...about,
-      vaultHash,
-      stateHash: state.stateHash,
-      ...(idle ? { idle } : {}),
-    };
+    const act = grantAct(move, vaultHash, state.stateHash, readDecision(move).idle);
     const [reply] = await this.#hosts.ask(move, move.to_host, [act]).catch((error: unknown) => {
       throw error instanceof FleetError && isLostReply(error)
         ? inDoubt(move, move.to_host, 'the grant', error)
@@ -358,17 +326,6 @@ class Carrier {
     if (reply?.ok === true) return [];
     if (isPassing(reply)) throw refusedBy(move, move.to_host, 'run', reply);
     return [refusedBy(move, move.to_host, 'run', reply)];
-  }
-
-  async #vaultHash(): Promise<string> {
-    const { account, key_id } = this.#move;
-    const { session, vaultHash } = await readStoredSession(
-      this.#context.vault,
-      account as AccountName,
-      key_id,
-    );
-    session.authKey.fill(0);
-    return vaultHash;
   }
 
   /**

@@ -14,10 +14,8 @@ import type { MoveRow } from '../../ledger/schema.ts';
 import type { AccountState } from '../../model/account-state.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
-import type { AccountName } from '../../model/names.ts';
 import { judgeEvidence } from '../../ownership/evidence.ts';
 import { forEachHost } from '../../remote/for-each-host.ts';
-import { readStoredSession } from '../../vault/stored-session.ts';
 import { behavioursToStage } from '../answers/push-scripts.ts';
 import type { FleetContext } from '../context.ts';
 import { askAsAuthority, helperTimeoutMs, onlineTimeoutMs } from '../hosts/ask-as-authority.ts';
@@ -32,7 +30,7 @@ import { refusedBy } from './move-hosts.ts';
 import { recordGrant } from './record-grant.ts';
 import { surveyHosts } from './survey.ts';
 import { wipeOrphans } from './wipe.ts';
-import { readWorkerMaterial } from './worker-material.ts';
+import { grantAct, putStateAct, stageActs, vaultHashOf } from './worker-material.ts';
 
 /**
  * Rounds of stage and survey while hosts keep showing higher epochs. More is two ledgers at work.
@@ -52,19 +50,19 @@ export async function grantAccounts(
   run: Run,
   moves: readonly MoveRow[],
 ): Promise<GrantOutcome[]> {
-  const journey = new Journey(context, run);
+  const grants = new FirstGrants(context, run);
   const outcomes = new Map<string, GrantOutcome>();
   let waiting = moves.filter(({ phase }) => phase === 'planned' || phase === 'staged');
   const granted = moves.filter(({ phase }) => phase === 'granted');
   for (let round = 0; waiting.length > 0; round += 1) {
-    const staged = await journey.stage(waiting, outcomes);
+    const staged = await grants.stage(waiting, outcomes);
     // Before the survey, so that a silent host is tried once more as late as possible.
     await passLostHostFloor(context, staged);
-    const judged = await journey.judge(staged, outcomes, round + 1 < maxRounds);
-    granted.push(...(await journey.grant(judged.clear, outcomes)));
+    const judged = await grants.judge(staged, outcomes, round + 1 < maxRounds);
+    granted.push(...(await grants.grant(judged.clear, outcomes)));
     waiting = judged.again;
   }
-  await journey.awaitOnline(granted, outcomes);
+  await grants.awaitOnline(granted, outcomes);
   return moves.map(
     (move) =>
       outcomes.get(move.id) ??
@@ -98,7 +96,8 @@ interface StageFault {
 
 type Outcomes = Map<string, GrantOutcome>;
 
-class Journey {
+/** Moves without an old owner, all of a run together. */
+class FirstGrants {
   readonly #context: FleetContext;
   readonly #run: Run;
 
@@ -147,22 +146,7 @@ class Journey {
     const behaviours = await behavioursToStage(this.#context);
     for (const [index, move] of moves.entries()) {
       try {
-        const material = await readWorkerMaterial(
-          this.#context,
-          move.account as AccountName,
-          move.key_id,
-          host,
-        );
-        const about = {
-          keyId: move.key_id,
-          account: move.account,
-          epoch: move.epoch,
-          moveId: move.id,
-        };
-        const staged: readonly HostAct[] = [
-          { act: 'stage', ...about, ...material },
-          ...behaviours.acts(move),
-        ];
+        const staged = await stageActs(this.#context, move, host, behaviours);
         acts.push(...staged);
         owners.push(...staged.map(() => index));
       } catch (error) {
@@ -289,19 +273,10 @@ class Journey {
 
   /** What the account remembers, where that is known; the grant is the last one. */
   async #actsOfGrant(move: MoveRow): Promise<HostAct[]> {
-    const { vault } = this.#context;
-    const account = move.account as AccountName;
-    const { session, vaultHash } = await readStoredSession(vault, account, move.key_id);
-    session.authKey.fill(0);
-    const about = { keyId: move.key_id, epoch: move.epoch, moveId: move.id } as const;
+    const vaultHash = await vaultHashOf(this.#context, move);
     const state = await lastKnownState(this.#context, move);
-    const grant = { act: 'grant', ...about, account, vaultHash } as const;
-    if (state === null) return [grant];
-    const archive = Buffer.from(state.archive).toString('base64');
-    return [
-      { act: 'put-state', ...about, archive },
-      { ...grant, stateHash: state.stateHash },
-    ];
+    if (state === null) return [grantAct(move, vaultHash, null)];
+    return [putStateAct(move, state), grantAct(move, vaultHash, state.stateHash)];
   }
 
   /**

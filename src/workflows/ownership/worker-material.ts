@@ -2,12 +2,14 @@ import type { AccountUnitLimits, HostAct } from '../../../hostside/protocol/host
 import type { WorkerConfig } from '../../../hostside/protocol/worker.ts';
 import { accountSpecFor } from '../../inventory/account-spec.ts';
 import { findAccount } from '../../ledger/queries/accounts.ts';
+import type { MoveRow } from '../../ledger/schema.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { AccountSpec, HostSpec } from '../../model/inventory.ts';
 import type { AccountName } from '../../model/names.ts';
 import type { Session, SessionDevice } from '../../model/session.ts';
 import { formatSession } from '../../sessions/format-session.ts';
 import { readStoredSession } from '../../vault/stored-session.ts';
+import type { StagedBehaviours } from '../answers/push-scripts.ts';
 import type { FleetContext } from '../context.ts';
 
 /**
@@ -131,4 +133,53 @@ function unitLimits(spec: AccountSpec, host: HostSpec): AccountUnitLimits {
     { ...host.limits, ...spec.limits };
   const memory = { memoryMaxBytes, memoryHighBytes: Math.min(memoryHighBytes, memoryMaxBytes) };
   return { ...memory, cpuMaxCores, tasksMax, diskMaxBytes, filesMax, logMax };
+}
+
+/** What every act of a move says of it. */
+const aboutOf = ({ key_id, epoch, id }: MoveRow) => ({ keyId: key_id, epoch, moveId: id });
+
+/**
+ * The acts that put a move's account on its new host, without the right to run. Errors: those of
+ * {@link readWorkerMaterial}.
+ */
+export async function stageActs(
+  context: MaterialContext,
+  move: MoveRow,
+  host: HostSpec,
+  behaviours: Pick<StagedBehaviours, 'acts'>,
+): Promise<readonly HostAct[]> {
+  const account = move.account as AccountName;
+  const material = await readWorkerMaterial(context, account, move.key_id, host);
+  return [{ act: 'stage', ...aboutOf(move), account, ...material }, ...behaviours.acts(move)];
+}
+
+/** What the account remembers, to its new host. */
+export const putStateAct = (
+  move: MoveRow,
+  { archive }: { readonly archive: Uint8Array },
+): HostAct => ({
+  ...{ act: 'put-state', ...aboutOf(move) },
+  archive: Buffer.from(archive).toString('base64'),
+});
+
+/** The right to run. `stateHash`: of the memory that has to be there; null: the account has none. */
+export const grantAct = (
+  move: MoveRow,
+  vaultHash: string,
+  stateHash: string | null,
+  isIdle = false,
+): HostAct => ({
+  ...{ act: 'grant', ...aboutOf(move), account: move.account, vaultHash },
+  ...(stateHash === null ? {} : { stateHash }),
+  ...(isIdle ? { idle: true } : {}),
+});
+
+/** The hash of the session that was staged, by which the host knows it again. */
+export async function vaultHashOf(
+  { vault }: Pick<MaterialContext, 'vault'>,
+  { account, key_id }: MoveRow,
+): Promise<string> {
+  const { session, vaultHash } = await readStoredSession(vault, account as AccountName, key_id);
+  session.authKey.fill(0);
+  return vaultHash;
 }
