@@ -22,6 +22,11 @@ it('what is private is written with #, but for constructors, where the language 
 const former: readonly (readonly [RegExp, string])[] = [
   [/'unbootstrapped'|\bunbootstrapped\b/, 'not ready (state `not-ready`)'],
   [/\b(?:find|nearest)Place\b/, 'a city: findCity, nearestCity'],
+  [/\bclass (?:Journey|Carrier)\b/, 'a first grant, a change of owner'],
+  [/\blets fleet in\b/, "a host accepts fleet's logins"],
+  [/\bfleet does without\b/, 'fleet ignores it'],
+  [/\bcounts as none\b|\bno more since\b/, 'said with a subject and a verb'],
+  [/\balthough that was over\b/, 'an outdated epoch or claim'],
 ];
 
 it.each(former)('nothing says %s: it is %s', (pattern) => {

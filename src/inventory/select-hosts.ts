@@ -75,7 +75,7 @@ const matchesNothing = (pattern: string, hosts: readonly HostSpec[]): FleetError
 
 /**
  * The hosts that `patterns` select, in the order of the inventory; all hosts when there is no
- * pattern. Each pattern may hold several, parted by
+ * pattern. Each pattern may hold several, separated by
  * commas: a name, a glob over names (`eu-*`, `web-{1,2}`), a group (`@eu` or `eu`), a label
  * (`tier=small`, `tier=*`), `all`. `!` before any of them takes hosts away,
  * wherever it stands; exclusions alone start from all hosts. Throws `usage` when a pattern matches

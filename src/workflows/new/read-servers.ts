@@ -25,7 +25,7 @@ import { type LedName, secondNames } from '../second-names.ts';
 /** Where the servers of a new inventory are listed. */
 export type ServerSource =
   | { readonly kind: 'addresses'; readonly words: readonly string[] }
-  /** Patterns of OpenSSH, parted by commas or blanks. */
+  /** Patterns of OpenSSH, separated by commas or spaces. */
   | { readonly kind: 'ssh-config'; readonly pattern: string }
   | { readonly kind: 'ansible' | 'master-config'; readonly file: string };
 
