@@ -162,7 +162,7 @@ export const putStateAct = (
   archive: Buffer.from(archive).toString('base64'),
 });
 
-/** The right to run. `stateHash`: of the memory that has to be there; null: the account has none. */
+/** The right to run. `stateHash`: of the memory that has to be there; null: there is none. */
 export const grantAct = (
   move: MoveRow,
   vaultHash: string,
