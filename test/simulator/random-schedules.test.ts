@@ -12,7 +12,7 @@ describe('a schedule', () => {
     expect(violations).toEqual([]);
   });
 
-  it.each([666, 3848, 5411, 5846, 6418, 8429, 9344, 9352])(
+  it.each([666, 3848, 5411, 5846, 6418, 8429, 9344, 9352, 30057])(
     'seed %i, which has failed once',
     async (seed) => {
       const { violations } = await runSchedule(seed);
