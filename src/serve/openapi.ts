@@ -120,6 +120,24 @@ const ownPaths: Data = {
       },
     },
   },
+  '/v1/sessions': {
+    post: {
+      ...{ operationId: 'uploadSession', summary: 'a session file into the vault, encrypted' },
+      'x-scope': 'act',
+      parameters: [
+        {
+          ...{ name: 'name', in: 'query', required: true, description: 'of the account' },
+          schema: { type: 'string', minLength: 1, maxLength: 200 },
+        },
+        keyHeader,
+      ],
+      requestBody: { required: true, content: { 'application/octet-stream': { schema: {} } } },
+      responses: {
+        202: { description: 'It is being taken', content: content(ref('JobPlace')) },
+        ...refusals,
+      },
+    },
+  },
   '/v1/plans/{id}/apply': {
     post: {
       ...{ operationId: 'applyPlan', summary: 'carry out a plan, if it is still what was shown' },

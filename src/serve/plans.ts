@@ -35,6 +35,8 @@ export interface Plans {
   apply(wish: Wish, id: string): Promise<Sent>;
   /** An act without a plan. */
   act(wish: Wish, offer: Offer, input: unknown): Promise<Sent>;
+  /** A session file; `bytes` are overwritten when it was taken. */
+  upload(wish: Wish, name: string, bytes: Buffer): Promise<Sent>;
 }
 
 /** A plan that is older is not carried out, ms. */
@@ -44,6 +46,10 @@ const lostAfterMs = 120_000;
 
 export const digestOf = (...parts: readonly string[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+
+/** The same of bytes. */
+export const digestOfBytes = (bytes: Buffer): string =>
+  createHash('sha256').update(bytes).digest('hex');
 
 const sent = (status: number, body: object, headers: Sent['headers'] = {}): Sent => ({
   ...{ status, text: JSON.stringify(body), headers },
@@ -62,14 +68,12 @@ interface PlansOptions {
   readonly now: () => number;
 }
 
-export function openPlans({ ledger, pool, jobs, now }: PlansOptions): Plans {
-  const { db } = ledger;
-
-  /**
-   * The same key and body: the same answer. What failed before anything was done may be tried
-   * again.
-   */
-  const once = async (wish: Wish, job: string | null, act: () => Promise<Sent>): Promise<Sent> => {
+/**
+ * The same key and body: the same answer. What failed before anything was done may be tried
+ * again.
+ */
+function onceFor({ db }: Ledger, now: () => number) {
+  return async (wish: Wish, job: string | null, act: () => Promise<Sent>): Promise<Sent> => {
     const { key, digest, caller } = wish;
     if (key === undefined) return act();
     const place = { token: caller.token.id, key };
@@ -103,7 +107,11 @@ export function openPlans({ ledger, pool, jobs, now }: PlansOptions): Plans {
       throw error;
     }
   };
+}
 
+export function openPlans({ ledger, pool, jobs, now }: PlansOptions): Plans {
+  const { db } = ledger;
+  const once = onceFor(ledger, now);
   const runOf = (offer: Pick<Offer, 'verb'>, input: unknown, { token }: Caller) => ({
     ...{ verb: offer.verb.name, input, hosts: token.hosts },
   });
@@ -147,6 +155,17 @@ export function openPlans({ ledger, pool, jobs, now }: PlansOptions): Plans {
         });
         return jobSent(job);
       });
+    },
+    upload: (wish, name, bytes) => {
+      const job = newJobId();
+      const facts = { mode: 'upload', verb: 'accounts import', hosts: null, digest: null } as const;
+      const request = { ...facts, input: { name }, bytes };
+      const release = async (): Promise<void> => undefined;
+      const begin = async (): Promise<Sent> => {
+        await jobs.begin({ id: job, caller: wish.caller, request, release });
+        return jobSent(job);
+      };
+      return once(wish, job, begin).finally(() => bytes.fill(0));
     },
     act: (wish, offer, input) => {
       const job = newJobId();

@@ -96,7 +96,7 @@ export class Problem extends Error {
 /** Shorthand for what only a server refuses. */
 export const refusal = (
   status: number,
-  code: ServerCode,
+  code: ServerCode | 'usage',
   detail: string,
   hint: string,
   headers: Readonly<Record<string, string>> = {},

@@ -238,7 +238,7 @@ const unrecognised: ReadonlySet<string> = new Set(['NOT_SQLITE', 'BAD_STRING']);
  * Nothing but the bytes takes part, so whatever went wrong is about this file and must not hide the
  * others.
  */
-const parseBytes = (bytes: Buffer, where: string): SessionOutcome => {
+export const parseSessionBytes = (bytes: Buffer, where: string): SessionOutcome => {
   try {
     return beginsLikeSqlite(bytes) ? parseSqlite(bytes, where) : parseSessionText(bytes, where);
   } catch {
@@ -277,7 +277,7 @@ export const readSessionSource = async (path: string, where = path): Promise<Ses
     return source;
   }
   const { bytes, mode } = source;
-  const outcome = parseBytes(bytes, where);
+  const outcome = parseSessionBytes(bytes, where);
   bytes.fill(0);
   const other =
     outcome.ok || !unrecognised.has(outcome.code) ? undefined : foreignNames([basename(path)]);

@@ -1,5 +1,5 @@
 /** The API as its clients meet it: a real server, a real ledger, hosts that do not answer. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -8,6 +8,7 @@ import { offersOf } from '../../src/serve/offers.ts';
 import { verbs } from '../../src/verbs/registry.ts';
 import { program } from '../cli/fleet-command.ts';
 import { tryCommand } from '../lab/run-command.ts';
+import { fixtureKey } from '../sessions/fixture-sessions.ts';
 import {
   type Answered,
   askAt,
@@ -20,6 +21,16 @@ import {
 } from './api-server.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+const golden = join(import.meta.dirname, '..', 'sessions', 'golden-strings.json');
+const sessionString =
+  (JSON.parse(readFileSync(golden, 'utf8')) as Record<string, string>)['pyrogram 271'] ?? '';
+const sessionKey = Buffer.from(fixtureKey(1));
+
+const filesBelow = (path: string): string[] =>
+  readdirSync(path, { withFileTypes: true, recursive: true }).flatMap((entry) =>
+    entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
+  );
 
 const folder = mkdtempSync(join(tmpdir(), 'fleet-api-'));
 let server: Server;
@@ -393,6 +404,70 @@ describe('a token that is limited to hosts', () => {
     expect((await get(`/v1/jobs/${String(applied.body.job)}`, tokens.open)).status).toBe(404);
     expect((await get('/v1/status?limit=veiled-1', tokens.open)).status).toBe(400);
   });
+});
+
+describe('a session that is uploaded', () => {
+  const bytes = Buffer.from(sessionString);
+  const upload = (name: string, token = tokens.act, body: Buffer = bytes) =>
+    askAt(server.socket, 'POST', `/v1/sessions?name=${name}`, {
+      ...{ token, body, headers: { 'content-type': 'application/octet-stream' } },
+    });
+
+  test('comes into the vault, encrypted, and is nowhere else', async () => {
+    const { status, body } = await upload('uploaded');
+    expect(status).toBe(202);
+    const end = await jobEnd(body.job);
+    expect(end).toMatchObject({
+      ...{ state: 'done', result: { files: [{ account: 'uploaded', result: 'imported' }] } },
+    });
+    const again = await jobEnd((await upload('uploaded')).body.job);
+    expect(again).toMatchObject({ result: { files: [{ result: 'known' }] } });
+    expect((await get('/v1/accounts/show?account=uploaded')).status).toBe(200);
+    const kept = filesBelow(folder).map((path) => readFileSync(path).toString('latin1'));
+    expect(Buffer.from(sessionString, 'base64url').includes(sessionKey)).toBe(true);
+    const forms = (['latin1', 'hex', 'base64', 'base64url'] as const).map((form) =>
+      sessionKey.toString(form),
+    );
+    const canaries = [sessionString, ...forms];
+    for (const text of [...kept, server.log(), JSON.stringify(end)])
+      expect(canaries.filter((canary) => text.includes(canary))).toEqual([]);
+  });
+
+  test('that is none is refused by its job, and who may not upload is not listened to', async () => {
+    const { body } = await upload('nonsense', tokens.act, Buffer.from('no session at all'));
+    expect(await jobEnd(body.job)).toMatchObject({
+      ...{
+        state: 'failed',
+        result: { files: [{ result: 'refused' }], errors: [{ code: 'session-file' }] },
+      },
+    });
+    expect((await upload('x', tokens.plan)).status).toBe(403);
+    expect((await upload('x', tokens.open)).status).toBe(403);
+    expect((await post('/v1/sessions?name=x', { a: 1 })).status).toBe(415);
+    const octets = { 'content-type': 'application/octet-stream' };
+    expect((await post('/v1/hosts/cordon', 'x', tokens.act, octets)).status).toBe(415);
+    const large = Buffer.alloc(17 * 1024 * 1024);
+    const answer = await upload('x', tokens.act, large).catch(() => null);
+    // The server may hang up before all of it was sent.
+    expect([413, undefined]).toContain(answer?.status);
+  });
+});
+
+test('the paths of allocation services lead to the same verbs', async () => {
+  const base = '/api/v1/group-ai/allocation';
+  const unfresh = ({ body }: Answered) => body;
+  expect(unfresh(await get(`${base}/rankings`))).toEqual(unfresh(await get('/v1/rankings')));
+  expect((await get('/api/v1/nodes')).body.hosts).toEqual((await get('/v1/hosts/list')).body.hosts);
+  expect((await get('/api/v1/nodes/open-1')).body.command).toBe('hosts show');
+  const rebalance = await post(`${base}/rebalance`, { threshold: 30.0, max_migrations: 10 });
+  expect(rebalance).toMatchObject({ status: 200, body: { command: 'rebalance', planId: null } });
+  const unknown = await post(`${base}/allocate`, {
+    account_id: 'nobody',
+    strategy: 'load_balance',
+  });
+  expect([unknown.status, unknown.body.detail]).toEqual([400, expect.stringContaining('nobody')]);
+  const path = await post(`${base}/allocate`, { account_id: 'anna', session_file: '/etc/passwd' });
+  expect([path.status, path.body.hint]).toEqual([400, expect.stringContaining('/v1/sessions')]);
 });
 
 test('1,000 clients at once are all answered', async () => {

@@ -7,7 +7,8 @@ import { FleetError } from '../../model/errors.ts';
 import { Problem, type ProblemFacts, problemFacts, problemOf, refusal } from '../problem.ts';
 import { openRates } from '../rate.ts';
 import { tokenOf } from '../tokens.ts';
-import { addRoutes, type Services } from './routes.ts';
+import { addAliases } from './aliases.ts';
+import { addRoutes, type Services, uploadLimit } from './routes.ts';
 
 export interface AppOptions {
   readonly db: LedgerDb;
@@ -115,15 +116,20 @@ function guard(app: FastifyInstance, { db, services, rate, log }: AppOptions): v
     return row;
   };
   addRoutes(app, { ...services, tokenOf: owner });
+  addAliases(app, { ...services, tokenOf: owner });
 }
 
-/** JSON, and nothing else; no body is an empty one. */
+/** JSON, or a session file; no body is an empty one. */
 function readBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, {});
     else parse(request, body as string, done);
+  });
+  const octets = { parseAs: 'buffer', bodyLimit: uploadLimit } as const;
+  app.addContentTypeParser('application/octet-stream', octets, (_, body, done) => {
+    done(null, body);
   });
 }
 
@@ -150,17 +156,14 @@ function notFound(app: FastifyInstance, request: FastifyRequest): Problem {
   );
 }
 
+const limits = `JSON may have ${bodyLimit} bytes, a session file ${uploadLimit}.`;
+
 function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof FleetError) return new Problem(problemOf(error));
   const { statusCode, code } = error as Partial<FastifyError>;
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE' || statusCode === 413)
-    return refusal(
-      413,
-      'too-large',
-      `The body has more than ${bodyLimit} bytes.`,
-      'Send less at once.',
-    );
+    return refusal(413, 'too-large', 'The body is too large.', limits);
   if (statusCode === 415)
     return refusal(
       415,

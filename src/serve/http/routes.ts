@@ -5,7 +5,7 @@ import { type Answers, pageText } from '../answers.ts';
 import type { Caller, Jobs } from '../jobs.ts';
 import { mayDo, type Offer, type Scope } from '../offers.ts';
 import { listOf } from '../pages.ts';
-import { digestOf, type Plans, type Sent, type Wish } from '../plans.ts';
+import { digestOf, digestOfBytes, type Plans, type Sent, type Wish } from '../plans.ts';
 import { refusal } from '../problem.ts';
 import type { RunPool } from '../run-pool.ts';
 import type { Streams } from '../stream.ts';
@@ -89,7 +89,8 @@ export function wishOf(services: Services, request: FastifyRequest, needs: Scope
       'Idempotency-Key must be 1 to 200 visible characters.',
       'A UUID will do.',
     );
-  const body = JSON.stringify(request.body ?? null);
+  const { body: sent } = request;
+  const body = Buffer.isBuffer(sent) ? digestOfBytes(sent) : JSON.stringify(sent ?? null);
   return { caller, key, digest: digestOf(request.method, request.url, body) };
 }
 
@@ -113,6 +114,7 @@ function addOffer(app: FastifyInstance, services: Services, offer: Offer): void 
     app.post(url, async (request, reply) => {
       const wish = wishOf(services, request, scope);
       const input = request.body ?? {};
+      if (Buffer.isBuffer(input)) throw notJson();
       const { plans } = services;
       const act = route.steps === 'direct' ? plans.act : plans.plan;
       return sendAct(reply, await act(wish, offer, input));
@@ -158,6 +160,47 @@ function addJobs(app: FastifyInstance, services: Services): void {
   }
 }
 
+/** Bytes of a session file that is uploaded; and how many at the same time. */
+export const uploadLimit = 16 * 1024 * 1024;
+const mostUploads = 4;
+
+/** A session file: in memory as long as it takes to come into the vault. */
+function addUploads(app: FastifyInstance, services: Services): void {
+  let uploads = 0;
+  // Before the body: whoever may not upload is not listened to, and memory has an end.
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const caller = callerOf(request, services);
+    requireScope(caller, 'act');
+    if (caller.token.hosts !== null)
+      throw refusal(
+        403,
+        'scope',
+        'A token for some hosts uploads nothing.',
+        'Use one for all hosts.',
+      );
+    if (uploads >= mostUploads)
+      throw refusal(503, 'busy', 'Too many uploads at once.', 'Try again.', { 'retry-after': '5' });
+    uploads += 1;
+    reply.raw.once('close', () => {
+      uploads -= 1;
+    });
+  };
+  for (const url of pathsOf('/v1/sessions')) {
+    app.post<{ Querystring: Query }>(url, { onRequest }, async (request, reply) => {
+      const { name = '' } = request.query;
+      const { body } = request;
+      if (!Buffer.isBuffer(body) || body.length === 0)
+        throw refusal(415, 'media-type', 'The body must be a session file.', octets);
+      const wish = wishOf(services, request, 'act');
+      return sendAct(reply, await services.plans.upload(wish, String(name), body));
+    });
+  }
+}
+
+const octets = 'Send it with Content-Type: application/octet-stream.';
+export const notJson = (): Error =>
+  refusal(415, 'media-type', 'The body must be JSON.', 'Send Content-Type: application/json.');
+
 /** Prometheus' text, as fleet metrics prints it. */
 async function sendMetrics(services: Services, request: FastifyRequest, reply: FastifyReply) {
   const { answer, atMs } = await look(services, request, 'metrics', {});
@@ -177,4 +220,5 @@ export function addRoutes(app: FastifyInstance, services: Services): void {
     app.get(url, async (_, reply) => reply.type(json).send(services.openapi));
   for (const offer of services.offers) addOffer(app, services, offer);
   addJobs(app, services);
+  addUploads(app, services);
 }

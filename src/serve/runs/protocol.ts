@@ -5,9 +5,10 @@ import type { ProblemFacts } from '../problem.ts';
 /**
  * `look`: what is there. `plan`: what would be done; nothing is. `apply`: do it, if it is still
  * what was planned. `act`: do it.
- * `words`: which words a token of that pattern must not see. `facts`: where the ledger is.
+ * `upload`: take a session file that came whole. `words`: which words a token of that pattern must
+ * not see. `facts`: where the ledger is.
  */
-export type RunMode = 'look' | 'plan' | 'apply' | 'act' | 'words' | 'facts';
+export type RunMode = 'look' | 'plan' | 'apply' | 'act' | 'upload' | 'words' | 'facts';
 
 export interface RunRequest {
   readonly mode: RunMode;
@@ -18,6 +19,8 @@ export interface RunRequest {
   readonly hosts: string | null;
   /** Of `apply`: the digest of the plan that was shown. */
   readonly digest: string | null;
+  /** Of `upload`: the file. It is never written anywhere but, encrypted, into the vault. */
+  readonly bytes?: Uint8Array;
 }
 
 /** The data of an answer without its lists, and the lists. */

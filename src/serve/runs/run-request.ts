@@ -17,16 +17,9 @@ import { problemOf } from '../problem.ts';
 import { type HostScope, hostScope, isAboutOthers, refuseOthers, seenBy } from './host-scope.ts';
 import { planDigest } from './plan-digest.ts';
 import type { RunAnswer, RunRequest } from './protocol.ts';
+import type { RunCircumstances } from './run-circumstances.ts';
 import { runDesk } from './run-desk.ts';
-
-/** Whose run it is, and how it goes on. */
-export interface RunCircumstances {
-  readonly inventory: string;
-  readonly signal: AbortSignal;
-  readonly progress: (text: string) => void;
-  /** It is about to act: resolves when that is recorded. */
-  readonly ready: () => Promise<void>;
-}
+import { takeUpload } from './take-upload.ts';
 
 type Input = Parameters<typeof runVerb>[1];
 type AnyChange = Change<Verb['input'], unknown, unknown>;
@@ -219,6 +212,8 @@ export async function runRequest(
   const inventory = await loadInventoryOf({ inventory: about.inventory, note: () => undefined });
   if (request.mode === 'facts')
     return { head: { ledger: inventory.paths.ledger }, lists: {}, plan: null };
+  const { bytes, input: asked } = request;
+  if (request.mode === 'upload' && bytes !== undefined) return takeUpload(bytes, asked, about);
   const scope = await scopeOf(inventory, request.hosts);
   if (request.mode === 'words')
     return { head: { hidden: [...(scope?.hidden ?? [])] }, lists: {}, plan: null };

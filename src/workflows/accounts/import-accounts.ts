@@ -65,6 +65,9 @@ interface Candidate {
   readonly parsed: ParsedSession;
 }
 
+/** The sessions behind a path. */
+type ReadSessions = (path: string) => Promise<readonly SessionOutcome[]>;
+
 /**
  * Reads every file first, then takes the sound ones: vault before ledger (invariant 5), so that a
  * run that was killed is simply repeated. The same key is
@@ -72,13 +75,15 @@ interface Candidate {
  * in order, and one for each account of a folder; a log or
  * journal that SQLite keeps beside a file of the list, and a description, is judged with that file
  * and has none; nor have those that Ctrl-C
- * left unread. `passcode`: of Telegram Desktop's data; empty: none.
+ * left unread. `passcode`: of Telegram Desktop's data; empty: none. `read`: where it is not a file
+ * that is read.
  */
 export async function importAccounts(
   context: FleetContext,
   paths: readonly string[],
   name: string | null,
   passcode = '',
+  read: ReadSessions = (path) => readSessionSources(path, passcode),
 ): Promise<ImportOutcome[]> {
   const outcomes: ImportOutcome[] = [];
   const seen = new Map<string, string>();
@@ -93,9 +98,7 @@ export async function importAccounts(
     const mainFile = mainFileOf(path);
     if ((mainFile !== null && paths.includes(mainFile)) || isDescription(path, paths)) continue;
     const found =
-      mainFile === null
-        ? await readCandidates(path, name, passcode)
-        : [companionAlone(path, mainFile)];
+      mainFile === null ? await readCandidates(path, name, read) : [companionAlone(path, mainFile)];
     for (const candidate of found) {
       if ('problem' in candidate) {
         outcomes.push(refusal(path, null, candidate));
@@ -166,10 +169,10 @@ const companionAlone = (path: string, mainFile: string): Refused =>
 async function readCandidates(
   path: string,
   name: string | null,
-  passcode: string,
+  read: ReadSessions,
 ): Promise<readonly (Candidate | Refused)[]> {
   const { name: first, displayName } = proposedFor(path, name);
-  const sources = await readSessionSources(path, passcode);
+  const sources = await read(path);
   return sources.map((parsed, index) =>
     candidateFrom(path, index === 0 ? first : `${first}-${index + 1}`, displayName, parsed),
   );
