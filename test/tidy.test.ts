@@ -82,6 +82,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'src/surroundings',
     'src/inventory',
     'src/ledger',
+    'src/vault',
     'src/release',
     'src/workflows',
     'src/verbs',

@@ -56,7 +56,7 @@ interface Lasts {
 
 const sizeOf = ({ head, lists }: RunAnswer): number =>
   Object.values(lists).reduce(
-    (sum, { texts }) => sum + texts.reduce((all, text) => all + text.length + 64, 0),
+    (sum, { bytes, keys }) => sum + bytes.length + 64 * keys.length,
     JSON.stringify(head).length,
   );
 
@@ -116,17 +116,22 @@ export function openAnswers({ version, now, bytes }: AnswersOptions): Answers {
   };
 }
 
-/** A page of an answer as JSON text. Errors: 400 `cursor`. */
-export function pageText(
+/** A page of an answer as JSON. Errors: 400 `cursor`. */
+export function pageOfAnswer(
   { head, lists }: RunAnswer,
   cursor: string | undefined,
   size: number,
-): string {
-  const { texts, next } = pageOf(lists, cursor, size);
-  const parts = Object.entries(texts).map(
-    ([name, entries]) => `,${JSON.stringify(name)}:[${entries.join(',')}]`,
-  );
-  const hasPages = parts.length > 0;
-  const page = hasPages ? `,"next":${JSON.stringify(next)}` : '';
-  return `${JSON.stringify(head).slice(0, -1)}${parts.join('')}${page}}`;
+): Buffer {
+  const { parts, next } = pageOf(lists, cursor, size);
+  const named = Object.entries(parts).flatMap(([name, part]) => [
+    Buffer.from(`,${JSON.stringify(name)}:[`),
+    part,
+    Buffer.from(']'),
+  ]);
+  const end = named.length === 0 ? '}' : `,"next":${JSON.stringify(next)}}`;
+  return Buffer.concat([
+    Buffer.from(JSON.stringify(head).slice(0, -1)),
+    ...named,
+    Buffer.from(end),
+  ]);
 }

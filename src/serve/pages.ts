@@ -4,7 +4,10 @@ import { refusal } from './problem.ts';
 /** A list of an answer: one JSON text for each entry, with what the entry is known by. */
 export interface Listed {
   readonly keys: readonly string[];
-  readonly texts: readonly string[];
+  /** All texts with commas between them, so that a page is a part of it. */
+  readonly bytes: Uint8Array;
+  /** Where each text ends, bytes. */
+  readonly ends: Uint32Array;
 }
 
 export type Lists = Readonly<Record<string, Listed>>;
@@ -36,18 +39,20 @@ function placesIn(cursor: string): Places {
 }
 
 interface Cut {
-  readonly texts: readonly string[];
+  /** The entries, with commas between them. */
+  readonly part: Uint8Array;
   /** Where the next page goes on; null: there is no more. */
   readonly last: string | null;
 }
 
-function cut({ keys, texts }: Listed, after: string | null | undefined, size: number): Cut {
-  if (after === null) return { texts: [], last: null };
+function cut({ keys, bytes, ends }: Listed, after: string | null | undefined, size: number): Cut {
+  if (after === null) return { part: new Uint8Array(), last: null };
   const found = after === undefined ? -1 : keys.indexOf(after);
   if (after !== undefined && found === -1) throw cursorFault();
-  const end = found + 1 + size;
+  const end = Math.min(found + 1 + size, keys.length);
+  const from = found === -1 ? 0 : (ends[found] ?? 0) + 1;
   return {
-    texts: texts.slice(found + 1, end),
+    part: bytes.subarray(from, Math.max(from, ends[end - 1] ?? 0)),
     last: end < keys.length ? (keys[end - 1] ?? null) : null,
   };
 }
@@ -57,7 +62,7 @@ export function pageOf(
   lists: Lists,
   cursor: string | undefined,
   size: number,
-): { readonly texts: Readonly<Record<string, readonly string[]>>; readonly next: string | null } {
+): { readonly parts: Readonly<Record<string, Uint8Array>>; readonly next: string | null } {
   const places = cursor === undefined ? {} : placesIn(cursor);
   const names = Object.keys(lists);
   if (!Object.keys(places).every((name) => names.includes(name))) throw cursorFault();
@@ -67,7 +72,7 @@ export function pageOf(
   const goesOn = cuts.some(([, { last }]) => last !== null);
   const next = Object.fromEntries(cuts.map(([name, { last }]) => [name, last]));
   return {
-    texts: Object.fromEntries(cuts.map(([name, { texts }]) => [name, texts])),
+    parts: Object.fromEntries(cuts.map(([name, { part }]) => [name, part])),
     next: goesOn ? Buffer.from(JSON.stringify(next)).toString('base64url') : null,
   };
 }
@@ -88,5 +93,12 @@ export function listOf(entries: readonly unknown[]): Listed {
     seen.set(key, count + 1);
     return count === 0 ? key : `${key} #${count}`;
   });
-  return { keys, texts: entries.map((entry) => JSON.stringify(entry) ?? 'null') };
+  const texts = entries.map((entry) => JSON.stringify(entry) ?? 'null');
+  let next = 0;
+  const ends = Uint32Array.from(texts, (text) => {
+    const end = next + Buffer.byteLength(text);
+    next = end + 1;
+    return end;
+  });
+  return { keys, bytes: Buffer.from(texts.join(',')), ends };
 }

@@ -1,4 +1,5 @@
 import type { CalledAccount } from '../model/called.ts';
+import type { Inventory } from '../model/inventory.ts';
 import type { SecretReference } from '../model/secret-reference.ts';
 import type { LoginPrompts } from '../workflows/accounts/login-talk.ts';
 import type { FleetEvent } from '../workflows/context.ts';
@@ -35,6 +36,8 @@ export interface Proposal {
 export interface Desk {
   /** The inventory that was named; undefined: the nearest one. */
   readonly inventory: string | undefined;
+  /** How it is read, where its caller keeps what was read before; absent: from the file. */
+  readonly readInventory?: (path: string) => Promise<Inventory>;
   /** How long to wait for another command that holds the ledger, ms. */
   readonly waitMs: number;
   /** Ctrl-C: work ends between two acts. */

@@ -4,9 +4,13 @@ import type { Desk } from './desk.ts';
 import { loadInventoryOf } from './open-context.ts';
 
 /** Which inventory is meant. */
-export type Inventoried = Pick<Desk, 'inventory'>;
+export type Inventoried = Pick<Desk, 'inventory' | 'readInventory'>;
 
-const load = ({ inventory }: Inventoried) => loadInventoryOf({ inventory, note: () => undefined });
+const load = ({ inventory, readInventory }: Inventoried) =>
+  loadInventoryOf({
+    ...{ inventory, note: () => undefined },
+    ...(readInventory === undefined ? {} : { readInventory }),
+  });
 
 /**
  * What the ledger of this inventory says; null where there is no ledger yet: nothing is made for a

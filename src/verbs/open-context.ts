@@ -84,11 +84,13 @@ export interface OpenContext extends FleetContext {
  * this folder. Errors: `inventory`.
  */
 export async function loadInventoryOf({
-  inventory,
-  note,
-}: Pick<Desk, 'inventory' | 'note'>): Promise<Inventory> {
+  readInventory,
+  ...desk
+}: Pick<Desk, 'inventory' | 'note' | 'readInventory'>): Promise<Inventory> {
+  const path = await inventoryPathOf(desk);
+  if (readInventory !== undefined) return readInventory(path);
   const { loadInventory } = await import('../inventory/load-inventory.ts');
-  return loadInventory(await inventoryPathOf({ inventory, note }));
+  return loadInventory(path);
 }
 
 /** Its path, as messages call it. Errors: `inventory`. */

@@ -1,7 +1,7 @@
 /** What the server answers to. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiTokenRow } from '../../ledger/schema.ts';
-import { type Answers, pageText } from '../answers.ts';
+import { type Answers, pageOfAnswer } from '../answers.ts';
 import type { Caller, Jobs } from '../jobs.ts';
 import { mayDo, type Offer, type Scope } from '../offers.ts';
 import { listOf } from '../pages.ts';
@@ -73,7 +73,7 @@ export async function sendLook(
   const { answer, atMs } = await look(services, request, verb, asked.input);
   return aged(reply, atMs)
     .type(json)
-    .send(pageText(answer, asked.cursor, asked.size));
+    .send(pageOfAnswer(answer, asked.cursor, asked.size));
 }
 
 const keyForm = /^[\x21-\x7e]{1,200}$/;
@@ -145,7 +145,7 @@ function addJobs(app: FastifyInstance, services: Services): void {
       const asked = askedIn(request.query, {});
       const entries = await jobs.list(callerOf(request, services));
       const answer = { head: { version: 1 }, lists: { jobs: listOf(entries) }, plan: null };
-      return reply.type(json).send(pageText(answer, asked.cursor, asked.size));
+      return reply.type(json).send(pageOfAnswer(answer, asked.cursor, asked.size));
     });
     app.get<{ Params: { id: string } }>(`${url}/:id`, async (request, reply) => {
       const job = await jobs.find(request.params.id, callerOf(request, services));

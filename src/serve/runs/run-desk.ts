@@ -1,3 +1,4 @@
+import type { Inventory } from '../../model/inventory.ts';
 import type { Desk, Proposal } from '../../verbs/desk.ts';
 import type { FleetEvent } from '../../workflows/context.ts';
 
@@ -6,6 +7,7 @@ import type { FleetEvent } from '../../workflows/context.ts';
  */
 interface RunDesk {
   readonly inventory: string;
+  readonly readInventory: (path: string) => Promise<Inventory>;
   readonly signal: AbortSignal;
   readonly agree: (question: string | null, proposal: Proposal | null) => Promise<void>;
   readonly progress: (text: string) => void;
@@ -21,8 +23,8 @@ function lineOf(event: FleetEvent): string | null {
   return event.kind === 'phase' ? event.text : `${event.host}: ${event.text}`;
 }
 
-export const runDesk = ({ inventory, signal, agree, progress }: RunDesk): Desk => ({
-  inventory,
+export const runDesk = ({ inventory, readInventory, signal, agree, progress }: RunDesk): Desk => ({
+  ...{ inventory, readInventory },
   waitMs: 0,
   signal,
   startProgress: async () => ({

@@ -6,7 +6,6 @@ import { listHosts } from '../../ledger/queries/hosts.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import { inputSchemaOf } from '../../verbs/input-schema.ts';
-import { loadInventoryOf } from '../../verbs/open-context.ts';
 import type { Json, Outcome } from '../../verbs/outcome.ts';
 import { runVerb } from '../../verbs/run-verb.ts';
 import type { Change, Verb } from '../../verbs/verb.ts';
@@ -209,7 +208,7 @@ export async function runRequest(
   request: RunRequest,
   about: RunCircumstances,
 ): Promise<RunAnswer> {
-  const inventory = await loadInventoryOf({ inventory: about.inventory, note: () => undefined });
+  const inventory = await about.readInventory(about.inventory);
   if (request.mode === 'facts')
     return { head: { ledger: inventory.paths.ledger }, lists: {}, plan: null };
   const { bytes, input: asked } = request;

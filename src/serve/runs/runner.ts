@@ -3,6 +3,7 @@ import { FleetError } from '../../model/errors.ts';
 import type { Verb } from '../../verbs/verb.ts';
 import { offersOf } from '../offers.ts';
 import { problemOf } from '../problem.ts';
+import { keptInventory } from './kept-inventory.ts';
 import type { FromRunner, RunRequest, ToRunner } from './protocol.ts';
 import { runRequest } from './run-request.ts';
 
@@ -25,6 +26,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export async function serveRuns(verbs: readonly Verb[]): Promise<void> {
   const offers = offersOf(verbs);
   const stop = new AbortController();
+  const readInventory = keptInventory();
   const say = (message: FromRunner): void => {
     if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   };
@@ -38,7 +40,7 @@ export async function serveRuns(verbs: readonly Verb[]): Promise<void> {
       });
     const progress = (text: string): void => say({ kind: 'progress', text: text.slice(0, 500) });
     try {
-      const about = { inventory, signal: stop.signal, progress, ready };
+      const about = { inventory, readInventory, signal: stop.signal, progress, ready };
       say({ kind: 'done', answer: await runRequest(offers, request, about) });
     } catch (error) {
       say({ kind: 'failed', problem: problemOf(error), log: logOf(error) });
