@@ -81,7 +81,7 @@ test('a dead session: the old key is given up, the code is typed, the account is
   expect(await cut.ends(120_000)).toBe(130);
 
   const again = terminal('accounts', 'login', 'ann');
-  await again.shows('goes on with the same key');
+  await again.shows('with the same key');
   again.type('y\r');
   await again.shows('Telephone number');
   again.type(`+${phone}\r`);
