@@ -35,7 +35,7 @@ beforeAll(async () => {
   token = await makeToken(folder, 'ci', '--scope', 'act');
   open = await makeToken(folder, 'shop', '--hosts', 'open-*');
   crowd = await makeToken(folder, 'crowd');
-  server = await startServer(folder, '--rate', '20', '--request-limit', '1s');
+  server = await startServer(folder, '--rate', '20', '--request-limit', '3s');
 });
 afterAll(async () => {
   await server.stop();
