@@ -152,6 +152,7 @@ const sections: readonly {
       'fleet',
       'vault',
       'ledger',
+      'postgres',
       'concurrency',
       'runtime_mirror',
       'scripts',

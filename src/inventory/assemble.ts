@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { bundledLingerMs, customLingerMs } from '../../hostside/protocol/linger.ts';
 import type {
   AccountSpec,
@@ -19,6 +19,7 @@ import type {
 } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
 import { alertsFrom } from './assemble-alerts.ts';
+import { ledgerPlaceFrom } from './ledger-place.ts';
 import { resolvePath } from './resolve-path.ts';
 import { findCity } from './rules/cities.ts';
 import { expandEgress } from './schema/egress.ts';
@@ -288,11 +289,13 @@ const sweepFrom = (yaml: NonNullable<InventoryYaml['sweep']>): SweepPolicy => ({
 export const assembleInventory = (yaml: InventoryYaml, path: string, home: string): Inventory => {
   const file = resolve(path);
   const absolute = (each: string): string => resolvePath(each, dirname(file), home);
+  const ledger = ledgerPlaceFrom(yaml.ledger ?? 'fleet.db', yaml.postgres ?? {}, absolute);
   return {
     fleet: yaml.fleet,
     path: file,
+    ledger,
     paths: {
-      ledger: absolute(yaml.ledger ?? 'fleet.db'),
+      backups: join(dirname(ledger.kind === 'file' ? ledger.path : file), 'backups'),
       vault: absolute(yaml.vault.path ?? 'vault'),
       knownHosts: absolute(yaml.ssh?.known_hosts ?? 'known_hosts'),
       scripts: absolute(yaml.scripts ?? 'scripts'),

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { Kysely, Transaction } from 'kysely';
-import type { PostgresPlace } from '../model/ledger-place.ts';
-import type { Engine } from './engines/engine.ts';
+import type { Kysely } from 'kysely';
+import type { LedgerPlace } from '../model/ledger-place.ts';
+import type { SecretReference } from '../model/secret-reference.ts';
+import type { Engine, LedgerDb, PostgresAccess } from './engines/engine.ts';
 import { openSqlite } from './engines/sqlite/open-sqlite.ts';
 import { sqliteError } from './engines/sqlite/sqlite-errors.ts';
 import { migrations } from './migrations/all.ts';
 import type { LedgerSchema } from './schema.ts';
 import { noSerialCopy, type SerialCopy } from './serial-copy.ts';
 
-/** An open ledger, or a transaction on it: every query function takes one. */
-export type LedgerDb = Kysely<LedgerSchema> | Transaction<LedgerSchema>;
+export type { LedgerDb, PostgresAccess };
 
 export interface Ledger extends Engine {
   /** Names this ledger to hosts: a host obeys one authority. */
@@ -19,11 +19,17 @@ export interface Ledger extends Engine {
   close(): Promise<void>;
 }
 
-/** A ledger in a database, and how its password is read; null: there is none in the inventory. */
-export interface PostgresAccess {
-  readonly place: PostgresPlace;
-  readonly readPassword: () => Promise<string | null>;
-}
+/** How the ledger at `place` is opened; `readSecret` reads its password when it is needed. */
+export const accessTo = (
+  place: LedgerPlace,
+  readSecret: (reference: SecretReference) => Promise<string>,
+): string | PostgresAccess =>
+  place.kind === 'file'
+    ? place.path
+    : {
+        place,
+        readPassword: async () => (place.password === null ? null : readSecret(place.password)),
+      };
 
 /**
  * Opens the ledger in a file or a database, making it when absent, and brings it to the newest
@@ -37,7 +43,7 @@ export async function openLedger(
   if (typeof where !== 'string') {
     // Who has a file never loads what speaks to databases.
     const { openPostgres } = await import('./engines/postgres/open-postgres.ts');
-    const engine = await openPostgres(where.place, where.readPassword, steps);
+    const engine = await openPostgres(where, steps);
     return asLedger(engine, serialCopy).catch((error: unknown) => {
       throw engine.useError(error);
     });

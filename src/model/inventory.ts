@@ -1,4 +1,5 @@
 import type { AlertPolicy } from './alert-policy.ts';
+import type { LedgerPlace } from './ledger-place.ts';
 import type { AccountName, HostName } from './names.ts';
 import type { SecretReference } from './secret-reference.ts';
 import type { SessionStringFormat } from './session.ts';
@@ -283,7 +284,8 @@ export interface RebalancePolicy {
 
 /** Where the operator's own files are. Absolute paths. */
 export interface OperatorPaths {
-  readonly ledger: string;
+  /** Where backups go that name no other folder. */
+  readonly backups: string;
   readonly vault: string;
   readonly knownHosts: string;
   /** Folder of the operator's scripts; fleet's own are looked for after it. */
@@ -295,6 +297,7 @@ export interface Inventory {
   readonly fleet: string;
   /** Absolute path of the YAML file. */
   readonly path: string;
+  readonly ledger: LedgerPlace;
   readonly paths: OperatorPaths;
   /** age identity (`AGE-SECRET-KEY-1...`) of the vault. */
   readonly vaultKey: SecretReference;

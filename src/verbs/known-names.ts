@@ -1,7 +1,7 @@
 import type { LedgerDb } from '../ledger/ledger.ts';
 import type { CalledAccount } from '../model/called.ts';
 import type { Desk } from './desk.ts';
-import { loadInventoryOf } from './open-context.ts';
+import { loadInventoryOf, secretReader } from './open-context.ts';
 
 /** Which inventory is meant. */
 export type Inventoried = Pick<Desk, 'inventory' | 'readInventory'>;
@@ -20,13 +20,14 @@ async function readLedger<T>(
   desk: Inventoried,
   read: (db: LedgerDb) => Promise<T>,
 ): Promise<T | null> {
-  const [{ existsSync }, { openLedger }] = await Promise.all([
+  const [{ existsSync }, { accessTo, openLedger }] = await Promise.all([
     import('node:fs'),
     import('../ledger/ledger.ts'),
   ]);
-  const { paths } = await load(desk);
-  if (!existsSync(paths.ledger)) return null;
-  const ledger = await openLedger(paths.ledger);
+  const inventory = await load(desk);
+  const { ledger: place } = inventory;
+  if (place.kind === 'file' && !existsSync(place.path)) return null;
+  const ledger = await openLedger(accessTo(place, secretReader(inventory)));
   try {
     return await read(ledger.db);
   } finally {

@@ -136,11 +136,12 @@ async function openContext(
   { needsAllRights, isUnasked, linkSignal }: Opening,
 ): Promise<OpenContext> {
   const { signal } = desk;
-  const [{ openLedger }, inventory] = await Promise.all([
+  const [{ accessTo, openLedger }, inventory] = await Promise.all([
     import('../ledger/ledger.ts'),
     loadInventoryOf(desk),
   ]);
-  const ledger = await openLedger(inventory.paths.ledger, undefined, serialCopyIn(process.env));
+  const access = accessTo(inventory.ledger, secretReader(inventory));
+  const ledger = await openLedger(access, undefined, serialCopyIn(process.env));
   const progress = await desk.startProgress();
   const warn = (host: string, text: string): void =>
     progress.report({ kind: 'host', host, text: `warning: ${text}`, status: 'working' });

@@ -21,8 +21,8 @@ const added: readonly (readonly [yaml: string, problem: string])[] = [
   ],
   [
     'ledger: [a]',
-    '8:9 ledger: must be a path; a relative one starts at the folder of the inventory, ~ ' +
-      'is your home, not a list',
+    '8:9 ledger: must be a path, postgres://USER@SERVER/DATABASE without a password, or ' +
+      'postgres://USER@/DATABASE?host=/FOLDER for a unix socket, not a list',
   ],
   ['ssh: root', '8:6 ssh: must be a mapping of keys, not text'],
   ['ssh:\n  usr: root', '9:3 ssh.usr: unknown key (did you mean "user"?)'],
@@ -184,7 +184,7 @@ const added: readonly (readonly [yaml: string, problem: string])[] = [
   ['<<: {}', '8:1 ["<<"]: merge keys are not supported: use defaults and groups to share settings'],
   [
     'zzz: 1',
-    '8:1 zzz: unknown key; allowed here: version, fleet, vault, ledger, concurrency, ' +
+    '8:1 zzz: unknown key; allowed here: version, fleet, vault, ledger, postgres, concurrency, ' +
       'runtime_mirror, scripts, model, answer_slot, egress, ssh, telegram, placement, ' +
       'failover, rebalance, hold, sweep, alerts, defaults, groups, hosts, account_defaults, ' +
       'accounts',

@@ -83,8 +83,9 @@ test('the least inventory has the documented defaults', () => {
   expect(parsed(minimalYaml)).toEqual({
     fleet: 'test',
     path: '/ops/inventory.yaml',
+    ledger: { kind: 'file', path: '/ops/fleet.db' },
     paths: {
-      ledger: '/ops/fleet.db',
+      backups: '/ops/backups',
       vault: '/ops/vault',
       knownHosts: '/ops/known_hosts',
       scripts: '/ops/scripts',

@@ -1,4 +1,5 @@
 import type { Inventory, ModelSpec } from '../../model/inventory.ts';
+import { ledgerPlaceText } from '../../model/ledger-place.ts';
 import { formatSecretReference } from '../schema/secret-reference.ts';
 import { explainRows, type Row, type Setting, type Written, writtenDuration } from './setting.ts';
 
@@ -9,7 +10,22 @@ export const fleetRows: readonly Row<Inventory>[] = [
   { path: ['fleet'], value: ({ fleet }) => fleet },
   { path: ['vault', 'path'], value: ({ paths }) => paths.vault },
   { path: ['vault', 'key'], value: ({ vaultKey }) => formatSecretReference(vaultKey) },
-  { path: ['ledger'], value: ({ paths }) => paths.ledger },
+  { path: ['ledger'], value: ({ ledger }) => ledgerPlaceText(ledger) },
+  {
+    path: ['postgres', 'password'],
+    value: ({ ledger }) =>
+      ledger.kind === 'file' || ledger.password === null
+        ? null
+        : formatSecretReference(ledger.password),
+  },
+  {
+    path: ['postgres', 'ca'],
+    value: ({ ledger }) => (ledger.kind === 'file' ? null : ledger.caPath),
+  },
+  {
+    path: ['postgres', 'tls'],
+    value: ({ ledger }) => (ledger.kind === 'file' ? null : ledger.isPlain ? 'off' : 'verify'),
+  },
   { path: ['scripts'], value: ({ paths }) => paths.scripts },
   { path: ['ssh', 'known_hosts'], value: ({ paths }) => paths.knownHosts },
   { path: ['concurrency'], value: ({ concurrency }) => concurrency },

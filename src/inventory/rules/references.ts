@@ -2,6 +2,7 @@ import { modelWord } from '../schema/egress.ts';
 import { parseDuration } from '../schema/units.ts';
 import { alertRules } from './alert-rules.ts';
 import { findCity, nearestCity } from './cities.ts';
+import { ledgerRules } from './ledger-rules.ts';
 import { nearest } from './nearest.ts';
 import { didYouMean } from './problems.ts';
 import { sudoRules } from './sudo-rules.ts';
@@ -291,6 +292,7 @@ export const referenceProblems = (document: YamlDocument): readonly Problem[] =>
     ...egressRules(raw),
     ...weightRules(raw),
     ...sudoRules(raw),
+    ...ledgerRules(raw),
     ...alertRules(raw),
     ...groupRules(raw),
     ...sites.flatMap(([path, inner]) => [

@@ -82,6 +82,12 @@ export const path = () =>
     /^[^\0]+$/,
     'a path; a relative one starts at the folder of the inventory, ~ is your home',
   );
+export const ledgerPlace = () =>
+  matching(
+    /^(?!postgres(?:ql)?:)[^\0]+$|^postgres(?:ql)?:\/\/[\w.%-]{1,63}@(?:(?:[\w.-]{1,253}|\[[\da-fA-F:.]{2,45}\])(?::\d{1,5})?\/[\w.%-]{1,63}|\/[\w.%-]{1,63}\?host=\/[\w./-]{1,90}(?:&port=\d{1,5})?)$/,
+    'a path, postgres://USER@SERVER/DATABASE without a password, or ' +
+      'postgres://USER@/DATABASE?host=/FOLDER for a unix socket',
+  );
 export const word = (what: string) =>
   matching(
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,

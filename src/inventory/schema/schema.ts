@@ -8,6 +8,7 @@ import {
   duration,
   emptyable,
   flag,
+  ledgerPlace,
   listOf,
   mapping,
   matching,
@@ -302,7 +303,12 @@ export const inventorySchema = mapping({
     'a name of at most 32 lower-case letters, digits and "-"',
   ),
   vault: mapping({ path: path().optional(), key: secret() }),
-  ledger: path().optional(),
+  ledger: ledgerPlace().optional(),
+  postgres: mapping({
+    password: secret().optional(),
+    ca: path().optional(),
+    tls: oneOf(['verify', 'off']).optional(),
+  }).optional(),
   concurrency: whole(1, 512).optional(),
   runtime_mirror: matching(
     /^https?:\/\/[^\s]+$/,

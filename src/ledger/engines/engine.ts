@@ -1,5 +1,15 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
+import type { PostgresPlace } from '../../model/ledger-place.ts';
 import type { LedgerSchema } from '../schema.ts';
+
+/** An open ledger, or a transaction on it: every query function takes one. */
+export type LedgerDb = Kysely<LedgerSchema> | Transaction<LedgerSchema>;
+
+/** A ledger in a database, and how its password is read; null: there is none in the inventory. */
+export interface PostgresAccess {
+  readonly place: PostgresPlace;
+  readonly readPassword: () => Promise<string | null>;
+}
 
 /** What each database engine does in its own way; all else is queries that both understand. */
 export interface Engine {
@@ -12,6 +22,8 @@ export interface Engine {
   readonly isSound: () => Promise<boolean>;
   /** How much room is left where the ledger lies, bytes; null: that cannot be asked from here. */
   readonly freeBytes: () => number | null;
+  /** All of `act` reads the ledger as it is at one moment, while others go on writing. */
+  readonly snapshot: <T>(act: (db: LedgerDb) => Promise<T>) => Promise<T>;
   /**
    * A consistent copy of the ledger as a new SQLite file in a scratch folder, while others may go
    * on writing. Errors: `ledger-*`, `this-machine`.

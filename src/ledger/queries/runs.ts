@@ -24,10 +24,30 @@ export interface Run {
  * ledger that is known to be an old copy.
  */
 export async function beginRun(ledger: Ledger, command: string, nowMs: number): Promise<Run> {
+  await requireSharedTime(ledger);
   await noticeOldCopy(ledger);
   const reason = await readStaleness(ledger.db);
   if (reason !== null) throw staleError(reason);
   return takeSerial(ledger, command, nowMs, 0);
+}
+
+/** Corrections by a time service. */
+const clockToleranceMs = 60_000;
+
+/**
+ * Several machines date contacts in a ledger that they share, and judge by those dates when a host
+ * counts as off (docs/exclusivity.md, R4): their clocks have to agree with the server's. Errors:
+ * `this-machine`.
+ */
+async function requireSharedTime(ledger: Ledger): Promise<void> {
+  const aheadMs = await ledger.clockAheadMs();
+  if (Math.abs(aheadMs) <= clockToleranceMs) return;
+  const text = `${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'}`;
+  throw new FleetError(
+    'this-machine',
+    `this machine's clock is ${text} the clock of the ledger's server: nothing can be dated`,
+    { hint: 'set the one that is wrong (timedatectl, chronyc tracking), then run this again' },
+  );
 }
 
 /**
@@ -52,6 +72,7 @@ export async function beginAdoption(
   nowMs: number,
   { isOld, heardSerial }: AdoptionStart,
 ): Promise<Run> {
+  await requireSharedTime(ledger);
   if (isOld) await markStale(ledger.db, 'its adoption was begun and has not ended');
   await markDoubt(ledger.db, 'it was adopted');
   return takeSerial(ledger, 'adopt', nowMs, heardSerial);

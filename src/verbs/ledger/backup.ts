@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { option } from '../input.ts';
 import { backupErrors } from '../results/upkeep/backup.ts';
 import { defineLook } from '../verb.ts';
@@ -36,8 +36,7 @@ export const backup = defineLook({
       import('../../workflows/custody/lost-ledger.ts'),
     ]);
     await refuseLostLedger(context);
-    const directory =
-      to === undefined ? join(dirname(context.inventory.paths.ledger), 'backups') : resolve(to);
+    const directory = to === undefined ? context.inventory.paths.backups : resolve(to);
     return makeBackup(context, directory, keep ?? null);
   },
   toJson: (made) => ({ ...made, lastRunMs: undefined }),

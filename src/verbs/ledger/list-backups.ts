@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { FleetError } from '../../model/errors.ts';
 import { option } from '../input.ts';
 import { loadInventoryOf, secretReader } from '../open-context.ts';
@@ -25,8 +25,7 @@ export const listBackups = defineErrand({
   async run(desk, { to }) {
     const inventory = await loadInventoryOf(desk);
     const workflow = await import('../../workflows/custody/list-backups.ts');
-    const folder =
-      to === undefined ? join(dirname(inventory.paths.ledger), 'backups') : resolve(to);
+    const folder = to === undefined ? inventory.paths.backups : resolve(to);
     const identity = await secretReader(inventory)(inventory.vaultKey).catch((error: unknown) => {
       if (error instanceof FleetError) return null;
       throw error;

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Ledger } from '../../ledger/ledger.ts';
+import type { Ledger, PostgresAccess } from '../../ledger/ledger.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { RestorePlan } from '../../workflows/custody/restore.ts';
 import type { Desk } from '../desk.ts';
@@ -22,7 +22,9 @@ async function restoreBackup(desk: Desk, input: RestoreInput): Promise<RestorePl
     '../../workflows/custody/restore.ts'
   );
   const { takeLock } = await import('../../ledger/queries/runs.ts');
-  const current = await openCurrent(inventory.paths.ledger);
+  const { accessTo } = await import('../../ledger/ledger.ts');
+  const where = accessTo(inventory.ledger, secretReader(inventory));
+  const current = await openCurrent(where);
   const isOpen = current !== null && current !== 'unreadable';
   const lock = isOpen
     ? await takeLock(current, desk.waitMs, { command: 'restore', signal: desk.signal })
@@ -36,12 +38,13 @@ async function restoreBackup(desk: Desk, input: RestoreInput): Promise<RestorePl
     const plan = await planRestore(inventory, resolve(file), identity, current, Date.now(), {
       takesUnsealed: unsealed,
       signal: desk.signal,
+      where,
     });
     try {
       if (isDryRun) return plan;
       await desk.agree('Put it in the place of the ledger that is in use?', { plan, input });
       await letGo();
-      await executeRestore(inventory, plan);
+      await executeRestore(inventory, plan, where);
       return plan;
     } finally {
       await endRestore(plan);
@@ -52,12 +55,12 @@ async function restoreBackup(desk: Desk, input: RestoreInput): Promise<RestorePl
 }
 
 /** null: there is none. One that is damaged is what restores are for. */
-async function openCurrent(path: string): Promise<Ledger | 'unreadable' | null> {
+async function openCurrent(where: string | PostgresAccess): Promise<Ledger | 'unreadable' | null> {
   const { existsSync } = await import('node:fs');
-  if (!existsSync(path)) return null;
+  if (typeof where === 'string' && !existsSync(where)) return null;
   const { openLedger } = await import('../../ledger/ledger.ts');
   try {
-    return await openLedger(path);
+    return await openLedger(where);
   } catch (error) {
     if (error instanceof FleetError && error.code === 'ledger-corrupt') return 'unreadable';
     throw error;

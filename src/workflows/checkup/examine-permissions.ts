@@ -24,7 +24,10 @@ export function watchedPaths(
   inventory: Inventory,
   home: string = homedir(),
 ): readonly WatchedPath[] {
-  const { ledger, vault, knownHosts } = inventory.paths;
+  const { backups, vault, knownHosts } = inventory.paths;
+  const { ledger } = inventory;
+  const file = ledger.kind === 'file' ? [ledger.path] : [];
+  const ca = ledger.kind === 'postgres' && ledger.caPath !== null ? [ledger.caPath] : [];
   const key =
     inventory.vaultKey.kind === 'file'
       ? [resolvePath(inventory.vaultKey.target, dirname(inventory.path), home)]
@@ -33,10 +36,17 @@ export function watchedPaths(
   const files: WatchedPath[] = [
     { path: inventory.path, what: 'the inventory', kind: 'own' },
     { path: knownHosts, what: 'the hosts’ keys', kind: 'own' },
-    ...['', '-wal', '-shm'].map((suffix) => ({
-      path: `${ledger}${suffix}`,
-      what: 'the ledger',
-      kind: 'secret' as const,
+    ...file.flatMap((path) =>
+      ['', '-wal', '-shm'].map((suffix) => ({
+        path: `${path}${suffix}`,
+        what: 'the ledger',
+        kind: 'secret' as const,
+      })),
+    ),
+    ...ca.map((path) => ({
+      path,
+      what: 'who is trusted for the ledger’s server',
+      kind: 'own' as const,
     })),
     ...key.map((path) => ({ path, what: 'the vault key', kind: 'secret' as const })),
     ...[...identities].map((path) => ({
@@ -49,10 +59,12 @@ export function watchedPaths(
       what: 'the vault',
       kind: 'secret' as const,
     })),
-    { path: join(dirname(ledger), 'backups'), what: 'the folder of backups', kind: 'secret' },
+    { path: backups, what: 'the folder of backups', kind: 'secret' },
   ];
   const folders = new Set(
-    [inventory.path, knownHosts, ledger, vault, ...key, ...identities].map((path) => dirname(path)),
+    [inventory.path, knownHosts, ...file, ...ca, vault, ...key, ...identities].map((path) =>
+      dirname(path),
+    ),
   );
   return [
     ...files,

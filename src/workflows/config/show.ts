@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { accountSpecFor } from '../../inventory/account-spec.ts';
 import { explainAccount } from '../../inventory/explain/account.ts';
 import { explainFleet } from '../../inventory/explain/fleet.ts';
 import { explainHost, type ReachedBy } from '../../inventory/explain/host.ts';
 import type { Setting, Written } from '../../inventory/explain/setting.ts';
+import { readSecret } from '../../inventory/read-secret.ts';
 import { nearest } from '../../inventory/rules/nearest.ts';
 import { parseYamlDocument } from '../../inventory/rules/yaml-document.ts';
-import { openLedger } from '../../ledger/ledger.ts';
+import { accessTo, openLedger } from '../../ledger/ledger.ts';
 import { listAccounts, type PlacedAccount } from '../../ledger/queries/accounts.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec, Inventory } from '../../model/inventory.ts';
@@ -23,9 +25,13 @@ export interface ShownConfig {
 }
 
 /** Accounts of the ledger; none where there is no ledger yet: nothing is made for a look. */
-async function knownAccounts({ paths }: Inventory): Promise<readonly PlacedAccount[]> {
-  if (!existsSync(paths.ledger)) return [];
-  const ledger = await openLedger(paths.ledger);
+async function knownAccounts({
+  ledger: place,
+  path,
+}: Inventory): Promise<readonly PlacedAccount[]> {
+  if (place.kind === 'file' && !existsSync(place.path)) return [];
+  const surroundings = { cwd: dirname(path), env: process.env };
+  const ledger = await openLedger(accessTo(place, (each) => readSecret(each, surroundings)));
   try {
     return await listAccounts(ledger.db);
   } finally {

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { replaceLedger, unloadCopy } from '../../ledger/engines/sqlite/copy-ledger.ts';
-import { type Ledger, openLedger } from '../../ledger/ledger.ts';
+import { unloadCopy } from '../../ledger/engines/sqlite/copy-ledger.ts';
+import { type Ledger, openLedger, type PostgresAccess } from '../../ledger/ledger.ts';
 import { listAccounts } from '../../ledger/queries/accounts.ts';
 import { lastSerial, markDoubt, markStale } from '../../ledger/queries/staleness.ts';
+import { asideOf, putLedger } from '../../ledger/replace-ledger.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import { type AccountName, isAccountName } from '../../model/names.ts';
@@ -30,6 +31,8 @@ export interface RestorePlan {
 }
 
 export interface RestoreOptions {
+  /** The ledger that gives way. */
+  readonly where: string | PostgresAccess;
   /** A backup of a release before seals. */
   readonly takesUnsealed: boolean;
   /** Ctrl-C: ends between two files. */
@@ -47,14 +50,15 @@ export async function planRestore(
   identity: string,
   current: Ledger | 'unreadable' | null,
   nowMs: number,
-  { takesUnsealed, signal }: RestoreOptions,
+  { takesUnsealed, signal, where }: RestoreOptions,
 ): Promise<RestorePlan> {
   const goOn = (): void => {
     if (signal.aborted) throw nothingRestored();
   };
-  const { ledger, vault } = inventory.paths;
-  makeFolder(dirname(ledger));
-  const directory = await mkdtemp(join(dirname(ledger), '.restore-'));
+  const { backups, vault } = inventory.paths;
+  const home = dirname(backups);
+  makeFolder(home);
+  const directory = await mkdtemp(join(home, '.restore-'));
   try {
     const backup = await unpackBackup(source, join(directory, 'unpacked'), identity, {
       takesUnsealed,
@@ -77,7 +81,7 @@ export async function planRestore(
       backup,
       returning,
       kept,
-      aside: `${ledger}.before-restore-${stamp}`,
+      aside: asideOf(where, stamp),
       current: await describe(current),
     };
   } catch (error) {
@@ -138,8 +142,12 @@ async function isSound(vault: string, name: string, identity: string): Promise<b
  * ledger that was in use stays beside it. Killed anywhere, the same command does it again. Errors:
  * `ledger-*`, `vault`.
  */
-export async function executeRestore(inventory: Inventory, plan: RestorePlan): Promise<void> {
-  const { ledger: path, vault } = inventory.paths;
+export async function executeRestore(
+  inventory: Inventory,
+  plan: RestorePlan,
+  where: RestoreOptions['where'],
+): Promise<void> {
+  const { backups, vault } = inventory.paths;
   for (const name of plan.returning)
     await putBack(join(plan.backup.vaultPath, name), join(vault, name));
   const mark = join(vault, markName);
@@ -151,8 +159,8 @@ export async function executeRestore(inventory: Inventory, plan: RestorePlan): P
   await restored.db.deleteFrom('lock').execute();
   await restored.close();
   unloadCopy(plan.backup.ledgerPath);
-  await replaceLedger(path, plan.backup.ledgerPath, plan.aside);
-  await syncDirectory(dirname(path));
+  await putLedger(where, plan.backup.ledgerPath, plan.aside);
+  await syncDirectory(dirname(backups));
 }
 
 export const endRestore = ({ backup }: RestorePlan): Promise<void> =>

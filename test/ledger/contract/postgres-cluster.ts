@@ -1,5 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  globSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -31,6 +39,8 @@ export interface Cluster {
   /** Ends it at once, as a power cut does; `start` goes on from what was committed. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Starts it anew as a standby without a primary, which only reads; false: as itself again. */
+  standBy(isStandby: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -41,8 +51,8 @@ export interface ClusterOptions {
   readonly port?: number;
   /** Lines of pg_hba.conf in place of trust for everybody on the socket. */
   readonly access?: readonly string[];
-  /** Makes files in the data folder before the start. */
-  readonly prepare?: (data: string) => void;
+  /** Files that its data folder gets, by name, readable for it alone. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** A PostgreSQL of its own in a temporary folder, on a unix socket; its owner is `fleet`. */
@@ -50,7 +60,7 @@ export async function startCluster({
   settings = [],
   port = 5432,
   access = ['local all all trust'],
-  prepare = () => undefined,
+  files = {},
 }: ClusterOptions = {}): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), 'fleet-pg-'));
   const [data, owner] = [join(folder, 'data'), unprivileged()];
@@ -71,7 +81,12 @@ export async function startCluster({
     ...settings,
   ];
   writeFileSync(join(data, 'postgresql.auto.conf'), `${lines.join('\n')}\n`);
-  prepare(data);
+  for (const [name, from] of Object.entries(files)) {
+    copyFileSync(from, join(data, name));
+    chmodSync(join(data, name), 0o600);
+    if (owner.uid !== undefined && owner.gid !== undefined)
+      chownSync(join(data, name), owner.uid, owner.gid);
+  }
   let process: ChildProcess | null = null;
   const ended = (child: ChildProcess): Promise<void> =>
     child.exitCode !== null || child.signalCode !== null
@@ -138,6 +153,12 @@ export async function startCluster({
     // Its processes see that their postmaster is gone, and end.
     kill: () => end('SIGKILL'),
     start,
+    standBy: async (isStandby) => {
+      await end('SIGINT');
+      if (isStandby) writeFileSync(join(data, 'standby.signal'), '');
+      else rmSync(join(data, 'standby.signal'), { force: true });
+      await start();
+    },
     stop: async () => {
       await end('SIGQUIT');
       rmSync(folder, { recursive: true, force: true });

@@ -70,13 +70,13 @@ const kinds: readonly Kind[] = [
     pattern: /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|EPROTO|HOSTNAME_)/,
     code: 'ledger-denied',
     what: 'the certificate of its server is not trusted',
-    hint: 'name the file of who signed it (ledger: { url: ..., ca: FILE }) and check the server’s name',
+    hint: 'name the file of who signed it (postgres: { ca: FILE }), and check the server’s name',
   },
   {
     pattern: /^(28\w{3}|3D000|3F000|42501)$/,
     code: 'ledger-denied',
     what: 'the server refuses',
-    hint: 'check user, password (ledger: { password: ... }) and database; docs/ledger.md has the grants',
+    hint: 'check user, password (postgres: { password: ... }) and database: docs/ledger.md',
   },
   {
     pattern: /^(55P03|40P01|40001|57014)$/,
@@ -91,7 +91,8 @@ const kinds: readonly Kind[] = [
     hint: 'free some space on the server, then run this again',
   },
   {
-    pattern: /^25006$/,
+    // The second one is a standby's answer to a transaction that would write.
+    pattern: /^(25006|0A000)$/,
     code: 'ledger-readonly',
     what: 'its server takes no changes',
     hint: 'is it a standby, or set to read-only? Name the primary server in the inventory (ledger:)',
@@ -101,6 +102,12 @@ const kinds: readonly Kind[] = [
     code: 'ledger-readonly',
     what: 'its server cannot read or write its disk',
     hint: 'look at the server’s log and dmesg, then run this again',
+  },
+  {
+    pattern: /^22\w{3}$/,
+    code: 'ledger-corrupt',
+    what: 'a value does not fit into it',
+    hint: 'please report this; nothing was changed',
   },
   {
     pattern: /^(XX00[12]|42P01|42703|42883)$/,

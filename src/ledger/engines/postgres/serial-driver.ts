@@ -1,4 +1,10 @@
-import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely';
+import type {
+  CompiledQuery,
+  DatabaseConnection,
+  Driver,
+  QueryResult,
+  TransactionSettings,
+} from 'kysely';
 import { ownCodes, PostgresFailure } from './postgres-errors.ts';
 import type { Answer, Session } from './session.ts';
 
@@ -49,7 +55,8 @@ export class SerialDriver implements Driver {
     }
   }
 
-  beginTransaction = (): Promise<void> => this.#connection.begin();
+  beginTransaction = (_: DatabaseConnection, { accessMode }: TransactionSettings): Promise<void> =>
+    accessMode === 'read only' ? this.#connection.beginLook() : this.#connection.begin();
   commitTransaction = (): Promise<void> => this.#connection.commit();
   rollbackTransaction = (): Promise<void> => this.#connection.rollback();
 
@@ -100,6 +107,12 @@ class SerialConnection implements DatabaseConnection {
   // biome-ignore lint/correctness/useYield: nothing streams from a ledger
   async *streamQuery(): AsyncGenerator<never> {
     throw new Error('a ledger is read in pages');
+  }
+
+  /** Everything is read as it is at one moment, and nobody waits for it. */
+  async beginLook(): Promise<void> {
+    await this.#ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    this.#isWithin = true;
   }
 
   async begin(): Promise<void> {

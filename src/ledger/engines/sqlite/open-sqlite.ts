@@ -51,6 +51,7 @@ const engineOn = (db: Kysely<LedgerSchema>, path: string): Engine => ({
     const { bavail, bsize } = statfsSync(dirname(path));
     return bavail * bsize;
   },
+  snapshot: (act) => db.transaction().execute(act),
   copyTo: (to) => copySqlite(db, path, to),
   clockAheadMs: async () => 0,
 });
