@@ -1,11 +1,13 @@
 /** A server of the fleet, from its start to its end. */
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { openLedger } from '../ledger/ledger.ts';
+import { dirname, join } from 'node:path';
+import { readSecret } from '../inventory/read-secret.ts';
+import { accessTo, openLedger } from '../ledger/ledger.ts';
 import { ledgerVersion, pruneServing, type RecordRow } from '../ledger/queries/serving.ts';
 import { serialCopyIn } from '../ledger/serial-copy.ts';
 import { FleetError, type FleetErrorCode } from '../model/errors.ts';
+import type { LedgerPlace } from '../model/ledger-place.ts';
 import { packageRoot } from '../release/package-root.ts';
 import type { Verb } from '../verbs/verb.ts';
 import { openAnswers } from './answers.ts';
@@ -72,9 +74,10 @@ const noVerb = { verb: '', input: {}, hosts: null, digest: null } as const;
 /**
  * Where the ledger is. The inventory itself is read elsewhere: a large one would stay in memory.
  */
-async function ledgerPathOf(pool: RunPool): Promise<string> {
+async function ledgerPlaceOf(pool: RunPool): Promise<LedgerPlace> {
   try {
-    return String((await pool.look({ ...noVerb, mode: 'facts' })).head.ledger);
+    // From a process of this program, which has checked it.
+    return (await pool.look({ ...noVerb, mode: 'facts' })).head.ledger as unknown as LedgerPlace;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const { code, detail, hint, problems = [] } = error.facts;
@@ -92,7 +95,9 @@ async function open(options: ServeOptions, pool: RunPool) {
   const { fastify } = await import('fastify');
   const note = (text: string): void => options.log({ kind: 'note', text });
   const tls = await readTls(options);
-  const ledger = await openLedger(await ledgerPathOf(pool), undefined, serialCopyIn(process.env));
+  const surroundings = { cwd: dirname(options.inventory), env: process.env };
+  const access = accessTo(await ledgerPlaceOf(pool), (each) => readSecret(each, surroundings));
+  const ledger = await openLedger(access, undefined, serialCopyIn(process.env));
   let generation = 0;
   const version = async (): Promise<string> =>
     `${await ledgerVersion(ledger.db)} ${generation} ${signatureOf(options.inventory)}`;

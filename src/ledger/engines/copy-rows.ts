@@ -29,6 +29,10 @@ const keys = {
   alert_messages: ['id'],
   alert_silences: ['id'],
   alert_channels: ['name'],
+  api_tokens: ['id'],
+  api_plans: ['id'],
+  api_jobs: ['id'],
+  api_answers: ['token', 'key'],
   // Each in the order of the chain.
   chain: null,
   history: null,

@@ -1,11 +1,12 @@
 /** One run of a verb for the server, in a process of its own. */
 import { selectHosts } from '../../inventory/select-hosts.ts';
-import { openLedger } from '../../ledger/ledger.ts';
+import { accessTo, openLedger } from '../../ledger/ledger.ts';
 import { listAccounts } from '../../ledger/queries/accounts.ts';
 import { listHosts } from '../../ledger/queries/hosts.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { Inventory } from '../../model/inventory.ts';
 import { inputSchemaOf } from '../../verbs/input-schema.ts';
+import { secretReader } from '../../verbs/open-context.ts';
 import type { Json, Outcome } from '../../verbs/outcome.ts';
 import { runVerb } from '../../verbs/run-verb.ts';
 import type { Change, Verb } from '../../verbs/verb.ts';
@@ -46,7 +47,7 @@ function inputFor({ verb, fields }: Offer, given: unknown): Input {
 /** What a limited token may see; null: everything. */
 async function scopeOf(inventory: Inventory, pattern: string | null): Promise<HostScope | null> {
   if (pattern === null) return null;
-  const ledger = await openLedger(inventory.paths.ledger);
+  const ledger = await openLedger(accessTo(inventory.ledger, secretReader(inventory)));
   try {
     const [rows, accounts] = [await listHosts(ledger.db), await listAccounts(ledger.db)];
     const listed = inventory.hosts.map(({ name, ssh }) => ({ name, address: ssh.address }));
@@ -98,7 +99,7 @@ interface Run {
 }
 
 async function digestOf({ offer, inventory }: Run, input: unknown, data: Json): Promise<string> {
-  const ledger = await openLedger(inventory.paths.ledger);
+  const ledger = await openLedger(accessTo(inventory.ledger, secretReader(inventory)));
   try {
     const mark = await fleetMark(ledger.db, inventory);
     const asked = { ...(input as object), dryRun: false };
@@ -210,7 +211,7 @@ export async function runRequest(
 ): Promise<RunAnswer> {
   const inventory = await about.readInventory(about.inventory);
   if (request.mode === 'facts')
-    return { head: { ledger: inventory.paths.ledger }, lists: {}, plan: null };
+    return { head: { ledger: { ...inventory.ledger } }, lists: {}, plan: null };
   const { bytes, input: asked } = request;
   if (request.mode === 'upload' && bytes !== undefined) return takeUpload(bytes, asked, about);
   const scope = await scopeOf(inventory, request.hosts);

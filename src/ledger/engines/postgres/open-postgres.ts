@@ -95,7 +95,7 @@ function admit(
   const state = row as LedgerRow | undefined;
   if (state === undefined)
     throw new FleetError('ledger-corrupt', `ledger ${text}: its row is missing`, {
-      hint: 'bring back a backup, or name another database: docs/ledger.md',
+      hint: 'bring back a backup, or name another database: docs/ledger/postgres.md',
     });
   if (state.version > version) throw newerLedger(text, state.version, version);
   if (state.moved_to !== null) throw movedLedger(text, state.moved_to);

@@ -76,7 +76,7 @@ const kinds: readonly Kind[] = [
     pattern: /^(28\w{3}|3D000|3F000|42501)$/,
     code: 'ledger-denied',
     what: 'the server refuses',
-    hint: 'check user, password (postgres: { password: ... }) and database: docs/ledger.md',
+    hint: 'check user, password (postgres: { password: ... }) and database: docs/ledger/postgres.md',
   },
   {
     pattern: /^(55P03|40P01|40001|57014)$/,
@@ -113,7 +113,7 @@ const kinds: readonly Kind[] = [
     pattern: /^(XX00[12]|42P01|42703|42883)$/,
     code: 'ledger-corrupt',
     what: 'is damaged or not a ledger',
-    hint: 'keep it as it is, and name another database or bring back a backup: docs/ledger.md',
+    hint: 'keep it as it is, and name another database or bring back a backup: docs/ledger/postgres.md',
   },
 ];
 
