@@ -115,26 +115,32 @@ export async function startCluster({
       await client.end();
     }
   };
-  const start = async (): Promise<void> => {
-    const child = spawn(programOf('postgres'), ['-D', data], {
-      ...owner,
-      stdio: ['ignore', 'ignore', 'pipe'],
+  const launch = (): { readonly child: ChildProcess; readonly said: () => string } => {
+    const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
+    const child = spawn(programOf('postgres'), ['-D', data], { ...owner, stdio });
+    let text = '';
+    child.stderr.on('data', (chunk) => {
+      text += String(chunk);
     });
     process = child;
-    let said = '';
-    child.stderr?.on('data', (chunk) => {
-      said += String(chunk);
-    });
+    return { child, said: () => text };
+  };
+  const start = async (): Promise<void> => {
     const deadline = Date.now() + 60_000;
-    for (;;) {
+    for (let { child, said } = launch(); ; ) {
       const isThere = await run('postgres', 'select 1').then(
         () => true,
         () => false,
       );
       if (isThere) return;
-      if (child.exitCode !== null || Date.now() > deadline)
-        throw new Error(`PostgreSQL did not start: ${said}`);
+      if (Date.now() > deadline) throw new Error(`PostgreSQL did not start: ${said()}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
+      // After a kill, the last one's processes may not have ended yet.
+      if (child.exitCode !== null) {
+        if (!/shared memory|lock file/.test(said()))
+          throw new Error(`PostgreSQL did not start: ${said()}`);
+        ({ child, said } = launch());
+      }
     }
   };
   await start().catch(async (error: unknown) => {
