@@ -21,5 +21,8 @@ export const nightlyOnOtherSuites: readonly SuiteFiles[] = [
       'test/e2e/moves/moves.lab',
     ],
   },
-  { suite: 'testing', parts: ['test/remote/words.lab', 'test/e2e/hosts/narrow-sudo.nightly.lab'] },
+  {
+    suite: 'testing',
+    parts: [init, 'test/remote/words.lab', 'test/e2e/hosts/narrow-sudo.nightly.lab'],
+  },
 ];

@@ -126,6 +126,8 @@ const expectBan = async (): Promise<void> => {
     `nobody-here@${address} true 2>&1`;
   const knock = async (times: number): Promise<string> =>
     (await lab.ssh(2, `for i in $(seq ${times}); do ${logIn}; done`)).stdout;
+  // Where sshd does not bring the client along (OpenSSH 10.1 and later in Debian).
+  await lab.ssh(2, 'command -v ssh || apt-get -qq install -y openssh-client');
   expect(await knock(6)).toContain('Permission denied');
   // fail2ban may still be about to read. Seldom enough for sshd's own penalties (OpenSSH 9.8 and
   // later), which would hide it.
