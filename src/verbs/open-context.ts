@@ -76,6 +76,11 @@ export interface OpenContext extends FleetContext {
   readonly progress: Progress;
   readonly freshRemoteFor: (host: HostSpec) => Remote;
   readonly ssh: () => Promise<SshContext>;
+  /**
+   * Until this is called Ctrl-C cuts the links at once. From then on it does not, so that the act
+   * that is under way ends and is recorded; what still connects afterwards is cut.
+   */
+  act(): void;
   close(): Promise<void>;
 }
 
@@ -130,11 +135,11 @@ interface Opening {
   readonly linkSignal: AbortSignal;
 }
 
-/** Everything that a verb needs which talks to hosts. The caller closes it. */
+/** Everything that a verb needs which talks to hosts; `linkSignal` cuts it. The caller closes it. */
 async function openContext(
   desk: Desk,
   { needsAllRights, isUnasked, linkSignal }: Opening,
-): Promise<OpenContext> {
+): Promise<Omit<OpenContext, 'act'>> {
   const { signal } = desk;
   const [{ accessTo, openLedger }, inventory] = await Promise.all([
     import('../ledger/ledger.ts'),
@@ -200,11 +205,8 @@ async function openContext(
 interface Manner extends Pick<Opening, 'needsAllRights' | 'isUnasked'> {
   /** It connects to hosts: a machine that the ssh config gives two names is refused before. */
   readonly asksHosts: boolean;
-  /**
-   * Ctrl-C does not cut the links, so that the act that is under way ends and is recorded; what
-   * still connects afterwards is cut. Otherwise it cuts them at once.
-   */
-  readonly isLasting: boolean;
+  /** It acts from the beginning, see {@link OpenContext.act}. */
+  readonly isActing: boolean;
 }
 
 /**
@@ -212,14 +214,15 @@ interface Manner extends Pick<Opening, 'needsAllRights' | 'isUnasked'> {
  */
 export async function withContext<T>(
   desk: Desk,
-  { asksHosts, isLasting, ...opening }: Manner,
-  act: (context: OpenContext) => Promise<T>,
+  { asksHosts, isActing, ...opening }: Manner,
+  run: (context: OpenContext) => Promise<T>,
 ): Promise<T> {
   const links = new AbortController();
-  const context = await openContext(desk, {
-    ...opening,
-    linkSignal: isLasting ? links.signal : desk.signal,
-  });
+  const context = await openContext(desk, { ...opening, linkSignal: links.signal });
+  const cut = (): void => links.abort();
+  const act = (): void => desk.signal.removeEventListener('abort', cut);
+  if (!isActing) desk.signal.addEventListener('abort', cut);
+  if (!isActing && desk.signal.aborted) cut();
   try {
     const { listDisplayNames } = await import('../ledger/queries/accounts.ts');
     desk.learnNames(await listDisplayNames(context.ledger.db));
@@ -227,11 +230,12 @@ export async function withContext<T>(
       const { refuseSecondNames } = await import('../workflows/second-names.ts');
       await refuseSecondNames(context.inventory, await context.ssh());
     }
-    return await act(context);
+    return await run({ ...context, act });
   } catch (error) {
     throw context.ledger.useError(error);
   } finally {
-    if (desk.signal.aborted) links.abort();
+    act();
+    if (desk.signal.aborted) cut();
     await context.close();
   }
 }

@@ -18,17 +18,16 @@ export async function runVerb(verb: Verb, given: Input, desk: Desk): Promise<Out
   verb.check?.(given);
   const input = await meantInput(verb, given, desk);
   const opening = {
+    isActing: false,
     asksHosts: verb.files.includes('sshConfig'),
     needsAllRights: verb.needsAllRights?.(input) === true,
     isUnasked: verb.kind === 'change' && verb.isForCron === true && !desk.canAsk,
   };
   if (verb.kind === 'errand') return ended(verb, await verb.run(desk, input), input);
   if (verb.kind === 'look') {
-    return withContext(desk, { ...opening, isLasting: false }, (context) =>
-      lookWith(verb, input, desk, context),
-    );
+    return withContext(desk, opening, (context) => lookWith(verb, input, desk, context));
   }
-  return withContext(desk, { ...opening, isLasting: verb.isBesideOthers !== true }, (context) => {
+  return withContext(desk, opening, (context) => {
     const act = (begin: () => Promise<Run>, aside: RunLock['aside']): Promise<Outcome> =>
       carryOut(verb, input, desk, context, { begin, aside });
     return verb.isBesideOthers === true
@@ -71,6 +70,11 @@ async function carryOut(
   { begin, aside }: { readonly begin: () => Promise<Run>; readonly aside: RunLock['aside'] },
 ): Promise<Outcome> {
   const plan = await verb.plan(context, input);
+  // What was not asked because of it is missing in the plan.
+  if (context.signal.aborted)
+    throw new FleetError('interrupted', 'interrupted: nothing was changed', {
+      hint: 'run it again when you are ready',
+    });
   const isDryRun = Reflect.get(input, 'dryRun') === true;
   if (isDryRun || (await verb.isEmpty?.(plan, input)) === true) {
     if (!isDryRun) await verb.leave?.(context, plan, input);
@@ -78,6 +82,7 @@ async function carryOut(
   }
   await context.progress.hold();
   await desk.agree(verb.question?.(plan, input) ?? null, { plan, input });
+  if (verb.isBesideOthers !== true) context.act();
   return changed(verb, plan, await verb.execute(context, begin, plan, input, aside), input);
 }
 

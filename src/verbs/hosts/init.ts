@@ -39,7 +39,7 @@ export const init = defineErrand({
     // Ctrl-C does not cut the links, so the step that is under way ends, and is recorded.
     withContext(
       desk,
-      { asksHosts: true, needsAllRights: true, isUnasked: false, isLasting: true },
+      { asksHosts: true, needsAllRights: true, isUnasked: false, isActing: true },
       async (context) => {
         const { initHosts } = await import('./init-hosts.ts');
         return initHosts(context, input, trialWishes(input));

@@ -43,7 +43,7 @@ export const rebalance = defineChange({
       maxMigrations,
       isSteady: steady,
     });
-    if (save === undefined) return prepared;
+    if (save === undefined || context.signal.aborted) return prepared;
     const { savePlan } = await import('../../workflows/moves/plan-file.ts');
     await savePlan(save, prepared.plan, context.ledger.db);
     return prepared;

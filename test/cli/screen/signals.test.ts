@@ -189,12 +189,16 @@ hosts:
     ['doctor', ['doctor'], ''],
     ['metrics', ['metrics'], ''],
     ['hosts trust', ['hosts', 'trust'], 'interrupted'],
+    ['reboot', ['reboot', 'mute', '--yes'], 'nothing was changed'],
+    ['patch', ['patch', 'mute', '--yes'], 'nothing was changed'],
+    ['logs', ['logs', '--host', 'mute'], ''],
   ])(
     'Ctrl-C while %s connects ends it with code 130 and gives the terminal back',
     async (_, argv, said) => {
       const { path, env } = await makeFleet();
       const before = connections;
-      const limit = argv[0] === 'uninstall' || argv[0] === 'exec' ? [] : ['--limit', 'mute'];
+      const takesLimit = ['init', 'doctor', 'metrics', 'hosts'].includes(argv[0] ?? '');
+      const limit = takesLimit ? ['--limit', 'mute'] : [];
       const run = startOnTerminal([program, ...argv.slice(0, 1), ...limit, ...argv.slice(1)], {
         cwd: path,
         env,

@@ -51,6 +51,18 @@ describe('strategies', () => {
     check('even', fleetOf(hosts, [account('x'), account('y')]), { x: 'a', y: 'b' });
   });
 
+  it('location spreads accounts of no place by their load, wherever the hosts are', () => {
+    const places = [frankfurt, newYork, amsterdam];
+    const hosts = ['a', 'b', 'c'].map((name, index) =>
+      host(name, { location: places[index] ?? null, maxAccounts: 9 }),
+    );
+    const accounts = Array.from({ length: 9 }, (_, index) => account(`x${index}`));
+    const chosen = Object.values(hostsChosen(fleetOf(hosts, accounts), 'location'));
+    expect(['a', 'b', 'c'].map((name) => chosen.filter((on) => on === name).length)).toEqual([
+      3, 3, 3,
+    ]);
+  });
+
   it('location takes the nearest, then the lower score; hosts of unknown place come last', () => {
     const hosts = [
       host('a', { location: newYork }),
