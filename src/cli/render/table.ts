@@ -6,6 +6,8 @@ import { fitColumns, wrapCell } from './wrap-cell.ts';
 
 /** A column is made no narrower than that for the sake of a terminal's width. */
 const narrowest = 9;
+/** Longer words (paths, fingerprints) may be broken. */
+const longestWhole = 20;
 /**
  * Where less is left for the last column, which is the longest text, its cells go below their rows.
  */
@@ -19,10 +21,15 @@ const naturalWidths = (cells: readonly Row[]): number[] =>
     Math.max(...cells.map((row) => columnsOf(row[column] ?? ''))),
   );
 
-const smallestWidths = (head: Row, natural: readonly number[]): number[] =>
-  head.map((title, column) =>
-    Math.min(natural[column] ?? 1, Math.max(narrowest, columnsOf(title))),
-  );
+/** Of the longest word, where it is one that has to stay whole. */
+const longestWord = (cell: string): number =>
+  Math.min(longestWhole, Math.max(...cell.split(' ').map(columnsOf)));
+
+const smallestWidths = (cells: readonly Row[], natural: readonly number[]): number[] =>
+  natural.map((width, column) => {
+    const words = cells.map((row) => longestWord(row[column] ?? ''));
+    return Math.min(width, Math.max(narrowest, ...words));
+  });
 
 /**
  * Lines of the rows, each column as wide as `total` allows; too long cells are broken into lines.
@@ -30,7 +37,7 @@ const smallestWidths = (head: Row, natural: readonly number[]): number[] =>
 function layOut(head: Row, rows: readonly Row[], total: number): string[][] {
   const cells = [head, ...rows];
   const natural = naturalWidths(cells);
-  const widths = fitColumns(natural, smallestWidths(head, natural), total);
+  const widths = fitColumns(natural, smallestWidths(cells, natural), total);
   const pad = (text: string, column: number): string =>
     text + ' '.repeat(Math.max(0, (widths[column] ?? 0) - columnsOf(text)));
   return cells.map((row) => {
@@ -53,7 +60,8 @@ function layOut(head: Row, rows: readonly Row[], total: number): string[][] {
  * they may be; at least one.
  */
 function columnsThatFit(head: Row, rows: readonly Row[], total: number, most: number): number {
-  const smallest = smallestWidths(head, naturalWidths([head, ...rows]));
+  const cells = [head, ...rows];
+  const smallest = smallestWidths(cells, naturalWidths(cells));
   let count = most;
   const needed = (): number =>
     smallest.slice(0, count).reduce((all, width) => all + width, 2 * (count - 1));

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { columnsOf } from '../../../src/cli/render/columns.ts';
 import { formatTable } from '../../../src/cli/render/table.ts';
@@ -22,6 +23,21 @@ describe('a table on a terminal', () => {
     const squeezed = text.replaceAll(/\s+/g, '');
     for (const word of ['averyveryverylongwordindeed', '正在运行的账号', '主机三'])
       expect(squeezed).toContain(word);
+  });
+
+  test('no word is broken that a column can hold', () => {
+    const word = fc.stringMatching(/^(?:[a-z]{1,16}|\(bookworm\))$/);
+    const cell = fc.array(word, { maxLength: 5 }).map((words) => words.join(' '));
+    const table = fc.array(fc.tuple(word, cell, cell, cell, cell), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(table, fc.constantFrom(60, 80), (cells, width) => {
+        const shown = formatTable(['HOST', 'SEEN', 'OS', 'WHY', 'NOTE'], cells, '', width);
+        const words = new Set(shown.split(/\s+/));
+        for (const each of cells.flat().flatMap((text) => text.split(' ')))
+          if (each !== '') expect(words).toContain(each);
+      }),
+      { numRuns: 200 },
+    );
   });
 
   test('without a width keeps every cell on one line', () => {
