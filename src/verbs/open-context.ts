@@ -135,7 +135,7 @@ interface Opening {
   readonly linkSignal: AbortSignal;
 }
 
-/** Everything that a verb needs which talks to hosts; `linkSignal` cuts it. The caller closes it. */
+/** All that a verb needs which talks to hosts; `linkSignal` cuts it. The caller closes it. */
 async function openContext(
   desk: Desk,
   { needsAllRights, isUnasked, linkSignal }: Opening,
