@@ -20,9 +20,13 @@ const sourceOf = ({ target: { sources } }: LedName): string => {
   return source === undefined ? '' : ` (${source})`;
 };
 
+/** Where a ProxyCommand leads, only that command knows. */
+const isKnown = ({ target: { jumps, ...end } }: LedName): boolean =>
+  [...jumps, end].every(({ openSsh }) => openSsh?.isProxied !== true);
+
 /** Names that lead to the machine of one above them, each with a sentence about it. Pure. */
 export const secondNames = (led: readonly LedName[]): readonly (readonly [string, string])[] =>
-  sameDestinations(led, placeOf).map(({ one, first }) => {
+  sameDestinations(led.filter(isKnown), placeOf).map(({ one, first }) => {
     const { address, port } = one.target;
     const end = `${address} port ${port}${sourceOf(one)}`;
     return [one.name, `leads to ${end}, as ${first.name} does${sourceOf(first)}`];

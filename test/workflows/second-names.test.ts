@@ -85,6 +85,11 @@ test.each([
     two,
     'Host a b\n HostName 192.0.2.1\nHost a\n ProxyCommand nc %h %p\n',
   ],
+  [
+    'by a ProxyCommand: only that command knows where to',
+    two,
+    'Host a b\n HostName 192.0.2.1\n ProxyCommand helper %n\n',
+  ],
 ])('two machines: %s', async (_, hosts, config) => {
   expect(await problemsOf(hosts, config)).toEqual([]);
 });

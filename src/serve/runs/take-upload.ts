@@ -31,7 +31,7 @@ export async function takeUpload(
   const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const read = async () => [parseSessionBytes(content, 'the upload')];
   const desk = runDesk({ ...about, agree: async () => undefined });
-  const opening = { needsAllRights: false, isUnasked: false, asksHosts: false, isLasting: true };
+  const opening = { needsAllRights: false, isUnasked: false, asksHosts: false, isActing: true };
   try {
     const { outcomes } = await withContext(desk, opening, (context) =>
       alone(verb, context, desk.waitMs, async () => {
