@@ -27,7 +27,7 @@ describe('fleet new', () => {
     ]);
     expect(made).toMatchObject({ code: 0, stderr: '' });
     expect(made.stdout).toContain('inventory.yaml written: 2 hosts (h1, h2).');
-    expect(made.stdout).toMatch(/shop\.key made.*\nKeep a copy of the key elsewhere/);
+    expect(made.stdout).toMatch(/shop\.key created.*\nKeep a copy of the key elsewhere/);
     expect(made.stdout).toContain('HASH  api_hash');
     expect(made.stdout).toMatch(/Next: fleet hosts trust\n$/);
     expect(await readdir(path)).toEqual(['.config', 'inventory.yaml']);
@@ -132,7 +132,7 @@ describe('fleet new', () => {
     await writeFile(
       join(path, '.ssh', 'config'),
       'Include more\nHost web-1 web-2\n HostName 192.0.2.1\n User root\nHost web-px\n ' +
-        'ProxyCommand nc %h %p\nHost web-*\n Port 2200\n',
+        'ProxyCommand nc %h %p\nHost web-u\n ProxyJump web-u\nHost web-*\n Port 2200\n',
       { mode: 0o600 },
     );
     await writeFile(join(path, '.ssh', 'more'), 'Host WEB_3\n HostName 192.0.2.3\nHost db\n', {
@@ -143,13 +143,13 @@ describe('fleet new', () => {
     );
     expect(made).toMatchObject({
       ok: true,
-      hosts: ['web-3', 'web-1'],
-      notRead: [expect.stringContaining('ProxyCommand')],
+      hosts: ['web-3', 'web-1', 'web-px'],
+      notRead: [expect.stringContaining('web-u')],
     });
     const text = await readFile(join(path, 'inventory.yaml'), 'utf8');
-    expect(text).toMatch(/hosts:\n {2}web-3:\n {4}address: WEB_3\n {2}web-1:\n$/);
+    expect(text).toMatch(/hosts:\n {2}web-3:\n {4}address: WEB_3\n {2}web-1:\n {2}web-px:\n$/);
     const show = (await fleet(['config', 'show', 'web-1'])).stdout;
-    expect(show).toMatch(/ssh\.port +2200 +ssh config \(DIR\/\.ssh\/config:8\)/);
+    expect(show).toMatch(/ssh\.port +2200 +ssh config \(DIR\/\.ssh\/config:10\)/);
     expect(show).toMatch(/address +192\.0\.2\.1 +ssh config/);
     expect(
       (await fleet(['-i', 'x.yaml', 'new', '--from-ssh-config', 'nobody-*'])).stderr,
@@ -191,6 +191,7 @@ describe('fleet config', () => {
 fleet: shop
 vault: { key: file:vault.key }
 telegram: { api_id: 1, api_hash: env:API_HASH }
+ssh: { transport: ssh2 }
 hosts: { a: { profile: nothing }, b: {} }
 account_defaults: { script: missing, chats: [-1001] }
 `);
@@ -279,7 +280,7 @@ test('from nothing to a vault with a new key: backups are listed with the key th
     `${await readFile(join(path, 'k'), 'utf8')}${await readFile(join(path, former), 'utf8')}`,
   );
   expect(await listed()).toEqual([expect.objectContaining({ isOpenable: true })]);
-  expect((await fleet(['vault', 'rotate-key', '--yes'])).stdout).toContain('Carried on');
+  expect((await fleet(['vault', 'rotate-key', '--yes'])).stdout).toContain('Continued');
   expect((await fleet(['hosts', 'show', 'h1'])).stdout).toMatch(/^h1\nstate +not-ready/);
   expect((await fleet(['hosts', 'show', 'h9'])).code).toBe(2);
 });
