@@ -19,7 +19,7 @@ import type {
 } from '../model/inventory.ts';
 import type { AccountName, HostName } from '../model/names.ts';
 import { alertsFrom } from './assemble-alerts.ts';
-import { ledgerPlaceFrom } from './ledger-place.ts';
+import { ledgerPlaceFrom, postgresFrom } from './ledger-place.ts';
 import { resolvePath } from './resolve-path.ts';
 import { findCity } from './rules/cities.ts';
 import { expandEgress } from './schema/egress.ts';
@@ -289,11 +289,13 @@ const sweepFrom = (yaml: NonNullable<InventoryYaml['sweep']>): SweepPolicy => ({
 export const assembleInventory = (yaml: InventoryYaml, path: string, home: string): Inventory => {
   const file = resolve(path);
   const absolute = (each: string): string => resolvePath(each, dirname(file), home);
-  const ledger = ledgerPlaceFrom(yaml.ledger ?? 'fleet.db', yaml.postgres ?? {}, absolute);
+  const postgres = postgresFrom(yaml.postgres ?? {}, absolute);
+  const ledger = ledgerPlaceFrom(yaml.ledger ?? 'fleet.db', postgres, absolute);
   return {
     fleet: yaml.fleet,
     path: file,
     ledger,
+    postgres,
     paths: {
       backups: join(dirname(ledger.kind === 'file' ? ledger.path : file), 'backups'),
       vault: absolute(yaml.vault.path ?? 'vault'),

@@ -4,10 +4,14 @@ import { openSqlite } from './engines/sqlite/open-sqlite.ts';
 import { migrations } from './migrations/all.ts';
 
 /** Where the ledger that gives way stays: a file beside it, or a schema of the same database. */
-export const asideOf = (where: string | PostgresAccess, stamp: string): string =>
+export const asideOf = (
+  where: string | PostgresAccess,
+  stamp: string,
+  why: 'restore' | 'move' = 'restore',
+): string =>
   typeof where === 'string'
-    ? `${where}.before-restore-${stamp}`
-    : `fleet_before_restore_${stamp.toLowerCase().replace(/\W/g, '_')}`;
+    ? `${where}.before-${why}-${stamp}`
+    : `fleet_before_${why}_${stamp.toLowerCase().replace(/\W/g, '_')}`;
 
 /**
  * Puts the ledger in the file `from` in the place of the one at `where`, which stays as `aside`

@@ -1,5 +1,5 @@
 import type { AlertPolicy } from './alert-policy.ts';
-import type { LedgerPlace } from './ledger-place.ts';
+import type { LedgerPlace, PostgresSettings } from './ledger-place.ts';
 import type { AccountName, HostName } from './names.ts';
 import type { SecretReference } from './secret-reference.ts';
 import type { SessionStringFormat } from './session.ts';
@@ -298,6 +298,8 @@ export interface Inventory {
   /** Absolute path of the YAML file. */
   readonly path: string;
   readonly ledger: LedgerPlace;
+  /** For every database that a ledger is in, or comes to. */
+  readonly postgres: PostgresSettings;
   readonly paths: OperatorPaths;
   /** age identity (`AGE-SECRET-KEY-1...`) of the vault. */
   readonly vaultKey: SecretReference;

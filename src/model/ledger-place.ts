@@ -10,20 +10,24 @@ export interface FilePlace {
   readonly path: string;
 }
 
-/** A PostgreSQL database, which several machines share. */
-export interface PostgresPlace {
-  readonly kind: 'postgres';
-  /** Name or address of the server, or the absolute folder of its unix socket. */
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly database: string;
+/** How servers are reached, from `postgres:` of the inventory. */
+export interface PostgresSettings {
   /** null: the server asks for none, or `PGPASSWORD` and `~/.pgpass` have it. */
   readonly password: SecretReference | null;
   /** PEM file of who signs the server's certificate, absolute; null: whom this machine trusts. */
   readonly caPath: string | null;
   /** Without TLS: only through a unix socket, or to this very machine. */
   readonly isPlain: boolean;
+}
+
+/** A PostgreSQL database, which several machines share. */
+export interface PostgresPlace extends PostgresSettings {
+  readonly kind: 'postgres';
+  /** Name or address of the server, or the absolute folder of its unix socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
 }
 
 /** As messages call it: the file's path, or a URL, which never has a password. */

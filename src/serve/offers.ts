@@ -37,6 +37,7 @@ export const withheldVerbs: Readonly<Record<string, string>> = {
   'scripts test': 'it reads files of this machine',
   'alerts test': 'it is a look that sends messages',
   restore: 'it replaces the ledger',
+  'ledger move': 'the inventory has to be changed with it, on every machine',
   adopt: 'somebody has to know what happened to the ledger',
 };
 

@@ -27,6 +27,7 @@ import { uninstall } from './hosts/uninstall.ts';
 import { adopt } from './ledger/adopt.ts';
 import { backup } from './ledger/backup.ts';
 import { listBackups } from './ledger/list-backups.ts';
+import { moveLedgerVerb } from './ledger/move.ts';
 import { restore } from './ledger/restore.ts';
 import { logs } from './looks/logs.ts';
 import { metrics } from './looks/metrics.ts';
@@ -107,7 +108,7 @@ export const verbs: readonly Verb[] = [
   ],
   ...[sweep, doctor, check, patch, reboot, failover],
   ...[listAlerts, showAlert, whyAlert, silenceAlerts, unsilenceAlerts, testAlerts],
-  ...[backup, listBackups, restore, adopt],
+  ...[backup, listBackups, restore, adopt, moveLedgerVerb],
   ...[completion, schemaVerb(() => verbs), version],
 ];
 
@@ -119,5 +120,6 @@ export const verbParents: Readonly<Record<string, string>> = {
   accounts: 'accounts and their sessions',
   hosts: 'the servers of the fleet',
   scripts: 'what accounts say and when: list, show, test, push',
+  ledger: 'where the ledger is kept: a file, or a PostgreSQL database',
   token: 'who may use the API of fleet serve',
 };

@@ -34,4 +34,9 @@ export interface Engine {
    * ms; 0 where the ledger is a file of this machine.
    */
   readonly clockAheadMs: () => Promise<number>;
+  /**
+   * Gives the authority away, within a transaction: nobody else writes from this call on, and
+   * nobody at all from its commit on. `mark`: see `markText`.
+   */
+  readonly markMoved: (within: LedgerDb, mark: string) => Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { FleetError } from '../../model/errors.ts';
+import { parseMark, type StoredMarks } from './ledger-mark.ts';
 
 /** A newer release has written to the ledger at `place`: this one would not understand it. */
 export const newerLedger = (place: string, version: number, known: number): FleetError =>
@@ -14,10 +15,18 @@ export const movedLedger = (place: string, to: string): FleetError =>
     hint: `write  ledger: ${to}  into the inventory`,
   });
 
-/** The ledger at `place` was being copied from the one at `from`, which still counts. */
-export const arrivingLedger = (place: string, from: string): FleetError =>
+/** The ledger at `place` is a copy of the one at `from`, whose move has not ended. */
+const arrivingLedger = (place: string, from: string): FleetError =>
   new FleetError(
     'ledger-moved',
     `ledger ${place}: it is a copy of ${from}, and its move was begun and has not ended`,
-    { hint: `with  ledger: ${from}  in the inventory: fleet ledger move --to ${place}` },
+    { hint: `end it: fleet ledger move --to '${place}'` },
   );
+
+/** Why the ledger at `place` may not be used; null: it may. */
+export function markedLedger(place: string, marks: StoredMarks): FleetError | null {
+  if (marks.moved_to !== null) return movedLedger(place, parseMark(marks.moved_to).place);
+  if (marks.arriving_from !== null)
+    return arrivingLedger(place, parseMark(marks.arriving_from).place);
+  return null;
+}

@@ -71,22 +71,31 @@ async function bringUp(
   await sql`UPDATE ledger SET version = ${Math.max(version, steps.length)}`.execute(transaction);
 }
 
+/** Acts within the transaction that puts another ledger in a place. */
+export interface Replacement {
+  /** Judges what is there, before anything of it is changed; throws where it has to stay. */
+  readonly accept?: (db: LedgerDb) => Promise<void>;
+  /** Gets the new and empty ledger. */
+  readonly fill: (db: LedgerDb) => Promise<void>;
+}
+
 /**
- * Another ledger in the place of the one that is there, which stays as the schema `aside`. `fill`
- * gets the new and empty one; all of it is one transaction, so there is a whole ledger at every
- * moment. Errors: `PostgresFailure`, those of `fill`.
+ * Another ledger in the place of the one that is there, which stays as the schema `aside`. All of
+ * it is one transaction, so there is a whole ledger at every moment. Errors: `PostgresFailure`,
+ * those of `accept` and `fill`.
  */
 export async function replacePostgres(
   open: () => Promise<Session>,
   steps: typeof migrations,
   aside: string,
-  fill: (db: LedgerDb) => Promise<void>,
+  { accept, fill }: Replacement,
 ): Promise<void> {
   const db = databaseOf({ open: () => openAlone(open), admit: () => undefined });
   try {
     await db.transaction().execute(async (transaction) => {
       const run = (text: string): Promise<unknown> => sql.raw(text).execute(transaction);
       await run(alone);
+      await accept?.(transaction);
       await run(`ALTER SCHEMA ${schemaName} RENAME TO ${aside}`);
       for (const statement of emptyLedger.split(';')) await run(statement);
       await bringUp(transaction, steps);

@@ -6,9 +6,11 @@ import type { LedgerSchema } from '../../schema.ts';
 import { copyRows, summary } from '../copy-rows.ts';
 import { copyToFile } from '../copy-to-file.ts';
 import type { Engine, PostgresAccess } from '../engine.ts';
-import { arrivingLedger, movedLedger, newerLedger } from '../ledger-refusals.ts';
+import type { StoredMarks } from '../ledger-mark.ts';
+import { markedLedger, newerLedger } from '../ledger-refusals.ts';
 import { databaseOf, migratePostgres, replacePostgres } from './make-postgres.ts';
 import { PostgresFailure, postgresError } from './postgres-errors.ts';
+import { writeMoved } from './postgres-mark.ts';
 import { Session, schemaName } from './session.ts';
 
 /** The oldest server that this is tried with: Debian 11's. */
@@ -60,6 +62,7 @@ function engineOn(db: Kysely<LedgerSchema>, text: string, steps: typeof migratio
       // The answer is of a moment between both.
       return serverMs < beforeMs ? beforeMs - serverMs : Math.min(0, afterMs - serverMs);
     },
+    markMoved: writeMoved,
   };
   return engine;
 }
@@ -79,7 +82,9 @@ export async function putIntoPostgres(
     const password = await readPassword();
     const open = (): Promise<Session> => Session.open(place, password);
     await from.snapshot((source) =>
-      replacePostgres(open, steps, aside, async (to) => void (await copyRows(source, to))),
+      replacePostgres(open, steps, aside, {
+        fill: async (to) => void (await copyRows(source, to)),
+      }),
     );
   } catch (error) {
     throw postgresError(text, error);
@@ -98,16 +103,14 @@ function admit(
       hint: 'bring back a backup, or name another database: docs/ledger/postgres.md',
     });
   if (state.version > version) throw newerLedger(text, state.version, version);
-  if (state.moved_to !== null) throw movedLedger(text, state.moved_to);
-  if (state.arriving_from !== null) throw arrivingLedger(text, state.arriving_from);
+  const refusal = markedLedger(text, state);
+  if (refusal !== null) throw refusal;
 }
 
 const ledgerRow = 'SELECT version, moved_to, arriving_from FROM ledger';
 
-interface LedgerRow {
+interface LedgerRow extends StoredMarks {
   readonly version: number;
-  readonly moved_to: string | null;
-  readonly arriving_from: string | null;
 }
 
 /** The server is one that fits, and the ledger in it is of this version. */
@@ -118,10 +121,7 @@ async function prepare(
 ): Promise<void> {
   const session = await open();
   try {
-    const { rows } = await session.run(`SELECT
-      current_setting('server_version_num')::int AS version,
-      current_setting('server_version') AS words, current_setting('server_encoding') AS encoding,
-      to_regclass('${schemaName}.ledger') IS NOT NULL AS "isThere"`);
+    const { rows } = await session.run(serverFacts);
     refuseServer(text, rows[0] as unknown as ServerFacts);
     if (rows[0]?.isThere === true) {
       const [row] = (await session.run(ledgerRow)).rows;
@@ -134,13 +134,19 @@ async function prepare(
   await migratePostgres(open, steps);
 }
 
-interface ServerFacts {
+/** {@link ServerFacts}, and whether there is a ledger. */
+export const serverFacts = `SELECT current_setting('server_version_num')::int AS version,
+  current_setting('server_version') AS words, current_setting('server_encoding') AS encoding,
+  to_regclass('${schemaName}.ledger') IS NOT NULL AS "isThere"`;
+
+export interface ServerFacts {
   readonly version: number;
   readonly words: string;
   readonly encoding: string;
 }
 
-function refuseServer(text: string, { version, words, encoding }: ServerFacts): void {
+/** Errors: `ledger-unsupported`. */
+export function refuseServer(text: string, { version, words, encoding }: ServerFacts): void {
   const refusal = (what: string, hint: string): FleetError =>
     new FleetError('ledger-unsupported', `ledger ${text}: ${what}`, { hint });
   if (version < oldestServer)

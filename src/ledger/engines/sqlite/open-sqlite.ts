@@ -9,15 +9,17 @@ import { chainHash } from '../../history-chain.ts';
 import type { migrations } from '../../migrations/all.ts';
 import type { LedgerSchema } from '../../schema.ts';
 import type { Engine } from '../engine.ts';
-import { newerLedger } from '../ledger-refusals.ts';
+import { markedLedger, newerLedger } from '../ledger-refusals.ts';
 import { chainFunction } from './chain.ts';
 import { copySqlite } from './copy-ledger.ts';
 import { sqliteError, sqliteUseError } from './sqlite-errors.ts';
+import { readMarks, writeMark } from './sqlite-mark.ts';
 
 /**
  * Opens the file at `path`, creating it (mode 0600) and its folder when absent, and brings it to
  * the newest version; before that a copy `PATH.before-vN` is kept. Every commit is on disk when it
- * returns: WAL with `synchronous=FULL`. Errors: those of SQLite, see {@link sqliteError}.
+ * returns: WAL with `synchronous=FULL`. Errors: those of SQLite, see {@link sqliteError};
+ * `ledger-moved`, `ledger-newer`.
  */
 export async function openSqlite(path: string, steps: typeof migrations): Promise<Engine> {
   const isNew = !existsSync(path);
@@ -54,6 +56,7 @@ const engineOn = (db: Kysely<LedgerSchema>, path: string): Engine => ({
   snapshot: (act) => db.transaction().execute(act),
   copyTo: (to) => copySqlite(db, path, to),
   clockAheadMs: async () => 0,
+  markMoved: (within, mark) => writeMark(within, { moved_to: mark, arriving_from: null }),
 });
 
 /**
@@ -95,7 +98,8 @@ async function migrate(
 ): Promise<void> {
   const version = database.pragma('user_version', { simple: true }) as number;
   if (version === steps.length) return;
-  if (version > steps.length) throw newerLedger(path, version, steps.length);
+  if (version > steps.length)
+    throw markedLedger(path, readMarks(database)) ?? newerLedger(path, version, steps.length);
   if (version > 0) await keepCopy(db, `${path}.before-v${steps.length}`);
   await db.transaction().execute(async (transaction) => {
     const current = database.pragma('user_version', { simple: true }) as number;

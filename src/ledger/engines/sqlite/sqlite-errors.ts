@@ -1,12 +1,17 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FleetError } from '../../../model/errors.ts';
+import { parseMark } from '../ledger-mark.ts';
+import { movedLedger } from '../ledger-refusals.ts';
+import { movedWords } from './sqlite-mark.ts';
 
 /** The error codes of SQLite and of the file system, as what the operator can do about them. */
 export function sqliteError(path: string, cause: unknown): unknown {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const fail = (kind: ConstructorParameters<typeof FleetError>[0], what: string, hint: string) =>
     new FleetError(kind, `ledger ${path}: ${what}`, { hint, cause });
+  if (cause instanceof Error && cause.message.startsWith(movedWords))
+    return movedLedger(path, parseMark(cause.message.slice(movedWords.length)).place);
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
     return fail(
       'ledger-locked',
