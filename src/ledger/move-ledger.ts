@@ -8,6 +8,7 @@ import type { Ledger } from './ledger.ts';
 import { migrations } from './migrations/all.ts';
 
 export type { ArrivalPlace, Standing };
+export { markText };
 
 /** The name of a place, as marks and messages have it. */
 export const placeName = (where: string | PostgresAccess): string =>

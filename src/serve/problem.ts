@@ -36,6 +36,7 @@ const statusByCode: Readonly<Partial<Record<FleetErrorCode, number>>> = {
   ...{ 'claim-refused': 409, 'authority-refused': 409, 'survey-incomplete': 409 },
   ...{ 'account-offline': 409, 'ledger-stale': 409 },
   ...{ 'ledger-locked': 503, 'ledger-readonly': 503, 'ledger-corrupt': 503, 'ledger-newer': 503 },
+  'ledger-moved': 503,
   ...{ interrupted: 503, 'ssh-timeout': 504, 'command-timeout': 504 },
   ...{ inventory: 500, secret: 500, vault: 500, 'vault-key': 500, 'ssh-config': 500 },
   ...{ 'this-machine': 500, bug: 500 },

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { isAbsolute, relative } from 'node:path';
 import type { Ledger, PostgresAccess } from '../../ledger/ledger.ts';
 import {
-  type ArrivalPlace,
   arrivalPlace,
   endMove,
   type LedgerMove,
+  markText,
   moveLedger,
   placeName,
   type Standing,
@@ -85,6 +85,12 @@ async function leftBehind(
     });
   const from = named(before.mark.place);
   const there = await (await arrivalPlace(from)).standing();
+  if (there.kind === 'empty')
+    throw new FleetError(
+      'ledger-moved',
+      `ledger ${name}: it is a copy of ${before.mark.place}, where nothing is now`,
+      { hint: 'a file is looked for on this machine: end the move on the one that began it' },
+    );
   if (there.kind !== 'moved' || there.mark?.move !== before.mark.move)
     throw new FleetError(
       'ledger-moved',
@@ -150,14 +156,15 @@ function lineOf(to: string | PostgresAccess, home: string): string {
  * Returns how many rows came along, by table. Errors: those of `moveLedger`.
  */
 export async function executeLedgerMove(
-  { kind, from, to, move }: LedgerMovePlan,
+  { kind, to, move }: LedgerMovePlan,
   source: Ledger | null,
 ): Promise<Readonly<Record<string, number>> | null> {
   if (kind === 'move' && source !== null) {
     const copied = await moveLedger(source, move);
     return Object.fromEntries([...copied].map(([table, { rows }]) => [table, rows]));
   }
-  const place: ArrivalPlace = await arrivalPlace(move.to);
-  await endMove(place, `${from} ${move.id}`, to);
+  if (move.before.kind !== 'arriving' || move.before.mark === null) return null;
+  const place = await arrivalPlace(move.to);
+  await endMove(place, markText(move.before.mark), to);
   return null;
 }

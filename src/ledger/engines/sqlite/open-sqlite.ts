@@ -37,6 +37,8 @@ export async function openSqlite(path: string, steps: typeof migrations): Promis
     return engineOn(db, path);
   } catch (error) {
     await db.destroy();
+    // What no query has come to yet, it leaves open.
+    database.close();
     throw error;
   }
 }
