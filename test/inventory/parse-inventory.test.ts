@@ -84,6 +84,7 @@ test('the least inventory has the documented defaults', () => {
     fleet: 'test',
     path: '/ops/inventory.yaml',
     ledger: { kind: 'file', path: '/ops/fleet.db' },
+    postgres: { password: null, caPath: null, isPlain: false },
     paths: {
       backups: '/ops/backups',
       vault: '/ops/vault',
