@@ -44,8 +44,12 @@ async function rewrite(before: string, after: string): Promise<void> {
   await writeFile(inventory, (await readFile(inventory, 'utf8')).replace(before, after));
 }
 
-const bootOf = async (host: number): Promise<string> =>
-  (await world.lab.ssh(host, 'cat /run/fleet-boot/identity.json')).stdout;
+/** The host's boot; fails while nobody can log in there. */
+async function bootOf(host: number): Promise<string> {
+  const { code, stdout, stderr } = await world.lab.ssh(host, 'cat /run/fleet-boot/identity.json');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout;
+}
 const allOnline = () =>
   eventually(90_000, async () =>
     expect(await liveStates(world).catch((error: Error) => error.message)).toEqual({
