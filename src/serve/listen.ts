@@ -114,7 +114,11 @@ export async function listenAt(app: FastifyInstance, place: Place): Promise<stri
       await chmod(place.path, 0o600);
       return place.path;
     }
-    return await app.listen({ host: place.host, port: place.port });
+    const one = await app.listen({ host: place.host, port: place.port });
+    // Of all addresses the server names one; what was asked for is said.
+    const { protocol, port } = new URL(one);
+    const host = place.host.includes(':') ? `[${place.host}]` : place.host;
+    return `${protocol}//${host}${port === '' ? '' : `:${port}`}`;
   } catch (cause) {
     throw usage(
       `cannot listen at ${wanted}: ${systemWords(cause).said}`,

@@ -125,7 +125,7 @@ export interface Server {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Listens when this resolves. */
+/** Listens when this resolves: at a socket in the folder, unless the options say `--listen`. */
 export async function startServer(folder: string, ...options: readonly string[]): Promise<Server> {
   const socket = join(folder, 'api.sock');
   const env = {
@@ -134,7 +134,8 @@ export async function startServer(folder: string, ...options: readonly string[])
     FLEET_INVENTORY: join(folder, 'inventory.yaml'),
     API_HASH: 'x',
   };
-  const child = spawn(program, ['serve', '--socket', socket, ...options], {
+  const place = options.includes('--listen') ? [] : ['--socket', socket];
+  const child = spawn(program, ['serve', ...place, ...options], {
     ...{ cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] },
   });
   let log = '';
