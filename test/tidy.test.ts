@@ -156,6 +156,7 @@ const walls: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     ],
     config: ['', 'hosts', 'init', 'answers'],
     new: [''],
+    copy: [''],
   },
   // What answers, what speaks HTTP, and what runs verbs in a process of its own.
   'src/serve': { http: [''], runs: [''], '': ['http', 'runs'] },

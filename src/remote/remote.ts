@@ -37,6 +37,12 @@ export interface RemoteCommand {
    */
   readonly onLine?: (line: string) => void;
   /**
+   * Called for every piece of standard output as it arrives, until it returns; never together with
+   * `onLine`. With it, `stdout` of the result stays empty. What it throws ends the command and
+   * reaches the caller.
+   */
+  readonly onBytes?: (bytes: Uint8Array) => void;
+  /**
    * Bytes of stdout and of stderr that are kept, the head; the rest is read and dropped. Default 16
    * MiB.
    */

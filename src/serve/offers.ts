@@ -30,6 +30,7 @@ export const withheldVerbs: Readonly<Record<string, string>> = {
   init: 'it asks for passwords and can cut the way in',
   uninstall: 'it takes fleet off hosts',
   exec: 'it runs any command on hosts',
+  cp: 'it reads and writes files of this machine',
   'accounts import': 'it reads files of this machine: a session is uploaded instead',
   'accounts login': 'it talks with a person',
   'accounts export': 'it writes a session in clear',

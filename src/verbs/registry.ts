@@ -15,6 +15,7 @@ import { listAlerts, showAlert, testAlerts, whyAlert } from './alerts/alerts.ts'
 import { silenceAlerts, unsilenceAlerts } from './alerts/silence.ts';
 import { addHost } from './hosts/add.ts';
 import { cordon, uncordon } from './hosts/cordon.ts';
+import { cp } from './hosts/cp.ts';
 import { exec, ssh } from './hosts/exec.ts';
 import { forgetHost } from './hosts/forget.ts';
 import { init } from './hosts/init.ts';
@@ -80,6 +81,7 @@ export const verbs: readonly Verb[] = [
     init,
     uninstall,
     exec,
+    cp,
     ssh,
   ],
   ...[

@@ -1,5 +1,6 @@
 import type { addHost } from '../../verbs/hosts/add.ts';
 import type { cordon, uncordon } from '../../verbs/hosts/cordon.ts';
+import type { cp } from '../../verbs/hosts/cp.ts';
 import type { exec, ssh } from '../../verbs/hosts/exec.ts';
 import type { forgetHost } from '../../verbs/hosts/forget.ts';
 import type { init } from '../../verbs/hosts/init.ts';
@@ -9,6 +10,7 @@ import type { showHost } from '../../verbs/hosts/show.ts';
 import type { takeOver } from '../../verbs/hosts/take-over.ts';
 import type { trustHosts } from '../../verbs/hosts/trust.ts';
 import type { uninstall } from '../../verbs/hosts/uninstall.ts';
+import { formatCopied, formatCopyPlan } from '../render/hosts/cp.ts';
 import { formatExec } from '../render/hosts/exec.ts';
 import { formatHost, formatHostKeys, formatHosts, noHosts } from '../render/hosts/hosts.ts';
 import { formatInit, formatSteps } from '../render/hosts/init.ts';
@@ -103,6 +105,11 @@ const ofExec: TextOf<typeof exec> = {
   isRaw: ({ raw }) => raw,
 };
 
+const ofCp: TextOf<typeof cp> = {
+  plan: (plan, { input: { dryRun } }) => formatCopyPlan(plan, dryRun),
+  done: (done, plan) => formatCopied(done, plan),
+};
+
 const ofSsh: TextOf<typeof ssh> = { result: () => '' };
 
 export const texts: Readonly<Record<string, VerbText>> = {
@@ -118,5 +125,6 @@ export const texts: Readonly<Record<string, VerbText>> = {
   init: ofInit,
   uninstall: ofUninstall,
   exec: ofExec,
+  cp: ofCp,
   ssh: ofSsh,
 };

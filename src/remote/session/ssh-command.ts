@@ -24,6 +24,7 @@ export interface PreparedCommand {
   readonly stdinHead: string;
   readonly stdin: RemoteCommand['stdin'];
   readonly onLine: RemoteCommand['onLine'];
+  readonly onBytes: RemoteCommand['onBytes'];
   readonly maxOutputBytes: number;
   readonly replyLimit: ReplyLimit | undefined;
   readonly timeoutMs: number;
@@ -48,9 +49,11 @@ export interface CommandOutcome extends CommandResult {
 export function outputOf(
   {
     onLine,
+    onBytes,
     replyLimit,
   }: {
     readonly onLine?: RemoteCommand['onLine'] | undefined;
+    readonly onBytes?: RemoteCommand['onBytes'] | undefined;
     readonly replyLimit?: ReplyLimit | undefined;
   },
   stdout: CappedBytes,
@@ -60,8 +63,9 @@ export function outputOf(
     replyLimit?.lineBytes ?? MAX_LINE_BYTES,
     replyLimit?.bytes ?? MAX_LINE_BYTES,
   );
+  const whole = onBytes === undefined ? stdout : { push: onBytes, finish: () => undefined };
   const out =
-    onLine === undefined ? stdout : new LineSplitter(onLine, lineBytes, replyLimit !== undefined);
+    onLine === undefined ? whole : new LineSplitter(onLine, lineBytes, replyLimit !== undefined);
   if (replyLimit === undefined) return { out, err: stderr };
   return {
     out: new LimitedOutput(replyLimit.bytes, out),

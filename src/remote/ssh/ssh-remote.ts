@@ -218,6 +218,7 @@ class SshRemote implements Remote {
       stdinHead: password,
       stdin: command.stdin,
       onLine: command.onLine,
+      onBytes: command.onBytes,
       maxOutputBytes: command.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES,
       replyLimit: command.replyLimit,
       timeoutMs,
@@ -257,6 +258,7 @@ class SshRemote implements Remote {
       stdinHead: '',
       stdin: undefined,
       onLine: undefined,
+      onBytes: undefined,
       maxOutputBytes: 4096,
       replyLimit: { bytes: 4096 },
       timeoutMs,
@@ -290,7 +292,7 @@ function elevationOf(
         `${target.user} fleet's helper only`,
       {
         hint:
-          'fleet init, doctor, uninstall and exec --root log in as ssh.init_user, or use ' +
+          'fleet init, doctor, uninstall, exec --root and cp --sudo log in as ssh.init_user, or use ' +
           'ssh.sudo_password; set one of them in the inventory',
         host,
       },
