@@ -1,4 +1,4 @@
-import { renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeClaim } from '../../claims/claim-file.ts';
 import { decideGrant, decideStart } from '../../claims/decide.ts';
@@ -89,15 +89,16 @@ export const stop = (
  * act has found it, so that systemd is asked once.
  */
 const startOwned = (world: HostWorld, claim: Claim, unit: UnitFacts): ActOutcome => {
-  const left = leftOfLastRun(world, claim.keyId, unit);
-  if (left !== null) return { ok: false, refusal: 'not-stopped', message: left, claim };
+  const { keyId } = claim;
   try {
+    const left = leftOfLastRun(world, keyId, withoutEndedRun(world, keyId, unit));
+    if (left !== null) return { ok: false, refusal: 'not-stopped', message: left, claim };
     reloadIfNeeded(world);
-    world.units.setEnabled(claim.keyId, true);
-    forgetStandstill(world.places, claim.keyId);
+    world.units.setEnabled(keyId, true);
+    forgetStandstill(world.places, keyId);
     // The operator's word; bin/fleet-quota looks again at once.
-    rmSync(join(world.places.overQuota, claim.keyId), { force: true });
-    world.units.start(claim.keyId);
+    rmSync(join(world.places.overQuota, keyId), { force: true });
+    world.units.start(keyId);
     return { ...done({ kind: 'claim', claim }), claim };
   } catch (error) {
     return { ...failed(error), claim };
@@ -105,12 +106,25 @@ const startOwned = (world: HostWorld, claim: Claim, unit: UnitFacts): ActOutcome
 };
 
 /**
+ * systemd starts an account that bin/fleet-quota has ended once more, to be refused by
+ * bin/fleet-run. A start that comes meanwhile would be merged with that run and refused with it, so
+ * that run ends first, while nothing can pass. Gives the unit as it is then.
+ */
+const withoutEndedRun = (world: HostWorld, keyId: string, unit: UnitFacts): UnitFacts => {
+  if (isIdle(unit) || !existsSync(join(world.places.overQuota, keyId))) return unit;
+  stopUnit(world, keyId, unit);
+  return world.units.show(keyId);
+};
+
+const isIdle = ({ activeState }: UnitFacts): boolean =>
+  activeState === 'inactive' || activeState === 'failed';
+
+/**
  * A process of the account that has outlived its unit may still be connected (docs/exclusivity.md,
  * row 48). Null: there is none.
  */
-const leftOfLastRun = (world: HostWorld, keyId: string, unit: UnitFacts): string | null => {
-  const isIdle = unit.activeState === 'inactive' || unit.activeState === 'failed';
-  return isIdle
+const leftOfLastRun = (world: HostWorld, keyId: string, unit: UnitFacts): string | null =>
+  isIdle(unit)
     ? whatIsLeft(
         world,
         keyId,
@@ -118,7 +132,6 @@ const leftOfLastRun = (world: HostWorld, keyId: string, unit: UnitFacts): string
         accountUsers(world.places, keyId, unit.uid),
       )
     : null;
-};
 
 /** Flips the link in one step. */
 const pointCurrent = (places: Places, keyId: string, epoch: number): void => {

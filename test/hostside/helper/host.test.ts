@@ -713,6 +713,36 @@ test('await follows status files and unit ends until everything is settled', asy
   ).toEqual(['online']);
 });
 
+test('the start of an account that was ended is not merged with the run that is refused for it', async () => {
+  const host = newHost();
+  await ask(host, [stage(1), grant(1)]);
+  const mark = join(host.places.overQuota, keyId);
+  const { units } = host;
+  const seen: [string, boolean][] = [];
+  const stop = units.stop;
+  const start = units.start;
+  units.stop = (key) => {
+    seen.push(['stop', existsSync(mark)]);
+    stop(key);
+  };
+  units.start = (key) => {
+    seen.push(['start', existsSync(mark)]);
+    start(key);
+  };
+  for (const activeState of ['activating', 'deactivating', 'failed']) {
+    mkdirSync(host.places.overQuota, { recursive: true });
+    writeFileSync(mark, 'it has more than 20000 files (limits.files_max)');
+    units.set(keyId, { activeState });
+    expect((await ask(host, [{ act: 'start', keyId }])).refusals).toEqual(['ok']);
+    const first = activeState === 'failed' ? [] : [['stop', true]];
+    expect(seen.splice(0)).toEqual([...first, ['start', false]]);
+  }
+  // One that starts by itself is left to it.
+  units.set(keyId, { activeState: 'activating' });
+  await ask(host, [{ act: 'start', keyId }]);
+  expect(seen).toEqual([['start', false]]);
+});
+
 describe('nobody listens any more', () => {
   const stop: HostAct = { act: 'stop', keyId };
   const start: HostAct = { act: 'start', keyId };
