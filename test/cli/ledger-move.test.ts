@@ -48,7 +48,7 @@ test('fleet ledger move: plan, move, what the old inventory is told, SIGKILL, an
     const wrong = await fleet(['ledger', 'move', '--to', 'postgres://fleet:secret@/main']);
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/without a password/)]);
     expect(await must('ledger', 'move', '--to', to, '--dry-run')).toMatch(
-      /DIR\/fleet\.db {2}-> {2}postgres:.*\nAll of it moves: .* of the history, last run 0/s,
+      /DIR\/fleet\.db {2}-> {2}postgres:.*\nAll of it moves: 0 hosts, 1 account, 1 entry of the history, last run 0/s,
     );
     expect(await must('accounts', 'list')).toContain('anna');
     const unasked = await fleet(['ledger', 'move', '--to', to]);

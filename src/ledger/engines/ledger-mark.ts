@@ -29,24 +29,22 @@ export type Standing =
   /** No ledger, or one in which nothing was ever recorded (`hasTables`: but its tables). */
   | { readonly kind: 'empty'; readonly hasTables: boolean }
   /** One that may act; or that gave its authority away; or that has not got it yet. */
-  | {
+  | (StoredFacts & {
       readonly kind: 'in-charge' | 'moved' | 'arriving';
       /** null: it is in charge. */
       readonly mark: MoveMark | null;
-      readonly authorityId: string | null;
-      /** Of its last run; 0: none. */
-      readonly serial: number;
-      /** Entries of its history. */
-      readonly entries: number;
-    };
+    });
 
 /** What is stored in a ledger that has its tables. */
 export interface StoredFacts {
   readonly authorityId: string | null;
+  /** Of its last run; 0: none. */
   readonly serial: number;
+  /** Of its history. */
   readonly entries: number;
-  /** Accounts, hosts and tokens. */
-  readonly others: number;
+  readonly hosts: number;
+  readonly accounts: number;
+  readonly moves: number;
 }
 
 /** Reads {@link StoredFacts}, in the words of both engines. */
@@ -54,16 +52,16 @@ export const factsQuery = `SELECT
   (SELECT value FROM meta WHERE key = 'authority-id') AS "authorityId",
   (SELECT coalesce(max(serial), 0) FROM runs) AS serial,
   (SELECT count(*) FROM history) + (SELECT count(*) FROM events) AS entries,
-  (SELECT count(*) FROM accounts) + (SELECT count(*) FROM moves) AS others`;
+  (SELECT count(*) FROM hosts) AS hosts, (SELECT count(*) FROM accounts) AS accounts,
+  (SELECT count(*) FROM moves) AS moves`;
 
 /** What a ledger with these marks and facts is. */
 export function standingOf(marks: StoredMarks, facts: StoredFacts): Standing {
-  const { authorityId, serial, entries, others } = facts;
-  const known = { authorityId, serial, entries };
-  if (marks.moved_to !== null) return { kind: 'moved', mark: parseMark(marks.moved_to), ...known };
+  if (marks.moved_to !== null) return { kind: 'moved', mark: parseMark(marks.moved_to), ...facts };
   if (marks.arriving_from !== null)
-    return { kind: 'arriving', mark: parseMark(marks.arriving_from), ...known };
-  return serial === 0 && entries === 0 && others === 0
+    return { kind: 'arriving', mark: parseMark(marks.arriving_from), ...facts };
+  const { serial, entries, accounts, moves } = facts;
+  return serial === 0 && entries === 0 && accounts === 0 && moves === 0
     ? { kind: 'empty', hasTables: true }
-    : { kind: 'in-charge', mark: null, ...known };
+    : { kind: 'in-charge', mark: null, ...facts };
 }

@@ -88,9 +88,12 @@ export const moveLedgerVerb = defineErrand({
   files: ['inventory', 'ledger'],
   effects: 'ledger',
   run: moveIt,
-  toJson: ({ kind, from, to, line, authorityId, serial, entries, aside, rows }, input) => ({
+  toJson: (
+    { kind, from, to, line, authorityId, serial, entries, hosts, accounts, aside, rows },
+    input,
+  ) => ({
     ...{ dryRun: input.dryRun, isChanged: !input.dryRun && kind !== 'none', act: kind },
     ...{ from, to, inventory: { ledger: line }, authorityId, serial },
-    ...{ historyEntries: entries, aside, rows },
+    ...{ hosts, accounts, historyEntries: entries, aside, rows },
   }),
 });

@@ -26,8 +26,12 @@ async function restoreBackup(desk: Desk, input: RestoreInput): Promise<RestorePl
   const where = accessTo(inventory.ledger, secretReader(inventory));
   const current = await openCurrent(where);
   const isOpen = current !== null && current !== 'unreadable';
+  const about = { command: 'restore', signal: desk.signal };
   const lock = isOpen
-    ? await takeLock(current, desk.waitMs, { command: 'restore', signal: desk.signal })
+    ? await takeLock(current, desk.waitMs, about).catch(async (error: unknown) => {
+        await current.close();
+        throw current.useError(error);
+      })
     : null;
   const letGo = async (): Promise<void> => {
     await lock?.release();

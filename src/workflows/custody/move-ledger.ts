@@ -26,6 +26,8 @@ export interface LedgerMovePlan {
   readonly serial: number;
   /** Entries of the history. */
   readonly entries: number;
+  readonly hosts: number;
+  readonly accounts: number;
   /** Where what is there now stays; null: nothing is there that counts. */
   readonly aside: string | null;
   readonly move: LedgerMove;
@@ -52,10 +54,10 @@ export async function planLedgerMove(places: MovePlaces, nowMs: number): Promise
   const stamp = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, '');
   const aside = asideOf(to, stamp, 'move');
   if (source.kind === 'empty') throw nothingThere(placeName(left), name);
-  const { authorityId, serial, entries } = source;
+  const { authorityId, serial, entries, hosts, accounts } = source;
   const about = { from: placeName(left), to: name, line: lineOf(to, home) };
   const plan = (kind: LedgerMovePlan['kind'], id: string): LedgerMovePlan => ({
-    ...{ kind, ...about, authorityId, serial, entries },
+    ...{ kind, ...about, authorityId, serial, entries, hosts, accounts },
     aside: kind === 'move' && stays(before) ? aside : null,
     move: { id, to, before, aside },
   });

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -217,6 +218,26 @@ describe('a place that does not fit', () => {
     expect((await move(from, to)).plan.aside).toContain('fleet_before_move_');
     expect(await kindOf(to)).toBe('in-charge');
   }, 60_000);
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'because it is full is named; with room the same move comes about',
+    async () => {
+      const disk = mkdtempSync(join(tmpdir(), 'fleet-full-'));
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=200k,mode=700', 'tmpfs', disk]);
+      try {
+        const [from, to] = [newFile(), join(disk, 'fleet.db')];
+        await small(from);
+        expect(await says(from, to)).toMatch(/^ledger-readonly .* no space left/);
+        expect(readdirSync(disk)).toEqual([]);
+        execFileSync('mount', ['-o', 'remount,size=20m', disk]);
+        await move(from, to);
+        expect(await inCharge(from, to)).toEqual([to]);
+      } finally {
+        execFileSync('umount', ['-l', disk]);
+        rmSync(disk, { recursive: true, force: true });
+      }
+    },
+  );
 
   it('because it knows later runs of this ledger is not overwritten by an old copy', async () => {
     const [from, copy, to] = [newFile(), newFile(), newFile()];

@@ -3,13 +3,14 @@ import type { LedgerMovePlan } from '../../../workflows/custody/move-ledger.ts';
 
 /** What would be moved, or is left to be done. */
 export function formatLedgerMove(plan: LedgerMovePlan): string {
-  const { kind, from, to, serial, entries, aside } = plan;
+  const { kind, from, to, serial, entries, hosts, accounts, aside } = plan;
   if (kind === 'none')
     return `The ledger was moved from ${from} to ${to} before.\n${lineWords(plan)}`;
   const what =
     kind === 'end'
       ? `${to} has the whole ledger of ${from}, which takes no changes any more. It may act after the last step.`
-      : `${from}  ->  ${to}\nAll of it moves: ${counted(entries, 'entry', 'entries')} of the history, last run ${serial}. ` +
+      : `${from}  ->  ${to}\nAll of it moves: ${counted(hosts, 'host')}, ${counted(accounts, 'account')}, ` +
+        `${counted(entries, 'entry', 'entries')} of the history, last run ${serial}. ` +
         'It stays the same ledger for all hosts.\n' +
         'From then on the old one refuses every command and says where it went.';
   return `${what}${aside === null ? '' : `\nWhat is there now stays as ${aside}.`}`;
