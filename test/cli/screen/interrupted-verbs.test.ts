@@ -1,0 +1,222 @@
+/**
+ * Verbs that speak with hosts, interrupted on a pseudo-terminal while a host keeps them waiting:
+ * the first signal ends a look at once, and a change after the act that is under way, saying what
+ * is open; the second ends both at once.
+ */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { loadInventory } from '../../../src/inventory/load-inventory.ts';
+import { openLedger } from '../../../src/ledger/ledger.ts';
+import {
+  findAccount,
+  setAccountState,
+  setPlacement,
+} from '../../../src/ledger/queries/accounts.ts';
+import { ensureHosts, recordBootstrapped } from '../../../src/ledger/queries/hosts.ts';
+import { advanceMove, findMove, insertMove } from '../../../src/ledger/queries/moves.ts';
+import { savePlan } from '../../../src/workflows/moves/plan-file.ts';
+import { fleetMark } from '../../../src/workflows/moves/plan-moves.ts';
+import { tryCommand } from '../../lab/run-command.ts';
+import { program } from '../fleet-command.ts';
+import { ctrlC, type OnTerminal, startOnTerminal } from './on-terminal.ts';
+
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000 });
+
+const cursorShown = '\u001b[?25h';
+const cursorHidden = '\u001b[?25l';
+
+/** Every host: it accepts connections and says nothing, until it gives them up. */
+const connections = new Set<Socket>();
+let answered = 0;
+let givesUp = false;
+const mute = createServer((socket) => {
+  answered += 1;
+  socket.on('error', () => undefined).on('close', () => connections.delete(socket));
+  if (givesUp) socket.destroy();
+  else connections.add(socket);
+});
+const giveUp = (): void => {
+  givesUp = true;
+  for (const socket of connections) socket.destroy();
+};
+
+let seed: string;
+
+const env = (home: string): Record<string, string> => ({
+  PATH: process.env.PATH ?? '',
+  HOME: home,
+  TERM: 'xterm-256color',
+  API_HASH: 'x'.repeat(32),
+});
+
+const sessionText = (): string =>
+  `1${Buffer.concat([Buffer.from([2, 0, 13]), Buffer.from('149.154.167.5'), Buffer.from([0, 80]), randomBytes(256)]).toString('base64')}`;
+
+/** anna and ben run on h1, dora's move from there to h2 is open, and a plan to move anna is saved. */
+beforeAll(async () => {
+  mute.listen(0, '127.0.0.1');
+  await once(mute, 'listening');
+  const { port } = mute.address() as { port: number };
+  seed = await mkdtemp(join(tmpdir(), 'fleet-interrupted-'));
+  const inventory = join(seed, 'inventory.yaml');
+  await writeFile(
+    inventory,
+    `version: 1
+fleet: shop
+vault: { path: vault, key: file:vault.key }
+telegram: { api_id: 1, api_hash: env:API_HASH }
+ssh: { user: somebody, port: ${port}, connect_timeout: 2m }
+hosts: { h1: { address: 127.0.0.1 }, h2: { address: 127.0.0.2 } }
+`,
+  );
+  const names = ['anna', 'ben', 'dora'];
+  for (const name of names) await writeFile(join(seed, `${name}.txt`), sessionText());
+  for (const words of [
+    ['vault', 'create-key'],
+    ['accounts', 'import', ...names.map((name) => `${name}.txt`), '--yes'],
+  ])
+    expect(await tryCommand([program, ...words], { cwd: seed, env: env(seed) })).toMatchObject({
+      code: 0,
+    });
+  const { db, authorityId, close } = await openLedger(join(seed, 'fleet.db'));
+  await ensureHosts(db, ['h1', 'h2']);
+  for (const host of ['h1', 'h2'])
+    await recordBootstrapped(db, host, 1, { release: 'x', holdAfterMs: 1_000 });
+  for (const account of names) {
+    await setPlacement(db, { account, host: 'h1', epoch: 1, move_id: `of ${account}`, since: 1 });
+    await setAccountState(db, account, 'online', '', 1);
+  }
+  const keyOf = async (name: string): Promise<string> =>
+    (await findAccount(db, name))?.key_id ?? '';
+  const decision = {
+    ...{ score: null, strategy: null, reason: 'the operator', fromEpoch: 1, idle: false },
+    ...{ stateBefore: 'online' as const, reasonBefore: '' },
+  };
+  const at = Date.now();
+  await insertMove(db, {
+    ...{ id: 'open', account: 'dora', key_id: await keyOf('dora'), kind: 'manual', epoch: 2 },
+    ...{ from_host: 'h1', to_host: 'h2', created_at: at },
+    decision_json: JSON.stringify({ ...decision, isBack: false, releasedTo: null }),
+  });
+  const opened = await findMove(db, 'open');
+  if (opened === undefined) throw new Error('the move is missing');
+  await advanceMove(db, opened, 'staged', at);
+  const loaded = await loadInventory(inventory);
+  const { reason, ...about } = decision;
+  const planned = {
+    ...{ account: 'anna', keyId: await keyOf('anna'), from: 'h1', to: 'h2' },
+    ...{ kind: 'manual' as const, reason, ...about, details: {} },
+  };
+  await savePlan(
+    join(seed, 'plan.json'),
+    {
+      ...{
+        format: 1,
+        verb: 'move',
+        fleet: 'shop',
+        authorityId,
+        madeAt: new Date(at).toISOString(),
+      },
+      ...{ mark: await fleetMark(db, loaded), summary: 'one move', lowerBound: 1 },
+      ...{ spreadBefore: null, spreadAfter: null, moves: [planned], staying: [], cordon: null },
+      input: null,
+    },
+    db,
+  );
+  await close();
+});
+afterAll(async () => {
+  giveUp();
+  mute.close();
+  if (seed !== undefined) await rm(seed, { recursive: true, force: true });
+});
+
+interface Started {
+  readonly run: OnTerminal;
+  readonly path: string;
+  readonly signal: (name: NodeJS.Signals) => void;
+}
+
+/** Starts it in a folder of its own, and waits until it waits for a host. */
+async function startWaiting(words: readonly string[]): Promise<Started> {
+  givesUp = false;
+  const path = await mkdtemp(join(tmpdir(), 'fleet-interrupted-'));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  await cp(seed, path, { recursive: true });
+  const before = answered;
+  const run = startOnTerminal(
+    ['sh', '-c', 'echo "its pid is $$ here"; exec "$@"', 'sh', program, ...words],
+    { cwd: path, env: env(path), columns: 120 },
+  );
+  for (const deadline = Date.now() + 60_000; answered === before; await sleep(20))
+    if (Date.now() > deadline) throw new Error(`it asked no host; it shows:\n${run.shown()}`);
+  const signal = (name: NodeJS.Signals): void => {
+    const pid = Number(/its pid is (\d+) here/.exec(run.shown())?.[1]);
+    if (name === 'SIGINT') run.type(ctrlC);
+    else process.kill(pid, name);
+  };
+  return { run, path, signal };
+}
+
+async function expectEnded({ run }: Started): Promise<void> {
+  expect([await run.ends(), run.shown()]).toEqual([
+    130,
+    expect.stringContaining('stopping after the acts that are under way'),
+  ]);
+  expect(run.shown().lastIndexOf(cursorShown)).toBeGreaterThanOrEqual(
+    run.shown().lastIndexOf(cursorHidden),
+  );
+  expect(run.shown()).not.toContain('bug in fleet');
+}
+
+const looks: readonly (readonly [string, NodeJS.Signals])[] = [
+  ['accounts verify anna', 'SIGINT'],
+  ['why-silent anna', 'SIGTERM'],
+  ['apply plan.json --yes', 'SIGHUP'],
+  ['accounts verify anna', 'SIGTERM'],
+];
+
+test.each(looks)('%s: %s ends it at once', async (line, name) => {
+  const started = await startWaiting(line.split(' '));
+  started.signal(name);
+  await expectEnded(started);
+});
+
+/** What is said of it besides, and what it would write. */
+const changes: readonly (readonly [string, NodeJS.Signals, RegExp])[] = [
+  ['resume', 'SIGINT', /dora: h1 → h2, staged/],
+  ['resume', 'SIGTERM', /carry on with: fleet resume/],
+  ['accounts remove ben --yes', 'SIGINT', /fleet accounts remove ben/],
+  ['accounts remove ben --yes', 'SIGHUP', /ben: h1 → .*planned/],
+  ['accounts export anna --format telethon --output out.session --yes', 'SIGTERM', /anna: h1 → /],
+  ['accounts stop anna --yes', 'SIGINT', /h1/],
+  ['accounts start anna', 'SIGHUP', /h1/],
+  ['accounts restart anna --yes', 'SIGTERM', /h1/],
+];
+
+test.each(changes)(
+  '%s: %s ends it after its act, and it says what is open',
+  async (line, name, said) => {
+    const started = await startWaiting(line.split(' '));
+    started.signal(name);
+    await started.run.shows('press Ctrl-C again');
+    giveUp();
+    await expectEnded(started);
+    expect(started.run.shown()).toMatch(said);
+    expect(await readdir(started.path)).not.toContain('out.session');
+  },
+);
+
+test.each(changes)('%s: a second %s ends it at once', async (line, name) => {
+  const started = await startWaiting(line.split(' '));
+  started.signal(name);
+  await started.run.shows('press Ctrl-C again');
+  started.signal(name);
+  await expectEnded(started);
+});
