@@ -266,6 +266,7 @@ export async function alone<T extends WithErrors>(
     command: verb,
     signal,
     besideTalks: verb === 'sweep',
+    onWait: (text) => context.report({ kind: 'phase', text }),
   });
   try {
     if (verb !== 'adopt') await refuseLostLedger(context);

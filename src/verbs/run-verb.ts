@@ -69,12 +69,11 @@ async function carryOut(
   context: OpenContext,
   { begin, aside }: { readonly begin: () => Promise<Run>; readonly aside: RunLock['aside'] },
 ): Promise<Outcome> {
-  const plan = await verb.plan(context, input);
-  // What was not asked because of it is missing in the plan.
-  if (context.signal.aborted)
-    throw new FleetError('interrupted', 'interrupted: nothing was changed', {
-      hint: 'run it again when you are ready',
-    });
+  const { signal } = context;
+  const plan = await verb.plan(context, input).catch((error: unknown) => {
+    throw signal.aborted && error instanceof FleetError ? nothingChanged(error) : error;
+  });
+  if (signal.aborted) throw nothingChanged();
   const isDryRun = Reflect.get(input, 'dryRun') === true;
   if (isDryRun || (await verb.isEmpty?.(plan, input)) === true) {
     if (!isDryRun) await verb.leave?.(context, plan, input);
@@ -85,6 +84,15 @@ async function carryOut(
   if (verb.isBesideOthers !== true) context.act();
   return changed(verb, plan, await verb.execute(context, begin, plan, input, aside), input);
 }
+
+/** What was not asked because of Ctrl-C is missing in the plan, and in what it was refused for. */
+const nothingChanged = (cause?: FleetError): FleetError =>
+  cause?.code === 'interrupted'
+    ? cause
+    : new FleetError('interrupted', 'interrupted: nothing was changed', {
+        hint: 'run it again when you are ready',
+        cause,
+      });
 
 const withCode = (exitCode: number | undefined): Pick<Outcome, 'exitCode'> =>
   exitCode === undefined ? {} : { exitCode };

@@ -35,3 +35,31 @@ export function interruptedMove({
           ];
   return new FleetError('interrupted', text, { account, host: to_host, hint });
 }
+
+/**
+ * What `connecting` to the host gives, unless Ctrl-C has come before that: then nothing was sent.
+ * Errors: `interrupted`, and those of `connecting`.
+ */
+export async function unlessInterrupted<T>(
+  signal: AbortSignal,
+  host: string,
+  connecting: Promise<T>,
+): Promise<T> {
+  const ended = new AbortController();
+  const interrupted = new Promise<never>((_, reject) => {
+    const stop = (): void =>
+      reject(
+        new FleetError('interrupted', `${host} was asked for nothing: interrupted before`, {
+          hint: 'run it again when you are ready',
+          host,
+        }),
+      );
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true, signal: ended.signal });
+  });
+  try {
+    return await Promise.race([interrupted, connecting]);
+  } finally {
+    ended.abort();
+  }
+}

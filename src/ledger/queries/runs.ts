@@ -329,6 +329,8 @@ export interface LockRequest {
   readonly signal?: AbortSignal;
   /** It may also work while the command that has the lock only waits for a person. */
   readonly besideTalks?: boolean;
+  /** Called once when it has to wait: for whom. */
+  readonly onWait?: (text: string) => void;
 }
 
 /**
@@ -339,11 +341,11 @@ export interface LockRequest {
 export async function takeLock(
   ledger: Ledger,
   waitMs: number,
-  { command = '', signal, besideTalks = false }: LockRequest = {},
+  { command = '', signal, besideTalks = false, onWait = () => undefined }: LockRequest = {},
 ): Promise<RunLock> {
   const token = tokenOf(command);
   const deadline = Date.now() + waitMs;
-  for (;;) {
+  for (let tries = 0; ; tries += 1) {
     const turn = await tryTurn(ledger.db, token, besideTalks);
     if (typeof turn === 'string') return runLock(ledger, turn, token);
     if (Date.now() >= deadline) throw lockHeld(turn);
@@ -351,6 +353,7 @@ export async function takeLock(
       throw new FleetError('interrupted', 'interrupted while another fleet command was at work', {
         hint: 'nothing was changed',
       });
+    if (tries === 0) onWait(`waiting for another command to end: ${describeOwner(turn)}`);
     await new Promise((resolve) =>
       setTimeout(resolve, Math.min(500, Math.max(10, deadline - Date.now()))),
     );

@@ -52,6 +52,7 @@ export async function restartStale(
   const lock = await takeLock(context.ledger, context.desk.waitMs, {
     command: 'init',
     signal: context.signal,
+    onWait: (text) => context.report({ kind: 'phase', text }),
   }).catch((error: unknown) => {
     if (error instanceof FleetError) return error;
     throw error;

@@ -87,9 +87,11 @@ async function restartWorker(
   ];
   const replies = await actOnOwner(context, run, host, name, restart).catch(
     async (error: unknown) => {
-      // Programs that do not understand the request do nothing of it, and of what a host holds
-      // nothing runs: no restart was interrupted.
-      if (isNoRestart(error)) await note(restartEnded, `not restarted: ${error.message}`);
+      // Programs that do not understand the request do nothing of it, of what a host holds nothing
+      // runs, and Ctrl-C came before anything was sent: no restart was begun.
+      const isBefore = error instanceof FleetError && error.code === 'interrupted';
+      if (isBefore || isNoRestart(error))
+        await note(restartEnded, `not restarted: ${error.message}`);
       throw error;
     },
   );

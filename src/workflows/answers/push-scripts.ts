@@ -240,7 +240,7 @@ async function pushToHost(
   changes: readonly BehaviourChange[],
 ): Promise<FleetError[]> {
   const acts = changes.map(({ keyId, behaviour }) => configureAct(keyId, behaviour));
-  const replies = await askAsAuthority(context, run, host, acts);
+  const replies = await askAsAuthority(context, run, host, acts, { endsBySignal: true });
   const errors: FleetError[] = [];
   for (const [index, { account, behaviour, changes: words }] of changes.entries()) {
     const reply = replies[index];

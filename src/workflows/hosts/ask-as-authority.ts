@@ -19,6 +19,7 @@ import { hasFallenBack } from '../../ownership/fallen-back.ts';
 import { rosterFor } from '../../ownership/roster.ts';
 import { holdGapMs } from '../../ownership/safe-moment.ts';
 import type { FleetContext } from '../context.ts';
+import { unlessInterrupted } from '../interrupted.ts';
 import { refuseOldCopy } from './refuse-old-copy.ts';
 
 /**
@@ -99,6 +100,8 @@ export interface AskAsOptions extends Partial<AskOptions> {
    * from now on, and it neither closes nor frees anything.
    */
   readonly withoutRoster?: boolean;
+  /** The first Ctrl-C ends it while it connects: then nothing was sent to the host. */
+  readonly endsBySignal?: boolean;
 }
 
 /**
@@ -118,10 +121,12 @@ export async function contactHost(
     onProgress,
     takeOver = false,
     withoutRoster = false,
+    endsBySignal = false,
   }: AskAsOptions = {},
 ): Promise<Contacted | null> {
   // Connecting says nothing to the host.
-  await context.remoteFor(host).connect();
+  const connecting = context.remoteFor(host).connect();
+  await (endsBySignal ? unlessInterrupted(context.signal, host.name, connecting) : connecting);
   // One moment for both: a process that stands still in between makes the contact no younger than
   // it is known to be here.
   const atMs = context.now();

@@ -76,7 +76,7 @@ export const isHold = ({ refusal, claim }: ActReply): boolean =>
 
 /**
  * Sends acts to an owner with this run's authority and gives the replies. Errors: those of {@link
- * askAsAuthority}, {@link ActRefused}.
+ * askAsAuthority}, {@link ActRefused}, `interrupted` where Ctrl-C came before they were sent.
  */
 export async function actOnOwner(
   context: FleetContext,
@@ -87,6 +87,7 @@ export async function actOnOwner(
 ): Promise<readonly ActReply[]> {
   const replies = await askAsAuthority(context, run, host, acts, {
     timeoutMs: helperTimeoutMs + onlineTimeoutMs,
+    endsBySignal: true,
   });
   const refused = replies.find(({ ok }) => !ok);
   if (refused === undefined) return replies;

@@ -60,7 +60,7 @@ const sessionText = (): string =>
 
 /** anna and ben run on h1, dora's move from there to h2 is open, and a plan to move anna is saved. */
 beforeAll(async () => {
-  mute.listen(0, '127.0.0.1');
+  mute.listen(0, '0.0.0.0');
   await once(mute, 'listening');
   const { port } = mute.address() as { port: number };
   seed = await mkdtemp(join(tmpdir(), 'fleet-interrupted-'));
@@ -175,48 +175,62 @@ async function expectEnded({ run }: Started): Promise<void> {
   expect(run.shown()).not.toContain('bug in fleet');
 }
 
-const looks: readonly (readonly [string, NodeJS.Signals])[] = [
-  ['accounts verify anna', 'SIGINT'],
-  ['why-silent anna', 'SIGTERM'],
-  ['apply plan.json --yes', 'SIGHUP'],
-  ['accounts verify anna', 'SIGTERM'],
+/** What each says is open, and how to go on. */
+const atOnce: readonly (readonly [string, NodeJS.Signals, RegExp])[] = [
+  ['accounts verify anna', 'SIGINT', /h1: interrupted/],
+  ['why-silent anna', 'SIGTERM', /h1: interrupted/],
+  ['apply plan.json --yes', 'SIGHUP', /nothing was changed/],
+  ['accounts remove ben --yes', 'SIGINT', /ben: h1 → .*planned.*fleet accounts remove ben/s],
+  [
+    'accounts export anna --format telethon --output out.session --yes',
+    'SIGTERM',
+    /anna: h1 → .*planned.*fleet accounts (?:export|remove) anna/s,
+  ],
+  ['accounts stop anna ben --yes', 'SIGINT', /h1 was asked for nothing/],
+  ['accounts start anna', 'SIGHUP', /h1 was asked for nothing/],
+  ['accounts restart anna ben --yes', 'SIGTERM', /h1 was asked for nothing/],
 ];
 
-test.each(looks)('%s: %s ends it at once', async (line, name) => {
+test.each(atOnce)('%s: %s ends it while it connects', async (line, name, said) => {
   const started = await startWaiting(line.split(' '));
   started.signal(name);
   await expectEnded(started);
+  expect(started.run.shown()).toMatch(said);
+  expect(await readdir(started.path)).not.toContain('out.session');
 });
 
-/** What is said of it besides, and what it would write. */
-const changes: readonly (readonly [string, NodeJS.Signals, RegExp])[] = [
-  ['resume', 'SIGINT', /dora: h1 → h2, staged/],
-  ['resume', 'SIGTERM', /carry on with: fleet resume/],
-  ['accounts remove ben --yes', 'SIGINT', /fleet accounts remove ben/],
-  ['accounts remove ben --yes', 'SIGHUP', /ben: h1 → .*planned/],
-  ['accounts export anna --format telethon --output out.session --yes', 'SIGTERM', /anna: h1 → /],
-  ['accounts stop anna --yes', 'SIGINT', /h1/],
-  ['accounts start anna', 'SIGHUP', /h1/],
-  ['accounts restart anna --yes', 'SIGTERM', /h1/],
-];
+test('resume: the first Ctrl-C waits for the act under way and says what is open', async () => {
+  const started = await startWaiting(['resume']);
+  started.signal('SIGINT');
+  await started.run.shows('press Ctrl-C again');
+  giveUp();
+  await expectEnded(started);
+  expect(started.run.shown()).toMatch(/dora: h1 → h2, staged.*carry on with: fleet resume/s);
+});
 
-test.each(changes)(
-  '%s: %s ends it after its act, and it says what is open',
-  async (line, name, said) => {
-    const started = await startWaiting(line.split(' '));
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  'resume: the second %s ends it at once',
+  async (name) => {
+    const started = await startWaiting(['resume']);
     started.signal(name);
     await started.run.shows('press Ctrl-C again');
-    giveUp();
+    started.signal(name);
     await expectEnded(started);
-    expect(started.run.shown()).toMatch(said);
-    expect(await readdir(started.path)).not.toContain('out.session');
   },
 );
 
-test.each(changes)('%s: a second %s ends it at once', async (line, name) => {
-  const started = await startWaiting(line.split(' '));
-  started.signal(name);
-  await started.run.shows('press Ctrl-C again');
-  started.signal(name);
-  await expectEnded(started);
+test('a command that waits for another one ends by Ctrl-C, and the other one goes on', async () => {
+  const other = await startWaiting(['resume']);
+  const waiting = startOnTerminal([program, 'accounts', 'stop', 'anna', '--yes', '--wait', '10m'], {
+    cwd: other.path,
+    env: env(other.path),
+    columns: 120,
+  });
+  await waiting.shows('waiting for another command to end: fleet resume');
+  waiting.type(ctrlC);
+  expect(await waiting.ends()).toBe(130);
+  other.signal('SIGINT');
+  await other.run.shows('press Ctrl-C again');
+  other.signal('SIGINT');
+  await expectEnded(other);
 });
