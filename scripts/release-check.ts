@@ -87,6 +87,13 @@ const errorOf = (said: string): string =>
     .join(' ')
     .slice(0, 400);
 
+/** What npm warns of that is about the package: not about how npm itself is set up here. */
+const warningsOf = (said: string): readonly string[] =>
+  said
+    .split('\n')
+    .filter((line) => /^npm warn /i.test(line) && !/\bconfig\b/.test(line))
+    .map((line) => line.slice(0, 200));
+
 /**
  * Installs the package where nothing is. Returns why that was not possible, or what is wrong with
  * it.
@@ -101,7 +108,6 @@ function tryInstallation(tarball: string): readonly string[] {
       '--global',
       '--no-audit',
       '--no-fund',
-      '--loglevel=error',
       '--prefix',
       prefix,
       ...offline,
@@ -110,14 +116,21 @@ function tryInstallation(tarball: string): readonly string[] {
     const installed = run(argv, { cwd: prefix, isAllowedToFail: true });
     if (installed.code !== 0)
       return [`the package cannot be installed: ${errorOf(installed.stderr)}`];
+    const warnings = warningsOf(installed.stderr);
+    const [first = ''] = warnings;
     const { fleet } = JSON.parse(
       run([join(prefix, 'bin', 'fleet'), 'version', '--json'], { cwd: prefix }).stdout,
     ) as {
       fleet?: string;
     };
-    return fleet === manifest.version
-      ? []
-      : [`the installed package says that it is version ${fleet}`];
+    return [
+      ...(fleet === manifest.version
+        ? []
+        : [`the installed package says that it is version ${fleet}`]),
+      ...(first === ''
+        ? []
+        : [`npm warns whoever installs the package, ${warnings.length} times: ${first}`]),
+    ];
   } finally {
     rmSync(prefix, { recursive: true, force: true });
   }

@@ -37,19 +37,19 @@ export function interruptedMove({
 }
 
 /**
- * What `connecting` to the host gives, unless Ctrl-C has come before that: then nothing was sent.
- * Errors: `interrupted`, and those of `connecting`.
+ * What `looking` gives, which connects to the host or only reads there, unless Ctrl-C comes before:
+ * then nothing was done. Errors: `interrupted`, and those of `looking`.
  */
 export async function unlessInterrupted<T>(
   signal: AbortSignal,
   host: string,
-  connecting: Promise<T>,
+  looking: Promise<T>,
 ): Promise<T> {
   const ended = new AbortController();
   const interrupted = new Promise<never>((_, reject) => {
     const stop = (): void =>
       reject(
-        new FleetError('interrupted', `${host} was asked for nothing: interrupted before`, {
+        new FleetError('interrupted', `${host}: interrupted before anything was done there`, {
           hint: 'run it again when you are ready',
           host,
         }),
@@ -58,7 +58,7 @@ export async function unlessInterrupted<T>(
     else signal.addEventListener('abort', stop, { once: true, signal: ended.signal });
   });
   try {
-    return await Promise.race([interrupted, connecting]);
+    return await Promise.race([interrupted, looking]);
   } finally {
     ended.abort();
   }

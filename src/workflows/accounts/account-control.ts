@@ -116,6 +116,15 @@ export async function sendTest(
     const found = (await readSilences(context, host, account.key_id))?.test;
     if (found?.id === id) return found;
   }
+  if (context.signal.aborted)
+    throw new FleetError(
+      'interrupted',
+      `${name} was given the message; interrupted before it told whether it said it`,
+      {
+        account: name,
+        hint: `fleet why-silent ${name} tells it`,
+      },
+    );
   throw new FleetError(
     'account-offline',
     `${name} on ${host.name} has not said the test message within ${testWaitMs / 1000} s`,

@@ -11,6 +11,7 @@ import type { HostSpec } from '../../model/inventory.ts';
 import { forEachHost, type HostOutcome } from '../../remote/for-each-host.ts';
 import type { FleetContext } from '../context.ts';
 import { askAsAuthority } from '../hosts/ask-as-authority.ts';
+import { unlessInterrupted } from '../interrupted.ts';
 import {
   type AnsweringAccount,
   answersAnywhere,
@@ -161,9 +162,9 @@ export async function readBehaviours(
   const command = `cat ${hostPaths.behaviour}/*.json 2>/dev/null || true`;
   // As root: nobody else may list that folder.
   const replyLimit = { bytes: behaviourBytes * (host.maxAccounts + 1) };
-  const { stdout } = await context
-    .remoteFor(host)
-    .run({ command, asRoot: true, narrow: ['behaviours'], replyLimit });
+  const how = { asRoot: true, narrow: ['behaviours'], replyLimit };
+  const reading = context.remoteFor(host).run({ command, ...how });
+  const { stdout } = await unlessInterrupted(context.signal, host.name, reading);
   const lines = new TextDecoder()
     .decode(stdout)
     .split('\n')

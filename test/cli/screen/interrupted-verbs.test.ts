@@ -31,19 +31,21 @@ vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000 });
 const cursorShown = '\u001b[?25h';
 const cursorHidden = '\u001b[?25l';
 
-/** Every host: it accepts connections and says nothing, until it gives them up. */
+/** Every host: it accepts connections and says nothing, until it refuses them for good. */
 const connections = new Set<Socket>();
 let answered = 0;
 let givesUp = false;
+/** Nothing that is worth another try. */
+const refuse = (socket: Socket): unknown => socket.end('SSH-1.5-old\r\n');
 const mute = createServer((socket) => {
   answered += 1;
   socket.on('error', () => undefined).on('close', () => connections.delete(socket));
-  if (givesUp) socket.destroy();
-  else connections.add(socket);
+  connections.add(socket);
+  if (givesUp) refuse(socket);
 });
 const giveUp = (): void => {
   givesUp = true;
-  for (const socket of connections) socket.destroy();
+  for (const socket of connections) refuse(socket);
 };
 
 let seed: string;
@@ -132,7 +134,7 @@ hosts: { h1: { address: 127.0.0.1 }, h2: { address: 127.0.0.2 } }
   await close();
 });
 afterAll(async () => {
-  giveUp();
+  for (const socket of connections) socket.destroy();
   mute.close();
   if (seed !== undefined) await rm(seed, { recursive: true, force: true });
 });
@@ -143,25 +145,32 @@ interface Started {
   readonly signal: (name: NodeJS.Signals) => void;
 }
 
-/** Starts it in a folder of its own, and waits until it waits for a host. */
-async function startWaiting(words: readonly string[]): Promise<Started> {
-  givesUp = false;
+/** Starts it in a folder of its own. */
+async function start(words: readonly string[]): Promise<Started> {
   const path = await mkdtemp(join(tmpdir(), 'fleet-interrupted-'));
   onTestFinished(() => rm(path, { recursive: true, force: true }));
   await cp(seed, path, { recursive: true });
-  const before = answered;
   const run = startOnTerminal(
     ['sh', '-c', 'echo "its pid is $$ here"; exec "$@"', 'sh', program, ...words],
     { cwd: path, env: env(path), columns: 120 },
   );
-  for (const deadline = Date.now() + 60_000; answered === before; await sleep(20))
-    if (Date.now() > deadline) throw new Error(`it asked no host; it shows:\n${run.shown()}`);
   const signal = (name: NodeJS.Signals): void => {
     const pid = Number(/its pid is (\d+) here/.exec(run.shown())?.[1]);
     if (name === 'SIGINT') run.type(ctrlC);
     else process.kill(pid, name);
   };
   return { run, path, signal };
+}
+
+/** Starts it, and waits until it waits for a host. */
+async function startWaiting(words: readonly string[]): Promise<Started> {
+  givesUp = false;
+  const before = answered;
+  const started = await start(words);
+  for (const deadline = Date.now() + 60_000; answered === before; await sleep(20))
+    if (Date.now() > deadline)
+      throw new Error(`it asked no host; it shows:\n${started.run.shown()}`);
+  return started;
 }
 
 async function expectEnded({ run }: Started): Promise<void> {
@@ -186,9 +195,11 @@ const atOnce: readonly (readonly [string, NodeJS.Signals, RegExp])[] = [
     'SIGTERM',
     /anna: h1 → .*planned.*fleet accounts (?:export|remove) anna/s,
   ],
-  ['accounts stop anna ben --yes', 'SIGINT', /h1 was asked for nothing/],
-  ['accounts start anna', 'SIGHUP', /h1 was asked for nothing/],
-  ['accounts restart anna ben --yes', 'SIGTERM', /h1 was asked for nothing/],
+  ['accounts stop anna ben --yes', 'SIGINT', /h1: interrupted before/],
+  ['accounts start anna', 'SIGHUP', /h1: interrupted before/],
+  ['accounts restart anna ben --yes', 'SIGTERM', /h1: interrupted before/],
+  ['accounts pause anna --yes', 'SIGINT', /h1: interrupted before/],
+  ['rankings', 'SIGHUP', /h1/],
 ];
 
 test.each(atOnce)('%s: %s ends it while it connects', async (line, name, said) => {
@@ -208,16 +219,13 @@ test('resume: the first Ctrl-C waits for the act under way and says what is open
   expect(started.run.shown()).toMatch(/dora: h1 → h2, staged.*carry on with: fleet resume/s);
 });
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-  'resume: the second %s ends it at once',
-  async (name) => {
-    const started = await startWaiting(['resume']);
-    started.signal(name);
-    await started.run.shows('press Ctrl-C again');
-    started.signal(name);
-    await expectEnded(started);
-  },
-);
+test.each(['SIGINT', 'SIGHUP'] as const)('resume: the second %s ends it at once', async (name) => {
+  const started = await startWaiting(['resume']);
+  started.signal(name);
+  await started.run.shows('press Ctrl-C again');
+  started.signal(name);
+  await expectEnded(started);
+});
 
 test('a command that waits for another one ends by Ctrl-C, and the other one goes on', async () => {
   const other = await startWaiting(['resume']);
@@ -233,4 +241,15 @@ test('a command that waits for another one ends by Ctrl-C, and the other one goe
   await other.run.shows('press Ctrl-C again');
   other.signal('SIGINT');
   await expectEnded(other);
+});
+
+test.each(['SIGINT', 'SIGHUP'] as const)('serve ends by %s with code 0', async (name) => {
+  const started = await start(['serve', '--socket', 'api.sock']);
+  await started.run.shows('listening');
+  started.signal(name);
+  expect(await started.run.ends()).toBe(0);
+  expect(started.run.shown().lastIndexOf(cursorShown)).toBeGreaterThanOrEqual(
+    started.run.shown().lastIndexOf(cursorHidden),
+  );
+  expect(await readdir(started.path)).not.toContain('api.sock');
 });
