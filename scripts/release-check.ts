@@ -87,11 +87,16 @@ const errorOf = (said: string): string =>
     .join(' ')
     .slice(0, 400);
 
-/** What npm warns of that is about the package: not about how npm itself is set up here. */
+/**
+ * What npm warns of that is about the package, one package a line: not how npm itself is set up
+ * here, and not that better-sqlite3 asks for Node.js 22, where npm runs on an older one: the package
+ * brings the Node.js that runs it, and npm takes this from the registry, not from the lock.
+ */
 const warningsOf = (said: string): readonly string[] =>
   said
     .split('\n')
     .filter((line) => /^npm warn /i.test(line) && !/\bconfig\b/.test(line))
+    .filter((line) => !line.includes('EBADENGINE') || /package: '(?!better-sqlite3@)/.test(line))
     .map((line) => line.slice(0, 200));
 
 /**
