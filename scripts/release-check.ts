@@ -88,9 +88,9 @@ const errorOf = (said: string): string =>
     .slice(0, 400);
 
 /**
- * What npm warns of that is about the package, one package a line: not how npm itself is set up
- * here, and not that better-sqlite3 asks for Node.js 22, where npm runs on an older one: the package
- * brings the Node.js that runs it, and npm takes this from the registry, not from the lock.
+ * What npm warns of the package, one line for each that it names: not of how npm is set up here,
+ * and not that better-sqlite3 asks for Node.js 22 where npm runs on an older one. The package
+ * brings the Node.js that runs it, and npm reads this in the registry, not in the lock.
  */
 const warningsOf = (said: string): readonly string[] =>
   said

@@ -5,6 +5,7 @@ import {
   findAccountByKey,
   highestEpoch,
   insertAccount,
+  type PlacedAccount,
   setAccountState,
   setWanted,
 } from '../../ledger/queries/accounts.ts';
@@ -311,9 +312,17 @@ async function takeCandidate(context: FleetContext, candidate: Candidate): Promi
     });
     return done('returned', warnings);
   }
-  if (sameName !== undefined) return done('known', warnings);
+  if (sameName !== undefined) return done('known', [...warnings, ...deadNote(sameName)]);
   return done('imported', await store(context, candidate));
 }
+
+/** Of a session that Telegram takes no more: importing it once more brings nothing back. */
+const deadNote = ({ name, state }: PlacedAccount): string[] =>
+  state === 'duplicated' || state === 'needs-login'
+    ? [`its session is dead (${state}) and stays so; a new one: fleet accounts login ${name}`]
+    : state === 'banned'
+      ? ['Telegram has banned it; this changes nothing']
+      : [];
 
 /**
  * The session of an account that the ledger knows, where the vault has lost it. Returns what the

@@ -60,7 +60,7 @@ const env = (home: string): Record<string, string> => ({
 const sessionText = (): string =>
   `1${Buffer.concat([Buffer.from([2, 0, 13]), Buffer.from('149.154.167.5'), Buffer.from([0, 80]), randomBytes(256)]).toString('base64')}`;
 
-/** anna and ben run on h1, dora's move from there to h2 is open, and a plan to move anna is saved. */
+/** Three run on h1: dora's move to h2 is open, and a plan to move anna there is saved. */
 beforeAll(async () => {
   mute.listen(0, '0.0.0.0');
   await once(mute, 'listening');
