@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { nodeFlags } from '../src/cli/built-program.ts';
+import { dashboardStyle } from '../src/dashboard/style.ts';
 import { buildHostFiles } from '../src/release/build-host-files.ts';
 
 /**
  * Builds what is published: `dist/cli.cjs` with `dist/program.cjs` and V8's cache of it,
- * `dist/host`
- * with the programs for hosts, and `dist/bundled.json` with the npm packages that are inside of
- * them.
+ * `dist/host` with the programs for hosts, `dist/dashboard` with the page of `fleet serve`, and
+ * `dist/bundled.json` with the npm packages that are inside of them.
  */
 const root = join(import.meta.dirname, '..');
 const out = join(root, 'dist');
@@ -85,7 +85,7 @@ const serverApart: Plugin = {
 };
 
 await rm(out, { recursive: true, force: true });
-const [program, , hostInputs, server] = await Promise.all([
+const [program, , hostInputs, server, dashboard] = await Promise.all([
   build({
     absWorkingDir: root,
     metafile: true,
@@ -151,10 +151,26 @@ const [program, , hostInputs, server] = await Promise.all([
     minifyWhitespace: true,
     legalComments: 'linked',
   }),
+  build({
+    absWorkingDir: root,
+    metafile: true,
+    entryPoints: [{ in: 'src/dashboard/main.tsx', out: 'app' }],
+    outdir: join(out, 'dashboard'),
+    bundle: true,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    minify: true,
+    charset: 'utf8',
+    legalComments: 'linked',
+  }),
 ]);
+await writeFile(join(out, 'dashboard', 'app.css'), dashboardStyle);
+await cp(join(root, 'src', 'dashboard', 'index.html'), join(out, 'dashboard', 'index.html'));
 const bundled = [
   ...Object.keys(program.metafile.inputs),
   ...Object.keys(server.metafile.inputs),
+  ...Object.keys(dashboard.metafile.inputs),
   ...hostInputs,
 ].flatMap((input) => {
   const name = /node_modules\/.*$/.exec(input)?.[0];

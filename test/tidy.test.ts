@@ -12,6 +12,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/sessions': ['src/model'],
   'src/alerts': ['src/model'],
   'src/report': ['src/model', 'd3-scale', 'd3-shape'],
+  'src/dashboard': ['src/report', 'preact'],
   'src/inventory': [
     'src/model',
     'src/alerts',
@@ -227,7 +228,7 @@ const roomOf = (path: string): string =>
 const withoutComments = (text: string): string =>
   text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
 
-const sources: Source[] = globSync('{src,hostside}/**/*.ts').map((path) => {
+const sources: Source[] = globSync('{src,hostside}/**/*.{ts,tsx}').map((path) => {
   const text = readFileSync(path, 'utf8');
   return { path, room: roomOf(path), text, code: withoutComments(text) };
 });
@@ -326,7 +327,7 @@ describe('tidy', () => {
   it('nothing is exported for tests alone', () => {
     // These stand in for packages where the programs for hosts are built.
     const standIns = ['hostside/worker/aes-ige.ts'];
-    const shipped = globSync('{src,hostside,scripts,bench}/**/*.ts').map((path) => {
+    const shipped = globSync('{src,hostside,scripts,bench}/**/*.{ts,tsx}').map((path) => {
       const text = readFileSync(path, 'utf8');
       return { path, room: roomOf(path), text, code: withoutComments(text) };
     });
@@ -415,7 +416,7 @@ describe('tidy', () => {
   });
 
   it('lines end before column 101, but for texts, patterns and data that cannot be broken', () => {
-    const files = globSync('{src,hostside,test,bench,scripts}/**/*.{ts,cjs,mjs}').filter(
+    const files = globSync('{src,hostside,test,bench,scripts}/**/*.{ts,tsx,cjs,mjs}').filter(
       (path) => !path.includes('fixtures/'),
     );
     const long = files.flatMap((path) => {

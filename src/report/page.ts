@@ -1,5 +1,6 @@
 import { counted } from '../model/counted.ts';
 import { type Availability, type Cause, causes, shareOf } from './availability.ts';
+import { markOf } from './marks.ts';
 import type { Report, ReportedAccount, ReportedHost } from './report.ts';
 import { reportStyle } from './style.ts';
 import { trendChart } from './trend-chart.ts';
@@ -42,21 +43,6 @@ const table = (
         '</tr>',
     )
     .join('')}</tbody></table></div>`;
-
-/** Shape and letter besides the colour. */
-const marks: Readonly<Record<string, { readonly kind: string; readonly sign: string }>> = {
-  online: { kind: 'good', sign: '●' },
-  placed: { kind: 'busy', sign: '◐' },
-  reconnecting: { kind: 'busy', sign: '◐' },
-  'flood-wait': { kind: 'busy', sign: '◑' },
-  held: { kind: 'busy', sign: '‖' },
-  stopped: { kind: 'idle', sign: '■' },
-  stored: { kind: 'idle', sign: '□' },
-  unknown: { kind: 'idle', sign: '?' },
-  removing: { kind: 'idle', sign: '→' },
-};
-const markOf = (state: string): { readonly kind: string; readonly sign: string } =>
-  marks[state] ?? { kind: 'bad', sign: '✕' };
 
 function fleetMap({ hosts, accounts }: Report): string {
   const byHost = Map.groupBy(accounts, ({ host }) => host ?? '');

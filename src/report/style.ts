@@ -1,10 +1,15 @@
+export const lightColours =
+  '--ground:#fff;--ink:#1b1f24;--soft:#57606a;--line:#d0d7de;--card:#f6f8fa;--good:#0b6e3b;--busy:#7a4f00;--bad:#a4161a;--idle:#57606a;--cpu:#0550ae;--memory:#8a3b00;--slots:#6e1b8a';
+export const darkColours =
+  '--ground:#0d1117;--ink:#e6edf3;--soft:#9aa5b1;--line:#30363d;--card:#161b22;--good:#56d364;--busy:#e3b341;--bad:#ff8b85;--idle:#9aa5b1;--cpu:#79b8ff;--memory:#ffb77c;--slots:#d8b4fe';
+
 /**
  * Colours of both themes have a contrast of at least 4.5 to 1 against their ground; nothing is told
  * by colour alone.
  */
 export const reportStyle = `
-:root{--ground:#fff;--ink:#1b1f24;--soft:#57606a;--line:#d0d7de;--card:#f6f8fa;--good:#0b6e3b;--busy:#7a4f00;--bad:#a4161a;--idle:#57606a;--cpu:#0550ae;--memory:#8a3b00;--slots:#6e1b8a}
-@media (prefers-color-scheme:dark){:root{--ground:#0d1117;--ink:#e6edf3;--soft:#9aa5b1;--line:#30363d;--card:#161b22;--good:#56d364;--busy:#e3b341;--bad:#ff8b85;--idle:#9aa5b1;--cpu:#79b8ff;--memory:#ffb77c;--slots:#d8b4fe}}
+:root{${lightColours}}
+@media (prefers-color-scheme:dark){:root{${darkColours}}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:76rem;padding:1rem;background:var(--ground);color:var(--ink);font:15px/1.45 system-ui,sans-serif}
 h1{margin:0;font-size:1.6rem}h2{margin:2rem 0 .5rem;font-size:1.2rem;border-bottom:1px solid var(--line)}h3{margin:1rem 0 .3rem;font-size:1rem}

@@ -7,15 +7,31 @@ const edge = { top: 10, right: 90, bottom: 28, left: 44 };
 
 /** Colours are not all that tells the lines apart: each has a pattern and its name at its end. */
 const lines = [
-  { key: 'cpu', name: 'CPU', dash: '' },
-  { key: 'memory', name: 'memory', dash: '6 3' },
-  { key: 'slots', name: 'slots', dash: '2 3' },
+  { key: 'cpu', dash: '' },
+  { key: 'memory', dash: '6 3' },
+  { key: 'slots', dash: '2 3' },
 ] as const;
 
 const fixed = (value: number): string => value.toFixed(1);
 
-/** Shares over days as one SVG that needs no script. Empty below two points. Pure. */
-export function trendChart(points: readonly TrendPoint[]): string {
+/** What the chart says of each line; `of`: of what it is, from one day to another. */
+export interface TrendWords {
+  readonly cpu: string;
+  readonly memory: string;
+  readonly slots: string;
+  readonly of: (from: string, to: string) => string;
+}
+
+const plainWords: TrendWords = {
+  ...{ cpu: 'CPU', memory: 'memory', slots: 'slots' },
+  of: (from, to) => `CPU, memory and slots in use from ${from} to ${to}`,
+};
+
+/**
+ * Shares over days as one SVG that needs no script. Empty below two points. `words` are ours: they
+ * come into it as they are. Pure.
+ */
+export function trendChart(points: readonly TrendPoint[], words: TrendWords = plainWords): string {
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined || points.length < 2) return '';
   const x = scaleUtc([new Date(first.at), new Date(last.at)], [edge.left, width - edge.right]);
@@ -36,22 +52,21 @@ export function trendChart(points: readonly TrendPoint[]): string {
     );
   });
   const ends = labelPlaces(lines.map(({ key }) => y(last[key])));
-  const drawn = lines.map(({ key, name, dash }, index) => {
+  const drawn = lines.map(({ key, dash }, index) => {
     const path = line<TrendPoint>()
       .x((point) => x(point.at))
       .y((point) => y(point[key]))
       .curve(curveMonotoneX)([...points]);
     const label =
       `<text class="${key}" x="${width - edge.right + 6}" y="${fixed(ends[index] ?? 0)}" ` +
-      `dy="4">${name} ${Math.round(last[key] * 100)} %</text>`;
+      `dy="4">${words[key]} ${Math.round(last[key] * 100)} %</text>`;
     return (
       `<path class="trend ${key}" ` +
       `d="${path ?? ''}"${dash === '' ? '' : ` stroke-dasharray="${dash}"`}/>${label}`
     );
   });
-  const said =
-    `CPU, memory and slots in use from ${new Date(first.at).toISOString().slice(0, 10)} to ` +
-    `${new Date(last.at).toISOString().slice(0, 10)}`;
+  const dayOf = ({ at }: TrendPoint): string => new Date(at).toISOString().slice(0, 10);
+  const said = words.of(dayOf(first), dayOf(last));
   return (
     `<svg role="img" aria-label="${said}" viewBox="0 0 ${width} ` +
     `${height}">${[...shares, ...days, ...drawn].join('')}</svg>`

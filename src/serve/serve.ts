@@ -12,6 +12,7 @@ import { packageRoot } from '../release/package-root.ts';
 import type { Verb } from '../verbs/verb.ts';
 import { openAnswers } from './answers.ts';
 import { buildApp, type LogEntry } from './http/app.ts';
+import { readDashboard } from './http/dashboard.ts';
 import { openJobs } from './jobs.ts';
 import { type ListenWishes, listenAt, placeOf, readTls } from './listen.ts';
 import { offersOf } from './offers.ts';
@@ -119,6 +120,7 @@ async function open(options: ServeOptions, pool: RunPool) {
           () => false,
         ),
     },
+    dashboard: await readDashboard(packageRoot()),
     log: options.log,
   });
   return { app, jobs, streams, ledger };

@@ -1,32 +1,12 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reportPage } from '../../src/report/page.ts';
+import { expectAccessible, startBrowser, takePicture } from '../browser.ts';
 import { sampleReport } from './sample-report.ts';
-
-/** Debian's; scripts/setup.sh installs it for the nightly tests. */
-const executablePath = '/usr/bin/chromium';
-/** Kept, to be looked at. */
-const pictures = join(
-  import.meta.dirname,
-  '..',
-  '..',
-  'node_modules',
-  '.cache',
-  'fleet',
-  'screenshots',
-);
-const axeSource = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 
 let browser: Browser;
 beforeAll(async () => {
-  expect(existsSync(executablePath), 'chromium is installed (scripts/setup.sh --nightly)').toBe(
-    true,
-  );
-  mkdirSync(pictures, { recursive: true });
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  browser = await startBrowser();
 });
 afterAll(() => browser?.close());
 
@@ -50,21 +30,8 @@ describe.each(['light', 'dark'] as const)('the report, %s', (colorScheme) => {
           failures.push(request.url());
       });
       await page.setContent(reportPage(sampleReport(24, 90)));
-      expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(
-        true,
-      );
-      await page.screenshot({
-        path: join(pictures, `report-${colorScheme}-${name}.png`),
-        fullPage: name === 'desk',
-      });
-      await page.evaluate(axeSource);
-      const violations = await page.evaluate<{ id: string; impact: string; html: string }[]>(
-        'axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => ({ ' +
-          `id, impact, html: nodes[0]?.html.slice(0, 200) ?? '' })))`,
-      );
-      expect(
-        violations.filter(({ impact }) => impact === 'serious' || impact === 'critical'),
-      ).toEqual([]);
+      await takePicture(page, `report-${colorScheme}-${name}`, name === 'desk');
+      await expectAccessible(page, `${colorScheme} ${name}`);
       expect(failures).toEqual([]);
       await context.close();
     },

@@ -68,7 +68,25 @@ async function jobEnd(id: unknown, token = tokens.act): Promise<Answered['body']
 }
 
 describe('who may ask', () => {
-  test('the socket is its user’s, and only /health needs no token', async () => {
+  test('the dashboard’s page is open to everybody, and runs only what this server sends', async () => {
+    for (const [path, type] of [
+      ['/', 'text/html; charset=utf-8'],
+      ['/dashboard/app.js', 'text/javascript; charset=utf-8'],
+      ['/dashboard/app.css', 'text/css; charset=utf-8'],
+    ] as const) {
+      const { status, headers, text } = await askAt(server.socket, 'GET', path);
+      expect([path, status, headers['content-type']]).toEqual([path, 200, type]);
+      expect(headers['content-security-policy']).toMatch(
+        /^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; .*frame-ancestors 'none'$/,
+      );
+      expect(headers['x-content-type-options']).toBe('nosniff');
+      expect(text).not.toMatch(/shop|open-1|anna/);
+    }
+    for (const path of ['/dashboard/', '/dashboard/../package.json', '/dashboard/index.html'])
+      expect([path, (await askAt(server.socket, 'GET', path)).status]).toEqual([path, 401]);
+  });
+
+  test('the socket is its user’s, and only /health and the page need no token', async () => {
     expect(statSync(server.socket).mode & 0o777).toBe(0o600);
     expect(await askAt(server.socket, 'GET', '/health')).toMatchObject({
       status: 200,

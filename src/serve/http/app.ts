@@ -8,11 +8,13 @@ import { Problem, type ProblemFacts, problemFacts, problemOf, refusal } from '..
 import { openRates } from '../rate.ts';
 import { tokenOf } from '../tokens.ts';
 import { addAliases } from './aliases.ts';
+import { addDashboard, type DashboardFiles } from './dashboard.ts';
 import { addRoutes, type Services, uploadLimit } from './routes.ts';
 
 export interface AppOptions {
   readonly db: LedgerDb;
   readonly services: Omit<Services, 'tokenOf'>;
+  readonly dashboard: DashboardFiles;
   /** Requests of one token in a second, in the long run. */
   readonly rate: number;
   /** A request has to be whole after so long, ms. */
@@ -46,8 +48,9 @@ const wrongTokens = { perSecond: 1, burst: 20 } as const;
  */
 export type MakeFastify = typeof import('fastify').fastify;
 
-/** Those that need no token. */
-const isOpenTo = (url: string | undefined): boolean => url === '/health';
+/** Those that need no token: the page holds no data of the fleet, and asks for one. */
+const isOpenTo = (url: string | undefined): boolean =>
+  url === '/health' || url === '/' || url?.startsWith('/dashboard/') === true;
 
 export function buildApp(fastify: MakeFastify, options: AppOptions): FastifyInstance {
   const { requestLimitMs, tls } = options;
@@ -74,7 +77,7 @@ export function buildApp(fastify: MakeFastify, options: AppOptions): FastifyInst
   return app;
 }
 
-function guard(app: FastifyInstance, { db, services, rate, log }: AppOptions): void {
+function guard(app: FastifyInstance, { db, services, dashboard, rate, log }: AppOptions): void {
   const rates = openRates({ perSecond: rate, burst: 2 * rate });
   const wrong = openRates(wrongTokens);
   const tokens = new WeakMap<FastifyRequest, ApiTokenRow>();
@@ -117,6 +120,7 @@ function guard(app: FastifyInstance, { db, services, rate, log }: AppOptions): v
   };
   addRoutes(app, { ...services, tokenOf: owner });
   addAliases(app, { ...services, tokenOf: owner });
+  addDashboard(app, dashboard);
 }
 
 /** JSON, or a session file; no body is an empty one. */

@@ -1,0 +1,110 @@
+import { useEffect, useState } from 'preact/hooks';
+import { useDesk } from '../context.ts';
+import { AccountLink, Age, HostLink, Problem, Said, Table } from '../parts/parts.tsx';
+import { type Facts, factsIn, listIn, momentIn, textIn, textsIn } from '../shapes.ts';
+
+const stateWords = (state: string, names: Readonly<Record<string, string>>): string =>
+  names[state] ?? state;
+
+/** An act that goes on: what it does, until it has ended. */
+export function JobSheet({ id }: { readonly id: string }) {
+  const { api, words } = useDesk();
+  const [job, setJob] = useState<Facts | null>(null);
+  const [problem, setProblem] = useState<Error | null>(null);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isGone = false;
+    const ask = async (): Promise<void> => {
+      try {
+        const { data } = await api.get(`v1/jobs/${id}`);
+        if (isGone) return;
+        setJob(data);
+        setProblem(null);
+        if (textIn(data, 'state') !== 'running') return;
+      } catch (cause) {
+        if (isGone) return;
+        setProblem(cause instanceof Error ? cause : new Error(String(cause)));
+      }
+      timer = setTimeout(ask, 1_000);
+    };
+    void ask();
+    return () => {
+      isGone = true;
+      clearTimeout(timer);
+    };
+  }, [api, id]);
+  const failure = factsIn(job ?? undefined, 'problem');
+  const result = factsIn(job ?? undefined, 'result');
+  const said = [...textsIn(job ?? undefined, 'progress')].slice(-20);
+  const errors = listIn(result, 'errors');
+  return (
+    <section aria-label={words.job} aria-live="polite">
+      <h3>
+        {words.job}: {stateWords(textIn(job ?? undefined, 'state'), words.jobStates)}
+      </h3>
+      {problem === null ? null : <Problem cause={problem} />}
+      <ul>
+        {said.map((line, index) => (
+          <li key={index}>
+            <Said text={line} />
+          </li>
+        ))}
+      </ul>
+      {failure === undefined ? null : (
+        <p class="problem">
+          <Said text={textIn(failure, 'detail')} />
+          <br />→ <Said text={textIn(failure, 'hint')} />
+        </p>
+      )}
+      {textIn(job ?? undefined, 'hint') === '' ? null : (
+        <p class="problem">
+          <Said text={textIn(job ?? undefined, 'hint')} />
+        </p>
+      )}
+      {errors.length === 0 ? null : (
+        <ul class="problem">
+          {errors.map((error, index) => (
+            <li key={index}>
+              <Said text={textIn(error, 'message')} /> → <Said text={textIn(error, 'hint')} />
+            </li>
+          ))}
+        </ul>
+      )}
+      <OpenMoves rows={listIn(job ?? undefined, 'openMoves')} />
+    </section>
+  );
+}
+
+export function OpenMoves({ rows }: { readonly rows: readonly Facts[] }) {
+  const { words } = useDesk();
+  if (rows.length === 0) return null;
+  return (
+    <Table
+      caption={words.openMoves}
+      rows={rows}
+      columns={[
+        { head: words.account, of: (row) => <AccountLink name={textIn(row, 'account')} /> },
+        { head: words.from, of: (row) => <HostLink name={textIn(row, 'from')} /> },
+        { head: words.to, of: (row) => <HostLink name={textIn(row, 'to')} /> },
+        { head: words.state, of: (row) => textIn(row, 'phase') },
+        { head: words.next, of: (row) => <Said text={textIn(row, 'endedBy')} /> },
+      ]}
+    />
+  );
+}
+
+export function JobTable({ rows }: { readonly rows: readonly Facts[] }) {
+  const { words } = useDesk();
+  return (
+    <Table
+      caption={words.jobs}
+      rows={rows}
+      columns={[
+        { head: words.time, of: (row) => <Age at={momentIn(row, 'begunAt')} /> },
+        { head: words.what, of: (row) => textIn(row, 'verb') },
+        { head: words.state, of: (row) => stateWords(textIn(row, 'state'), words.jobStates) },
+        { head: words.who, of: (row) => <Said text={textIn(row, 'by')} /> },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,41 @@
+import { useEffect, useState } from 'preact/hooks';
+import { type Answer, type Api, ApiProblem } from './api.ts';
+import { useDesk } from './context.ts';
+
+export interface Asked {
+  /** The last one that came; an older one stays while a newer one is on its way. */
+  readonly answer: Answer | null;
+  /** Why the last try failed. */
+  readonly problem: Error | null;
+}
+
+/**
+ * Asks when `key` changes, and again whenever the fleet has changed. What one key got is never
+ * shown for another.
+ */
+export function useAnswer(
+  key: string,
+  ask: (api: Api, signal: AbortSignal) => Promise<Answer>,
+): Asked {
+  const { api, turn, signOut } = useDesk();
+  const [asked, setAsked] = useState<Asked & { readonly key: string }>({
+    ...{ key, answer: null, problem: null },
+  });
+  // `key` stands for what `ask` asks.
+  useEffect(() => {
+    const abort = new AbortController();
+    ask(api, abort.signal).then(
+      (answer) => {
+        if (!abort.signal.aborted) setAsked({ key, answer, problem: null });
+      },
+      (cause: unknown) => {
+        if (abort.signal.aborted) return;
+        if (cause instanceof ApiProblem && cause.status === 401) return signOut(true);
+        const problem = cause instanceof Error ? cause : new Error(String(cause));
+        setAsked((before) => ({ key, answer: before.key === key ? before.answer : null, problem }));
+      },
+    );
+    return () => abort.abort();
+  }, [api, key, turn]);
+  return asked.key === key ? asked : { answer: null, problem: null };
+}
