@@ -1,4 +1,4 @@
-/** The dashboard as people use it: a real server and ledger, a real browser, hosts that are silent. */
+/** The dashboard in a real browser: a real server and ledger, and hosts that are silent. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
