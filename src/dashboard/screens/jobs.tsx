@@ -75,6 +75,10 @@ export function JobSheet({ id }: { readonly id: string }) {
   );
 }
 
+/** Jobs and the ledger's moves name it in two ways. */
+const hostIn = (row: Facts, name: 'from' | 'to'): string =>
+  textIn(row, name) || textIn(row, `${name}_host`);
+
 export function OpenMoves({ rows }: { readonly rows: readonly Facts[] }) {
   const { words } = useDesk();
   if (rows.length === 0) return null;
@@ -84,8 +88,8 @@ export function OpenMoves({ rows }: { readonly rows: readonly Facts[] }) {
       rows={rows}
       columns={[
         { head: words.account, of: (row) => <AccountLink name={textIn(row, 'account')} /> },
-        { head: words.from, of: (row) => <HostLink name={textIn(row, 'from')} /> },
-        { head: words.to, of: (row) => <HostLink name={textIn(row, 'to')} /> },
+        { head: words.from, of: (row) => <HostLink name={hostIn(row, 'from')} /> },
+        { head: words.to, of: (row) => <HostLink name={hostIn(row, 'to')} /> },
         { head: words.state, of: (row) => textIn(row, 'phase') },
         { head: words.next, of: (row) => <Said text={textIn(row, 'endedBy')} /> },
       ]}

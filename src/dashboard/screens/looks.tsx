@@ -100,6 +100,7 @@ export function AlertsSheet() {
               of: (row) => <Said text={textIn(row, 'key') || textIn(row, 'id')} />,
             },
             { head: words.kind, of: (row) => textIn(row, 'severity') },
+            { head: words.state, of: (row) => textIn(row, 'state') },
             { head: words.since, of: (row) => <Age at={momentIn(row, 'since')} /> },
             { head: words.reason, of: (row) => <Said text={textIn(row, 'reason')} /> },
             { head: words.silence, of: (row) => <Silencer alert={textIn(row, 'key')} /> },
@@ -111,7 +112,10 @@ export function AlertsSheet() {
           caption={words.silences}
           rows={silences}
           columns={[
-            { head: words.what, of: (row) => <Said text={textIn(row, 'pattern')} /> },
+            {
+              head: words.what,
+              of: (row) => <Said text={`${textIn(row, 'rule')}/${textIn(row, 'subject')}`} />,
+            },
             { head: words.to, of: (row) => textIn(row, 'until') },
             { head: words.reason, of: (row) => <Said text={textIn(row, 'reason')} /> },
           ]}
