@@ -30,6 +30,20 @@ test('what is wrong comes first, what hosts have in common is said once, and rem
 1 error, 2 warnings, 1 OK`);
 });
 
+test('what two thousand hosts have in common is one finding', () => {
+  const findings = Array.from({ length: 2_000 }, (_, index) => ({
+    ...{ where: `web-${index + 1}`, level: 'critical' as const },
+    text: `the connection was refused (root@10.0.${index >> 8}.${index & 255}:22)`,
+    remedy: `fleet ssh web-${index + 1}`,
+  }));
+  expect(stripVTControlCharacters(formatFindings(findings))).toBe(
+    `✖ web-1, web-2, web-3, web-4, web-5, web-6, web-7, web-8 and 1992 more: the connection was refused
+  → fleet ssh HOST
+
+2000 errors, 0 warnings, 0 OK`,
+  );
+});
+
 test("the operator's side: what is missing or open to others is named with a remedy, and the exit code says that something is to be mended", async () => {
   const { fleet, path } = await makeFolder(`version: 1
 fleet: shop
@@ -47,6 +61,8 @@ hosts: { web-1: { address: 127.0.0.1, ssh: { port: 1, connect_timeout: 1s } } }
   expect(critical.map(({ where }) => where)).toEqual(['here', 'here', 'web-1']);
   for (const { remedy } of bare.findings.filter(({ level }) => level !== 'ok'))
     expect(remedy).not.toBe('');
+  // Its host is not named twice.
+  expect(critical[2]?.text).toMatch(/^the connection was refused/);
   expect(critical[0]?.text).toContain('vault.key');
   expect(critical[1]?.text).toContain('API_HASH');
 

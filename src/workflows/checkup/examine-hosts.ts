@@ -29,10 +29,11 @@ const commandFor = ({ ssh }: HostSpec): string =>
 /** Failed units and open ports of a host that has far too many of both. */
 const checkupBytes = 256 * 1024;
 
+/** The finding names its host, so the message need not. */
 const problem = ({ message, hint }: FleetError, where: string): Finding => ({
   where,
   level: 'critical',
-  text: message,
+  text: message.startsWith(`${where}: `) ? message.slice(where.length + 2) : message,
   remedy: hint,
 });
 

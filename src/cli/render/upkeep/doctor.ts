@@ -1,3 +1,4 @@
+import { someOf } from '../../../model/counted.ts';
 import type { Finding } from '../../../model/finding.ts';
 import { chalk } from '../../style.ts';
 
@@ -8,14 +9,19 @@ const marks: Readonly<Record<Finding['level'], string>> = {
 };
 const order: readonly Finding['level'][] = ['critical', 'warning', 'ok'];
 
+/** `(root@10.0.0.1:22)`: where the host was asked; hosts have that apart, and nothing else. */
+const target = / \(\S+@\S+:\d+\)/g;
+const generic = ({ where }: Finding, text: string): string =>
+  text.replaceAll(where, 'HOST').replaceAll(target, '');
+
 /** What is wrong first, each with its remedy below; what many hosts have in common is said once. */
 export function formatFindings(findings: readonly Finding[]): string {
-  const groups = Map.groupBy(findings, ({ level, where, text, remedy }) =>
+  const groups = Map.groupBy(findings, (finding) =>
     [
-      level,
-      where === 'here' ? where : '',
-      text.replaceAll(where, 'HOST'),
-      remedy.replaceAll(where, 'HOST'),
+      finding.level,
+      finding.where === 'here' ? finding.where : '',
+      generic(finding, finding.text),
+      generic(finding, finding.remedy),
     ].join('\n'),
   );
   const sorted = [...groups.values()].sort(
@@ -24,12 +30,10 @@ export function formatFindings(findings: readonly Finding[]): string {
   const lines = sorted.map((group) => {
     const [first] = group;
     if (first === undefined) return '';
-    const generic = (text: string): string =>
-      group.length === 1 ? text : text.replaceAll(first.where, 'HOST');
-    const what =
-      `${marks[first.level]} ${group.map(({ where }) => where).join(', ')}: ` +
-      `${generic(first.text)}`;
-    return first.remedy === '' ? what : `${what}\n  → ${generic(first.remedy)}`;
+    const shown = (text: string): string => (group.length === 1 ? text : generic(first, text));
+    const names = someOf(group.map(({ where }) => where));
+    const what = `${marks[first.level]} ${names}: ${shown(first.text)}`;
+    return first.remedy === '' ? what : `${what}\n  → ${shown(first.remedy)}`;
   });
   const count = (level: Finding['level']): number =>
     findings.filter((finding) => finding.level === level).length;

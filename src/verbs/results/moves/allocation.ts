@@ -1,5 +1,6 @@
 import { FleetError } from '../../../model/errors.ts';
 import type { AllocationPlan } from '../../../workflows/moves/allocate.ts';
+import { refusalLines, roomHint } from './refused.ts';
 
 /** One error per account that no host takes, with every host's reason. */
 export const unplacedErrors = ({ placement }: AllocationPlan): FleetError[] =>
@@ -7,8 +8,8 @@ export const unplacedErrors = ({ placement }: AllocationPlan): FleetError[] =>
     ({ account, reason, refusals }) =>
       new FleetError('placement', reason, {
         account,
-        hint: 'add a host, raise max_accounts, or uncordon one; fleet rankings shows what is free',
-        problems: refusals.map(({ host, message }) => `${host}: ${message}`),
+        hint: `${roomHint(refusals)}; fleet rankings shows what is free`,
+        problems: refusalLines(refusals),
       }),
   );
 

@@ -2,6 +2,7 @@ import { FleetError } from '../../../model/errors.ts';
 import type { HostStatement } from '../../../ownership/safe-moment.ts';
 import { endingCommandOf } from '../../../workflows/hosts/ending-command.ts';
 import type { FailoverPlan } from '../../../workflows/moves/failover.ts';
+import { refusalLines, roomHint } from './refused.ts';
 
 export const question = ({ host, statement }: FailoverPlan): string => questions[statement](host);
 
@@ -11,10 +12,8 @@ export const leftErrors = ({ host, placement, underWay }: FailoverPlan): FleetEr
     ({ account, reason, refusals }) =>
       new FleetError('placement', reason, {
         account,
-        hint:
-          `add a host, raise max_accounts, or uncordon one; then run fleet failover ${host} ` +
-          'again',
-        problems: refusals.map((refusal) => `${refusal.host}: ${refusal.message}`),
+        hint: `${roomHint(refusals)}; then run fleet failover ${host} again`,
+        problems: refusalLines(refusals),
       }),
   ),
   ...underWay.map(
