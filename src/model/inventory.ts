@@ -91,8 +91,7 @@ export interface SshSettings {
   /** `narrow`: after `fleet init` sudo lets `user` do nothing but the acts of bin/fleet-sudo. */
   readonly sudo: 'full' | 'narrow';
   /**
-   * Who logs in for what needs all rights of root (`init`, `doctor`, `uninstall`, `exec --root`);
-   * null: `user`.
+   * Who logs in for the commands that need all rights of root (`allRightsCommands`); null: `user`.
    */
   readonly initUser: string | null;
   readonly transport: SshTransport;

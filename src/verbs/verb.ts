@@ -129,6 +129,8 @@ export interface Change<F extends Fields, P, D> extends VerbFacts<F> {
 /** A verb that opens nothing beforehand: what it needs it opens itself. */
 export interface Errand<F extends Fields, R> extends VerbFacts<F> {
   readonly kind: 'errand';
+  /** Some of its acts are alone on the ledger, as a change is. */
+  readonly isAloneAtTimes?: boolean;
   run(desk: Desk, input: InputOf<F>): Promise<R>;
   toJson(result: R, input: InputOf<F>): Json;
   problems?(result: R): readonly FleetError[];

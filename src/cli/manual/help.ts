@@ -7,17 +7,21 @@ const described = new WeakMap<Command, Verb>();
 /** The verb of the command; null: the command only has others. */
 export const describedAs = (command: Command): Verb | null => described.get(command) ?? null;
 
+/** It may find another command at work on the ledger. */
+const mayWait = (verb: Verb): boolean =>
+  verb.kind === 'change'
+    ? verb.isBesideOthers !== true
+    : verb.kind === 'errand' && verb.isAloneAtTimes === true;
+
 /** Exit codes with their meanings here. */
-export function exitCodesOf({
-  exits,
-  kind,
-}: Pick<Verb, 'exits' | 'kind'>): readonly (readonly [string, string])[] {
+export function exitCodesOf(verb: Verb): readonly (readonly [string, string])[] {
+  const { exits } = verb;
   return [
     ['0', 'done, or nothing to do'],
     ['2', 'a mistake in the command, the inventory or a secret; nothing was done'],
     ['3', exits?.[3] ?? 'it failed, or failed for some hosts or accounts'],
     ...(exits?.[4] === undefined ? [] : ([['4', exits[4]]] as const)),
-    ...(kind === 'change'
+    ...(mayWait(verb)
       ? ([['5', 'another fleet command holds the ledger; see --wait']] as const)
       : []),
     ['130', 'interrupted by Ctrl-C; unfinished work is listed'],

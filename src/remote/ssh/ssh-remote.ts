@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { allRightsCommands } from '../../model/all-rights.ts';
 import { FleetError } from '../../model/errors.ts';
 import type { HostSpec } from '../../model/inventory.ts';
 import type { HostName } from '../../model/names.ts';
@@ -292,8 +293,8 @@ function elevationOf(
         `${target.user} fleet's helper only`,
       {
         hint:
-          'fleet init, doctor, uninstall, exec --root and cp --sudo log in as ssh.init_user, or use ' +
-          'ssh.sudo_password; set one of them in the inventory',
+          `fleet ${allRightsCommands} log in as ssh.init_user, or use ssh.sudo_password; set one of ` +
+          'them in the inventory',
         host,
       },
     );

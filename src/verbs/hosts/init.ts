@@ -32,6 +32,8 @@ export const init = defineErrand({
   files: ['inventory', 'ledger', 'knownHosts', 'sshConfig', 'profiles'],
   exits: { 3: 'a host is not ready; the others are', 4: 'with --dry-run: something would change' },
   effects: 'hosts',
+  isAloneAtTimes: true,
+  needsAllRights: () => true,
   check(input) {
     trialWishes(input);
   },

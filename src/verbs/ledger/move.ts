@@ -73,6 +73,7 @@ export const moveLedgerVerb = defineErrand({
   summary:
     'move the ledger into a PostgreSQL database, or back into a file; it stays the same ' +
     'ledger for all hosts, and the old one refuses every command',
+  isAloneAtTimes: true,
   input: {
     to: option({
       ...{ shown: 'place', isRequired: true, example: 'postgres://fleet@db.example.net/fleet' },

@@ -76,6 +76,7 @@ export const restore = defineErrand({
   name: 'restore',
   group: 'ledger',
   summary: 'restore a backup; the ledger is read-only until fleet adopt',
+  isAloneAtTimes: true,
   input: {
     file: argument({ of: 'file' }),
     dryRun: dryRun('check the backup, show what would change, and change nothing'),

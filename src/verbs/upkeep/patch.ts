@@ -77,6 +77,7 @@ export const patch = defineChange({
     ['patch --rolling --security --yes', 'security updates of all hosts, one after the other'],
   ],
   files: ['inventory', 'ledger', 'vault', 'key', 'knownHosts', 'sshConfig', 'scripts'],
+  needsAllRights: () => true,
   exits: { 3: 'a host is not healthy afterwards; the hosts after it were not touched' },
   check({ hosts, rolling, limit }) {
     if (hosts.length === 0 && limit.length === 0 && !rolling)

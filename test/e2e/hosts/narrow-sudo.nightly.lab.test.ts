@@ -166,6 +166,7 @@ test('every command of the day works under it, doctor says that it is narrow, an
   expect(
     await must(world, 'logs', 'anna', '--lines', '5', '--level', 'info', '--since', '1h'),
   ).toMatch(/\d{4}-\d\d-\d\dT/);
+  await must(world, 'patch', 'h1', '--dry-run');
   expect((await world.operator.fleet(['exec', 'h1', '--root', '--', 'id', '-u'])).stdout).toMatch(
     /\b0\b/,
   );
