@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync } from 'node:fs';
 import { takeLocks } from '../machine/locks.ts';
 import { actLockPath, authorityLockPath } from '../machine/places.ts';
 import type {
@@ -187,6 +187,9 @@ const runLocked = async (
     if (world.elapsedMs() >= stamp.deadlineMs) return pastDeadline;
     if (!isAuthority(world.places, stamp))
       return { ok: false, refusal: 'authority', message: 'a newer run has taken over this host' };
+    // `fleet uninstall` takes it away under the same lock, once the host owns nothing.
+    if (lstatSync(world.places.current, { throwIfNoEntry: false }) === undefined)
+      return { ok: false, refusal: 'state', message: 'fleet has been taken off this host' };
     return await runKeyed(act, hostWorld);
   } catch (error) {
     return failed(error);

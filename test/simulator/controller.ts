@@ -1,6 +1,6 @@
 import type { KyselyPlugin } from 'kysely';
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts';
-import { listHosts } from '../../src/ledger/queries/hosts.ts';
+import { ensureHosts, listHosts, recordBootstrapped } from '../../src/ledger/queries/hosts.ts';
 import {
   beginAdoption,
   beginRun,
@@ -10,6 +10,7 @@ import {
 } from '../../src/ledger/queries/runs.ts';
 import { FleetError } from '../../src/model/errors.ts';
 import type { HostSpec } from '../../src/model/inventory.ts';
+import type { HostName } from '../../src/model/names.ts';
 import { announcedForMs } from '../../src/ownership/announced-reboot.ts';
 import type { HostStatement } from '../../src/ownership/safe-moment.ts';
 import type { Vault } from '../../src/vault/vault.ts';
@@ -25,6 +26,7 @@ import type { Fence } from '../../src/workflows/fence.ts';
 import { planReboots } from '../../src/workflows/hosts/plan-reboots.ts';
 import { readFleetView } from '../../src/workflows/hosts/read-fleet-view.ts';
 import { executeReboots } from '../../src/workflows/hosts/reboot-hosts.ts';
+import { recordUninstalled, refuseOwners } from '../../src/workflows/init/uninstall.ts';
 import {
   executeAllocation,
   isEmptyPlan,
@@ -65,6 +67,7 @@ export type Verb =
   | { readonly verb: 'drain'; readonly host: string }
   /** `programs`: those of today, unless said otherwise; of the release before: `--rollback`. */
   | { readonly verb: 'init'; readonly host: string; readonly programs?: HostPrograms }
+  | { readonly verb: 'uninstall'; readonly host: string; readonly forgetsClaims: boolean }
   | {
       readonly verb: 'reboot';
       readonly hosts: readonly string[];
@@ -298,9 +301,35 @@ export class Controller {
     const met = isReturning ? await meetDestroyed(context, await begin(), hosts) : [];
     const remote = this.#remotes.get(name);
     await remote?.connect();
-    await remote?.init('release', (host) => host.putPrograms(programs));
-    await remote?.init('agent', (host) => host.restartAgent());
+    await remote?.step('init release', (host) => host.putPrograms(programs));
+    await remote?.step('init agent', (host) => host.restartAgent());
+    await ensureHosts(context.ledger.db, [name]);
+    await recordBootstrapped(context.ledger.db, name, context.now(), {
+      ...{ release: 'r1', holdAfterMs: context.inventory.hold.holdAfterMs },
+      ...{ arch: 'x64', os: 'model' },
+    });
     return [...met, ...(await contactAfterInit(context, begin, hosts))];
+  }
+
+  /** As `fleet uninstall` goes about one host. */
+  async #uninstall(
+    { host: name, forgetsClaims }: Extract<Verb, { verb: 'uninstall' }>,
+    context: FleetContext,
+  ): Promise<FleetError[]> {
+    const hosts = context.inventory.hosts.filter((host) => host.name === name);
+    await refuseOwners(context, hosts);
+    const remote = this.#remotes.get(name);
+    await remote?.connect();
+    const refusal = await remote?.step('uninstall close', (host) => host.closeForAccounts());
+    if (typeof refusal === 'string')
+      return [
+        new FleetError('claim-refused', `${name}: ${refusal}`, {
+          ...{ host: name as HostName, hint: 'move them away or remove them first' },
+        }),
+      ];
+    await remote?.step('uninstall remove', (host) => host.takeOff(forgetsClaims));
+    await recordUninstalled(context, [{ host: name as HostName, error: null }]);
+    return [];
   }
 
   async #act(verb: Verb, context: FleetContext, lock: RunLock | null): Promise<FleetError[]> {
@@ -373,6 +402,8 @@ export class Controller {
         );
       case 'init':
         return this.#init(verb, context, begin);
+      case 'uninstall':
+        return this.#uninstall(verb, context);
       case 'reboot': {
         const hosts = context.inventory.hosts.filter(({ name }) => verb.hosts.includes(name));
         const options = {

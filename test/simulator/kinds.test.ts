@@ -32,6 +32,7 @@ const storyOf: Partial<Readonly<Record<FaultKind, readonly [Theme, readonly numb
   upgrade: ['upgrades', [1, 2, 3]],
   'programs-put-back': ['upgrades', [1, 2, 3, 4]],
   'boot-of-before': ['upgrades', [1, 2, 3, 4]],
+  uninstall: ['uninstalls', [1, 2, 3]],
   'large-fleet': ['moves', [9, 11]],
   'unsynced-disk': ['hosts', [1, 2, 3, 4]],
   linger: ['hosts', [1, 2, 3, 4]],

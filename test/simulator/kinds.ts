@@ -56,6 +56,7 @@ export const faultKinds = {
   upgrade: 'a host is upgraded from the release before, at any moment, killed or not',
   'programs-put-back': 'a host that was upgraded gets the programs of the release before again',
   'boot-of-before': 'a host boots with the programs of the release before',
+  uninstall: 'fleet is taken off a host, at any moment, with or without what it remembers',
   'large-fleet': 'four to six hosts and four to eight accounts',
 } as const;
 

@@ -7,6 +7,7 @@ import { checkMemory } from './stories/moving.ts';
 import { rebootStories } from './stories/reboot-stories.ts';
 import { returnStories } from './stories/return-stories.ts';
 import { stories as otherStories } from './stories/stories.ts';
+import { uninstallStories } from './stories/uninstall-stories.ts';
 import { upgradeStories } from './stories/upgrade-stories.ts';
 import { World, type WorldSize } from './world.ts';
 
@@ -17,6 +18,7 @@ const stories = {
   ...rebootStories,
   ...loginStories,
   ...upgradeStories,
+  ...uninstallStories,
 };
 export type Theme = keyof typeof stories;
 
@@ -26,12 +28,13 @@ export type Theme = keyof typeof stories;
 export const themes = Object.keys(stories) as readonly Theme[];
 
 /**
- * Some stories take the places of other schedules, so that all other seeds keep theirs: logins one
- * in 23, upgrades two.
+ * Some stories take the places of other schedules, so that all other seeds keep theirs: logins and
+ * uninstalls one in 23, upgrades two.
  */
 const insteadOf: ReadonlyMap<number, Theme> = new Map([
   [5, 'logins'],
   [9, 'upgrades'],
+  [14, 'uninstalls'],
   [18, 'upgrades'],
 ]);
 const insteadEvery = 23;

@@ -25,6 +25,7 @@ export async function settle(world: World): Promise<void> {
     if (problem !== null) world.simulation.violate(`adopt: ${problem.message}`);
     await importStrangers(world);
   }
+  await initTakenOff(world);
   await world.uncordonAll();
   for (let round = 0; round < rounds; round += 1) {
     if (await isDoneAfterRound(world)) break;
@@ -45,6 +46,13 @@ async function upgradeAll(
     ({ programs, agentPrograms }) => programs.isBefore || agentPrograms.isBefore,
   ))
     await world.command({ verb: 'init', host: host.name });
+}
+
+/** `fleet init` of hosts that fleet was taken off, wholly or in part. */
+async function initTakenOff(world: World): Promise<void> {
+  for (const host of world.hosts.filter(({ name }) => !world.gone.has(name)))
+    if (!host.hasPrograms || !(await world.knows(host.name)))
+      await world.command({ verb: 'init', host: host.name });
 }
 
 /**

@@ -446,6 +446,12 @@ export class World implements HostWatch {
     return copy;
   }
 
+  /** Whether the ledger has the host. */
+  async knows(name: string): Promise<boolean> {
+    const { db } = await this.ledgerAt(this.ledgerPath);
+    return (await listHosts(db)).some((row) => row.name === name);
+  }
+
   async cordon(name: string, path = this.ledgerPath): Promise<void> {
     const { db } = await this.ledgerAt(path);
     await setCordon(db, name, 'by the operator');

@@ -117,13 +117,23 @@ export function PlanSheet() {
   );
 }
 
+/** Moves of a plan as its verb names them; a first placement comes from nowhere. */
+const movesIn = (plan: Facts): readonly Facts[] => [
+  ...listIn(plan, 'moves'),
+  ...listIn(plan, 'placements'),
+];
+const unplacedIn = (plan: Facts): readonly Facts[] => [
+  ...listIn(plan, 'staying'),
+  ...listIn(plan, 'unplaced'),
+];
+
 const totalOf = (details: Facts | undefined, name: string): number | null =>
   numberIn(factsIn(details, name), 'total') ?? numberIn(details, name);
 
 function Moves({ rows }: { readonly rows: readonly Facts[] }) {
   const { words } = useDesk();
   const scoreOf = (row: Facts, name: string): string =>
-    points(totalOf(factsIn(row, 'details'), name));
+    points(totalOf(factsIn(row, 'details') ?? row, name));
   return (
     <Table
       caption={words.movesCount(rows.length)}
@@ -131,7 +141,10 @@ function Moves({ rows }: { readonly rows: readonly Facts[] }) {
       columns={[
         { head: words.account, of: (row) => <AccountLink name={textIn(row, 'account')} /> },
         { head: words.from, of: (row) => <HostLink name={textIn(row, 'from')} /> },
-        { head: words.to, of: (row) => <HostLink name={textIn(row, 'to')} /> },
+        {
+          head: words.to,
+          of: (row) => <HostLink name={textIn(row, 'to') || textIn(row, 'host')} />,
+        },
         { head: words.before, of: (row) => scoreOf(row, 'scoreBefore') },
         { head: words.after, of: (row) => scoreOf(row, 'scoreAfter') },
         { head: words.reason, of: (row) => <Said text={textIn(row, 'reason')} /> },
@@ -170,8 +183,8 @@ function Summary({ data }: { readonly data: Facts }) {
     );
   const [before, after] = [numberIn(plan, 'spreadBefore'), numberIn(plan, 'spreadAfter')];
   const bound = numberIn(plan, 'lowerBound');
-  const moves = listIn(plan, 'moves');
-  const staying = listIn(plan, 'staying');
+  const moves = movesIn(plan);
+  const staying = unplacedIn(plan);
   return (
     <>
       <p>

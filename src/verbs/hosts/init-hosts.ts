@@ -213,7 +213,8 @@ async function runAndRecord(
   );
   const returning = isWhole ? hosts.filter(({ name }) => destroyed.has(name)) : [];
   // Before anything else: what such a host runs is somebody else's by now.
-  const met = returning.length === 0 ? [] : await meetDestroyed(context, await begin(), returning);
+  const met =
+    returning.length === 0 ? [] : await meetDestroyed(context, await begin(), returning, true);
   const outcomes = await runInit(plans, {
     remoteFor: context.remoteFor,
     freshRemote: context.freshRemoteFor,

@@ -64,7 +64,7 @@ export async function refuseOwners(
 /** Takes hosts that were left clean out of the ledger: they cannot own anything any more. */
 export async function recordUninstalled(
   context: FleetContext,
-  outcomes: readonly HostInitOutcome[],
+  outcomes: readonly Pick<HostInitOutcome, 'host' | 'error'>[],
 ): Promise<void> {
   const { db } = context.ledger;
   for (const { host, error } of outcomes) {

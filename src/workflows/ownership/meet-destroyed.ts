@@ -19,12 +19,14 @@ import { stopOldUnits } from './stop-old-units.ts';
  * Hosts that were declared destroyed and are still in the inventory are tried: one that answers is
  * contacted first, like any host that comes back, which stops and revokes what it runs; and the
  * operator hears about it. It counts as a host of the fleet again from then on, wiped or not. Gives
- * what to say.
+ * what to say; `isKept`: the operator is about to make these hosts ready again, so of one that was
+ * wiped there is nothing to say.
  */
 export async function meetDestroyed(
   context: FleetContext,
   run: Run,
   only: readonly HostSpec[] = context.inventory.hosts,
+  isKept = false,
 ): Promise<FleetError[]> {
   const destroyed = new Set(
     (await listHosts(context.ledger.db))
@@ -35,16 +37,21 @@ export async function meetDestroyed(
   const outcomes = await forEachHost(
     hosts,
     context.inventory.concurrency,
-    (host) => meet(context, run, host),
+    (host) => meet(context, run, host, isKept),
     context.signal,
   );
   return outcomes.flatMap((outcome) => {
-    if (outcome.ok) return outcome.value;
+    if (outcome.ok) return outcome.value ?? [];
     return isUnreachable(outcome.error) ? [] : [outcome.error];
   });
 }
 
-async function meet(context: FleetContext, run: Run, host: HostSpec): Promise<FleetError> {
+async function meet(
+  context: FleetContext,
+  run: Run,
+  host: HostSpec,
+  isKept: boolean,
+): Promise<FleetError | null> {
   const { name } = host;
   const before = closedBy(run).length;
   // Throws where nothing answers, which is the expected case.
@@ -61,6 +68,7 @@ async function meet(context: FleetContext, run: Run, host: HostSpec): Promise<Fl
     ...{ isWiped: contacted === null, accounts: closed.map(({ account }) => account) },
   };
   await recordEvent(context.ledger.db, { at: context.now(), ...event });
+  if (isKept && contacted === null) return null;
   const what = sentenceOf(event);
   return new FleetError('claim-refused', `${name} was declared destroyed and ANSWERS: ${what}`, {
     host: name,

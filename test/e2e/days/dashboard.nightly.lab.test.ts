@@ -83,6 +83,12 @@ const apply = async (): Promise<void> => {
   await page.click('.planned button[type=submit]');
 };
 
+/** The act has ended, and well; otherwise the page says why. */
+async function done(): Promise<void> {
+  await page.waitForFunction('/Job: (done|failed|unknown)/.test(document.body.innerText)');
+  expect(await page.textContent('main')).toContain('Job: done');
+}
+
 const hostsOf = async (): Promise<readonly (string | null)[]> =>
   (await listAccounts(world)).map(({ host }) => host);
 
@@ -98,7 +104,7 @@ test('accounts that wait are placed, and the map shows them without a reload', a
   await plan('act=allocate');
   await takePicture(page, 'dashboard-lab-allocate');
   await apply();
-  await page.waitForSelector('text=Job: done');
+  await done();
   await page.goto(`${url}/#/map`);
   await page.waitForFunction('document.querySelectorAll(".cells a.good").length === 3');
   await allOnline();
@@ -142,7 +148,7 @@ test('a drained host is empty, after its name was typed; the moves are seen as t
     await page.fill('input[name=confirm]', host ?? '');
     await apply();
     await watching.waitForSelector('[aria-live] >> text=drain', { timeout: 240_000 });
-    await page.waitForSelector('text=Job: done');
+    await done();
   } finally {
     await watching.close();
   }
@@ -168,7 +174,7 @@ test('a host without power: the alert appears, and the failover by the page move
   await plan(`act=failover&host=${host}`);
   await page.fill('input[name=confirm]', host ?? '');
   await apply();
-  await page.waitForSelector('text=Job: done');
+  await done();
   expect(await hostsOf()).not.toContain(host);
   await allOnline();
   await expectNoKills(world);

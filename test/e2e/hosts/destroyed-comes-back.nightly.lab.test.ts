@@ -53,7 +53,9 @@ test('a destroyed host that was wiped comes back by trust and init, empty, and t
   ]);
   expect((await world.operator.fleet(['hosts', 'trust', '--yes'])).code).toBe(3);
   await must(world, 'hosts', 'trust', 'h1', '--replace');
+  // It is what the operator wants, so nothing is wrong with it; the history has it all the same.
   await must(world, 'init', '--limit', 'h1');
+  expect(await must(world, 'events')).toContain('destroyed-host-answers');
   await must(world, 'sweep');
   const { hosts } = await world.operator.json<{ hosts: { name: string; state: string }[] }>([
     'status',

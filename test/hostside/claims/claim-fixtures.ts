@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HostFacts } from '../../../hostside/claims/decide.ts';
@@ -85,7 +85,8 @@ export const scratchPlaces = (): Places => {
   ]) {
     mkdirSync(path, { recursive: true });
   }
-  for (const path of ['etc/fleet', 'run/fleet-boot'])
+  for (const path of ['etc/fleet', 'run/fleet-boot', 'opt/fleet'])
     mkdirSync(join(places.root, path), { recursive: true });
+  symlinkSync('releases/r1', places.current);
   return places;
 };

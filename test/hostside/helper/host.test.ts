@@ -713,6 +713,17 @@ test('await follows status files and unit ends until everything is settled', asy
   ).toEqual(['online']);
 });
 
+test('a request that waited until fleet was taken off the host does nothing there', async () => {
+  const host = newHost();
+  await ask(host, [stage(1)]);
+  rmSync(host.places.current);
+  expect((await ask(host, [grant(1), { act: 'start', keyId }])).refusals).toEqual([
+    'state',
+    'state',
+  ]);
+  expect(readClaim(host.places, keyId).claim).toBeNull();
+});
+
 test('the start of an account that was ended is not merged with the run that is refused for it', async () => {
   const host = newHost();
   await ask(host, [stage(1), grant(1)]);

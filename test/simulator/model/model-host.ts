@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { claimedKeyIds, readClaim } from '../../../hostside/claims/claim-file.ts';
+import { readBootVerdict } from '../../../hostside/machine/boot.ts';
 import { bootIdentity } from '../../../hostside/machine/boot-identity.ts';
 import { fsyncDirectory } from '../../../hostside/machine/durable-file.ts';
-import { type Places, placesBelow } from '../../../hostside/machine/places.ts';
+import { authorityLockPath, type Places, placesBelow } from '../../../hostside/machine/places.ts';
 import type { HostConfig } from '../../../hostside/protocol/host.ts';
 import type { LoginEnd, LoginKey } from '../../../hostside/protocol/login.ts';
 import type { Chance, Simulation } from '../simulation.ts';
@@ -271,8 +280,63 @@ export class ModelHost implements Machine {
     this.boot();
   }
 
+  /** Whether fleet's programs are there: `fleet uninstall` takes the link to them first. */
+  get hasPrograms(): boolean {
+    return lstatSync(this.places.current, { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /**
+   * As `fleet uninstall` closes a host for accounts, under the lock of acts. Null, or why it may
+   * not.
+   */
+  closeForAccounts(): string | null {
+    const closing = this.spawn('fleet uninstall');
+    const lock = authorityLockPath(this.places);
+    try {
+      if (!this.takeLock(closing, lock, false)) return 'an act on an account is under way';
+      const held = claimedKeyIds(this.places).filter((keyId) => !this.#isGone(keyId));
+      if (held.length > 0) return `this host owns accounts: ${held.join(', ')}`;
+      rmSync(this.places.current, { force: true });
+      mountDisk(this.root);
+      return null;
+    } finally {
+      this.freeLocks(closing, [lock]);
+      this.end(closing);
+    }
+  }
+
+  #isGone(keyId: string): boolean {
+    const { activeState } = this.units.show(keyId);
+    const { claim, fault } = readClaim(this.places, keyId);
+    const isIdle = activeState === 'inactive' || activeState === 'failed';
+    const isClosed = claim === null || claim.state === 'released' || claim.state === 'revoked';
+    return isIdle && fault === null && isClosed;
+  }
+
+  /** The rest of `fleet uninstall`; claims stay as tombstones unless they are forgotten. */
+  takeOff(forgetsClaims: boolean): void {
+    this.simulation.note(`${this.name} fleet is taken off`);
+    this.simulation.count('uninstall');
+    this.isAgentUp = false;
+    const { accounts, locks, behaviour, hostConfig, claims, authority } = this.places;
+    for (const path of [this.enabledLinks, accounts, locks, behaviour, hostConfig])
+      rmSync(path, { recursive: true, force: true });
+    if (forgetsClaims || claimedKeyIds(this.places).length === 0)
+      for (const path of [claims, authority]) rmSync(path, { recursive: true, force: true });
+    mkdirSync(this.enabledLinks, { recursive: true });
+    mountDisk(this.root);
+  }
+
   /** `fleet init`, or its `--rollback`: what is started from now on is of that release. */
   putPrograms(programs: HostPrograms): void {
+    if (!this.hasPrograms) {
+      this.repair();
+      mkdirSync(dirname(this.places.hostConfig), { recursive: true });
+      symlinkSync('releases/r1', this.places.current);
+      this.configure({});
+      this.isAgentUp = true;
+      mountDisk(this.root);
+    }
     this.simulation.note(
       `${this.name} has the programs of ${programs.isBefore ? 'the release before' : 'today'}`,
     );
@@ -282,6 +346,8 @@ export class ModelHost implements Machine {
   /** Its agent is started anew. */
   restartAgent(): void {
     this.agentPrograms = this.programs;
+    // `fleet init` starts fleet-hold.service where this boot had none.
+    if (readBootVerdict(this.places) === null) void this.#hold();
   }
 
   /** Whether the unit of an account has a session to start with, and whether a boot starts it. */
@@ -499,6 +565,7 @@ export class ModelHost implements Machine {
   }
 
   async #hold(): Promise<void> {
+    if (!this.hasPrograms) return;
     const oneshot = this.spawn(holdName);
     const name = this.#nameBoot();
     const verdict = await this.inside(oneshot, () => this.programs.judgeBoot(this.places, name));

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { LoginRequest } from '../../../hostside/protocol/login.ts';
 import { helperCommand } from '../../../src/facts/ask-host.ts';
 import { FleetError } from '../../../src/model/errors.ts';
@@ -53,6 +54,9 @@ export interface RemoteCall {
   readonly what: string;
 }
 
+/** What a host says in the place of the helper that is missing (src/facts/ask-host.ts). */
+const exitNotReady = 120;
+const exitBare = 121;
 const loginTurnMs = 60_000;
 const initTimeoutMs = 300_000;
 const resendMs = 100_000;
@@ -111,12 +115,18 @@ export class ModelRemote implements Remote {
     const result = await this.#call<{ exitCode: number | null; lines: readonly unknown[] }>(
       acts,
       command.timeoutMs ?? 20_000,
-      (fate, reply, isHeard) =>
-        this.#target.runHelper(
+      (fate, reply, isHeard) => {
+        const target = this.#target;
+        if (!target.hasPrograms) {
+          const wasUsed = existsSync(target.places.claims) || target.units.isAnyRunning();
+          return reply({ exitCode: wasUsed ? exitNotReady : exitBare, lines: [] });
+        }
+        target.runHelper(
           request,
           { writesLeft: fate.helperWrites, powerLost: fate.powerLost, isHeard },
           reply,
-        ),
+        );
+      },
     );
     for (const line of result.lines) command.onLine?.(JSON.stringify(line));
     const none = new Uint8Array();
@@ -140,9 +150,9 @@ export class ModelRemote implements Remote {
     return { exitCode, signal: null, stdout: none, stderr: none, truncated: false };
   }
 
-  /** One step of `fleet init` on a host. */
-  init(step: string, act: (host: ModelHost) => void): Promise<void> {
-    return this.#call<void>(`init ${step}`, initTimeoutMs, (_, reply) => reply(act(this.#target)));
+  /** One step of `fleet init` or `fleet uninstall` on a host. */
+  step<T>(step: string, act: (host: ModelHost) => T): Promise<T> {
+    return this.#call<T>(step, initTimeoutMs, (_, reply) => reply(act(this.#target)));
   }
 
   /** The login program, a turn at a time; it ends when its operator is gone. */

@@ -34,6 +34,8 @@ const finalStatuses: readonly number[] = [
   workerExit.gateRefused,
 ];
 const noCredentials = 243;
+/** systemd's exit status where the program of ExecStart is not there. */
+const noProgram = 203;
 
 /**
  * systemd of one boot, with templates/units/fleet-account@.service: gate, worker, stop mark,
@@ -256,6 +258,10 @@ export class ModelUnits implements Units {
   }
 
   /** A program that was started before an upgrade runs on after it. */
+  isAnyRunning(): boolean {
+    return [...this.#units.values()].some(({ worker }) => worker !== null);
+  }
+
   hasWorkerBefore(): boolean {
     return [...this.#units.values()].some(({ worker }) => worker?.isBefore === true);
   }
@@ -282,6 +288,11 @@ export class ModelUnits implements Units {
     const { places } = this.#host;
     unit.state = 'activating';
     unit.statusText = '';
+    if (!this.#host.hasPrograms) {
+      unit.exitStatus = noProgram;
+      this.#restartLater(keyId, unit);
+      return;
+    }
     const session = join(places.accounts, keyId, 'current', 'session');
     if (!existsSync(session)) {
       unit.exitStatus = noCredentials;
