@@ -26,6 +26,7 @@ const short: Readonly<Record<string, string>> = {
       'asked',
       'turns',
       'upgrades',
+      'uninstall',
       'combined',
     ].map((name) => [name, rowsFile(name)]),
   ),

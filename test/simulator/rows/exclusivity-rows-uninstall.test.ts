@@ -4,7 +4,7 @@ import { type CallFate, plainFate, type RemoteCall } from '../model/model-remote
 import { settle } from '../settle.ts';
 import { allocate, at, claimAt, nothingWrong, placed, usersOf, world } from './rows-fixture.ts';
 
-/** `fleet uninstall` in the middle of everything (docs/exclusivity.md, "What is not promised"). */
+/** Row 52 of docs/exclusivity.md: `fleet uninstall` in the middle of everything. */
 const minute = 60_000;
 const pass = (ms: number) => world.simulation.pass(ms);
 const uninstall = (host: string, forgetsClaims = false) =>
@@ -21,10 +21,11 @@ async function drained(): Promise<void> {
   await placed();
   expect(await world.command({ verb: 'drain', host: 'h1' })).toBeNull();
   expect(usersOf('a1')).not.toEqual(['h1']);
+  await world.uncordonAll();
 }
 
 describe('fleet is taken off a host', () => {
-  it('not off one that owns accounts, by the ledger or by the host', async () => {
+  it('52 not off one that owns accounts, by the ledger or by the host', async () => {
     await placed();
     expect((await world.command(uninstall('h1')))?.code).toBe('claim-refused');
     expect(world.host('h1').closeForAccounts()).toMatch(/^this host owns accounts/);
@@ -32,7 +33,7 @@ describe('fleet is taken off a host', () => {
     await endsWell();
   });
 
-  it('its tombstones stay: an old copy of its disk is held, whoever runs the account now', async () => {
+  it('52 its tombstones stay: an old copy of its disk is held, whoever runs the account now', async () => {
     await placed();
     const disk = world.snapshotDisk(world.host('h1'));
     await world.command({ verb: 'drain', host: 'h1' });
@@ -49,7 +50,7 @@ describe('fleet is taken off a host', () => {
   });
 
   it.each(['uninstall close', 'uninstall remove'])(
-    'killed after "%s": nothing can be granted there, and the same command ends it',
+    '52 killed after "%s": nothing can be granted there, and the same command ends it',
     async (step) => {
       await drained();
       await world.tell(uninstall('h1'), { fateOf: at(step, 'h1', { kill: 'after' }) });
@@ -64,7 +65,7 @@ describe('fleet is taken off a host', () => {
     },
   );
 
-  it('a grant that stood still meanwhile is refused there', async () => {
+  it('52 a grant that stood still meanwhile is refused there', async () => {
     await drained();
     const h1 = world.host('h1');
     let isUnderWay = false;
@@ -79,6 +80,7 @@ describe('fleet is taken off a host', () => {
     for (let looks = 0; !isUnderWay && looks < 1_000; looks += 1) await pass(100);
     await pass(1_000);
     expect(h1.closeForAccounts()).toBeNull();
+    expect(isUnderWay).toBe(true);
     await pass(10_000);
     expect(claimAt('h1', 'a2')?.state ?? 'none').not.toBe('active');
     h1.takeOff(false);
@@ -88,7 +90,7 @@ describe('fleet is taken off a host', () => {
     await endsWell();
   });
 
-  it('and given it again, it is a host like any other', async () => {
+  it('52 and given it again, it is a host like any other', async () => {
     await drained();
     expect(await world.command(uninstall('h1', true))).toBeNull();
     await pass(minute);
