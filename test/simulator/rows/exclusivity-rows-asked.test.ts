@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { readStaged } from '../../../hostside/helper/world.ts';
 import { claimPath } from '../../../hostside/machine/places.ts';
 import type { ModelHost } from '../model/model-host.ts';
+import { acts, closeGate, tell } from '../tell-host.ts';
 import {
   a1,
   allocate,
@@ -17,7 +18,6 @@ import {
   whole,
   world,
 } from './rows-fixture.ts';
-import { acts, closeGate, tell } from './tell-host.ts';
 
 /**
  * Rule F6 of docs/exclusivity.md: what every known host is asked before a grant, and whose answer

@@ -7,6 +7,7 @@ import { readBootVerdict, readContact } from '../../../hostside/machine/boot.ts'
 import { claimPath } from '../../../hostside/machine/places.ts';
 import { losePower } from '../model/model-disk.ts';
 import type { ModelHost } from '../model/model-host.ts';
+import { acts, closeGate, tell } from '../tell-host.ts';
 import {
   a1,
   claimAt,
@@ -18,7 +19,6 @@ import {
   whole,
   world,
 } from './rows-fixture.ts';
-import { acts, closeGate, tell } from './tell-host.ts';
 
 /**
  * Rows 4, 6, 7, 20, 22, 26 and 29 of docs/exclusivity.md, and rules F2, F3 and R1, at one host:

@@ -3,8 +3,8 @@ import '../borders.ts';
 import { readBootVerdict, readContact } from '../../../hostside/machine/boot.ts';
 import { actLockPath } from '../../../hostside/machine/places.ts';
 import type { ModelHost } from '../model/model-host.ts';
+import { contactWith, send, tell } from '../tell-host.ts';
 import { a1, claimAt, cut, nothingWrong, placed, usersOf, world } from './rows-fixture.ts';
-import { contactWith, send, tell } from './tell-host.ts';
 
 /**
  * Rules R1, R2 and R5 of docs/exclusivity.md at one host: when a contact counts, and what a boot

@@ -7,8 +7,8 @@ import { readBootVerdict } from '../../../hostside/machine/boot.ts';
 import { claimPath } from '../../../hostside/machine/places.ts';
 import { mountDisk } from '../model/model-disk.ts';
 import type { ModelHost } from '../model/model-host.ts';
+import { acts, closeGate, contactWith, send, tell } from '../tell-host.ts';
 import { a1, claimAt, nothingWrong, placed, reboot, usersOf, world } from './rows-fixture.ts';
-import { acts, closeGate, contactWith, send, tell } from './tell-host.ts';
 
 /**
  * Rules F1, F4 and F5 of docs/exclusivity.md at one host: what the gate lets through, what a stop

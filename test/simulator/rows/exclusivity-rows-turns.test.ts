@@ -7,6 +7,7 @@ import { readBootVerdict, readContact } from '../../../hostside/machine/boot.ts'
 import type { ModelHost } from '../model/model-host.ts';
 import { type CallFate, plainFate, type RemoteCall } from '../model/model-remote.ts';
 import { settle } from '../settle.ts';
+import { acts, send, tell } from '../tell-host.ts';
 import {
   a1,
   allocate,
@@ -19,7 +20,6 @@ import {
   usersOf,
   world,
 } from './rows-fixture.ts';
-import { acts, send, tell } from './tell-host.ts';
 
 /**
  * Invariant 2 of docs/exclusivity.md while an account moves: what is looked at before the grant,

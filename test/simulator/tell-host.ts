@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import { readAuthority } from '../../../hostside/helper/authority-record.ts';
-import type { ActReply, AuthorityStamp, HostAct } from '../../../hostside/protocol/host-acts.ts';
-import type { Roster } from '../../../hostside/protocol/roster.ts';
-import type { ModelHost } from '../model/model-host.ts';
-import { a1, claimAt, world } from './rows-fixture.ts';
+import { readAuthority } from '../../hostside/helper/authority-record.ts';
+import type { ActReply, AuthorityStamp, HostAct } from '../../hostside/protocol/host-acts.ts';
+import type { Roster } from '../../hostside/protocol/roster.ts';
+import type { ModelHost } from './model/model-host.ts';
+import { a1, claimAt, world } from './rows/rows-fixture.ts';
 
 /** How a request differs from one of the run that the host obeys. */
 export interface Told extends Partial<AuthorityStamp> {
