@@ -2,7 +2,7 @@
 import type { Words } from './words.ts';
 
 export type ActName = keyof Words['acts'];
-export type FieldName = 'account' | 'host' | 'threshold' | 'reason';
+export type FieldName = 'account' | 'host' | 'threshold' | 'reason' | 'script';
 
 interface Act {
   /** Below `v1/`. */
@@ -16,6 +16,12 @@ interface Act {
 const ofAccounts = (path: string, confirms?: 'account'): Act => ({
   ...{ path, fields: ['account'], body: ({ account = '' }) => ({ accounts: [account] }) },
   ...(confirms === undefined ? {} : { confirms }),
+});
+
+/** The operator states what happened to the host; all rests on that being true. */
+const failoverOf = (statement: 'destroyed' | 'poweredOff' | 'fence'): Act => ({
+  ...{ path: 'failover', fields: ['host'], confirms: 'host' },
+  body: ({ host = '' }) => ({ host, [statement]: true }),
 });
 
 export const acts: Readonly<Record<ActName, Act>> = {
@@ -53,12 +59,34 @@ export const acts: Readonly<Record<ActName, Act>> = {
   restart: ofAccounts('accounts/restart', 'account'),
   pause: ofAccounts('accounts/pause'),
   unpause: ofAccounts('accounts/resume'),
-  failover: {
-    path: 'failover',
-    fields: ['host'],
-    body: ({ host = '' }) => ({ host, destroyed: true }),
-    confirms: 'host',
+  pin: {
+    path: 'accounts/pin',
+    fields: ['account', 'host'],
+    body: ({ account = '', host = '' }) => (host === '' ? { account } : { account, host }),
   },
+  unpin: {
+    path: 'accounts/unpin',
+    fields: ['account'],
+    body: ({ account = '' }) => ({ account }),
+  },
+  setScript: {
+    path: 'accounts/set-script',
+    fields: ['account', 'script'],
+    body: ({ account = '', script = '' }) => (script === '' ? { account } : { account, script }),
+  },
+  pushScripts: { path: 'scripts/push', fields: [], body: () => ({}) },
+  failover: failoverOf('destroyed'),
+  failoverOff: failoverOf('poweredOff'),
+  failoverFence: failoverOf('fence'),
 };
+
+/** How long nobody is told of an alert, ms. */
+export const silenceSpans = [1_800_000, 7_200_000, 28_800_000, 86_400_000, 604_800_000] as const;
+
+/** Of `v1/alerts/silence`: nobody is told of `alert` for `spanMs`. */
+export const silenceBody = (alert: string, spanMs: number, reason: string): object => ({
+  ...{ pattern: alert, for: spanMs },
+  ...(reason.trim() === '' ? {} : { reason: reason.trim() }),
+});
 
 export const isAct = (name: string): name is ActName => Object.hasOwn(acts, name);

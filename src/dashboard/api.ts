@@ -25,12 +25,19 @@ export class ApiProblem extends Error {
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 export interface Api {
+  /** The server's time, ms since the epoch: this machine's clock may be wrong. */
+  now(): number;
   /** Errors: {@link ApiProblem}; TypeError where the server cannot be reached. */
   get(path: string, query?: Query, signal?: AbortSignal): Promise<Answer>;
   /** All pages of a look, as one answer; it is as old as its oldest page. Errors: like `get`. */
   getAll(path: string, query?: Query, signal?: AbortSignal): Promise<Answer>;
   /** `key`: makes it safe to send it again (Idempotency-Key). Errors: like `get`. */
   post(path: string, body: unknown, key?: string): Promise<Answer>;
+  /**
+   * Plans and applies at once what needs no second look; resolves when it is done. Errors: like
+   * `get`; those that its job ended with.
+   */
+  act(path: string, body: unknown): Promise<void>;
   /** The history as it is written, after entry `last`: the answer's body. Errors: like `get`. */
   listen(last: string | null, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
 }
@@ -38,23 +45,42 @@ export interface Api {
 /** Of one page; the API gives no more. */
 const pageSize = 1_000;
 
+/** For Idempotency-Key: the same again for the same plan does nothing twice. */
+export const newKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint32Array(4))).join('-');
+
 /** `token`: of `fleet token add`; it is sent as a header only. */
 export function openApi(token: string): Api {
+  let aheadMs = 0;
+  const now = (): number => Date.now() + aheadMs;
   const send = async (path: string, init: RequestInit): Promise<Response> => {
     const headers = { authorization: `Bearer ${token}`, ...init.headers };
     // Not `no-store`: that would ask the server to look anew, whatever it knows.
     const response = await fetch(path, { ...init, headers });
+    aheadMs = aheadOf(response.headers.get('date'), Date.now());
     if (response.ok) return response;
     const facts: unknown = await response.json().catch(() => ({}));
     throw new ApiProblem(response.status, recordOf(facts));
   };
   const answerOf = async (response: Response): Promise<Answer> => ({
     data: recordOf(await response.json()),
-    atMs: Date.now() - Number(response.headers.get('age') ?? 0) * 1000,
+    atMs: now() - Number(response.headers.get('age') ?? 0) * 1000,
   });
   const get: Api['get'] = async (path, query = {}, signal) =>
     answerOf(await send(withQuery(path, query), signal === undefined ? {} : { signal }));
+  const post: Api['post'] = async (path, body, key) =>
+    answerOf(
+      await send(path, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(key === undefined ? {} : { 'idempotency-key': key }),
+        },
+        body: JSON.stringify(body),
+      }),
+    );
   return {
+    now,
     get,
     getAll: async (path, query = {}, signal) => {
       const pages = [await get(path, { ...query, page: pageSize }, signal)];
@@ -62,17 +88,20 @@ export function openApi(token: string): Api {
         pages.push(await get(path, { ...query, page: pageSize, cursor: next }, signal));
       return joined(pages);
     },
-    post: async (path, body, key) =>
-      answerOf(
-        await send(path, {
-          method: 'POST',
-          headers: {
-            'content-type': 'application/json',
-            ...(key === undefined ? {} : { 'idempotency-key': key }),
-          },
-          body: JSON.stringify(body),
-        }),
-      ),
+    post,
+    act: async (path, body) => {
+      const planned = await post(path, body);
+      const { apply } = planned.data;
+      if (typeof apply !== 'string') return;
+      const key = newKey();
+      const begun = await post(apply.slice(1), {}, key);
+      for (;;) {
+        const { data } = await get(`v1/jobs/${textOf(begun.data.job)}`);
+        if (data.state === 'done') return;
+        if (data.state !== 'running') throw new ApiProblem(500, recordOf(data.problem));
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    },
     listen: async (last, signal) => {
       const headers: Record<string, string> = last === null ? {} : { 'last-event-id': last };
       const { body } = await send('events', { headers, signal });
@@ -80,6 +109,15 @@ export function openApi(token: string): Api {
       return body;
     },
   };
+}
+
+/** A difference that the header's whole seconds and the way here explain, ms. */
+const sameClockMs = 5_000;
+
+/** How far a server's clock is ahead of this machine's, ms; `date`: of its header. Pure. */
+export function aheadOf(date: string | null, nowMs: number): number {
+  const ahead = Date.parse(date ?? '') - nowMs;
+  return Math.abs(ahead) > sameClockMs ? ahead : 0;
 }
 
 const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>

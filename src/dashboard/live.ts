@@ -8,6 +8,8 @@ const mostEntries = 200;
 const askEveryMs = 15_000;
 /** Many entries at once are one reason to ask again, ms. */
 const settleMs = 800;
+/** The server says something every 15 s: one that is silent for longer is gone, ms. */
+const silentMs = 45_000;
 /** Between two tries to listen, ms: doubled up to the second. */
 const retryMs = { first: 1_000, most: 30_000 } as const;
 
@@ -56,8 +58,11 @@ async function follow(
   let last: string | null = null;
   let waitMs: number = retryMs.first;
   while (!signal.aborted) {
+    const gone = new AbortController();
+    const giveUp = (): void => gone.abort();
+    let timer = setTimeout(giveUp, silentMs);
     try {
-      const body = await api.listen(last, signal);
+      const body = await api.listen(last, AbortSignal.any([signal, gone.signal]));
       setLive(true);
       waitMs = retryMs.first;
       const read = entryReader();
@@ -66,13 +71,17 @@ async function follow(
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
-        const news = read(decoder.decode(value, { stream: true }));
-        if (news.length === 0) continue;
-        last = news.at(-1)?.id ?? last;
-        changed(news);
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, silentMs);
+        const heard = read(decoder.decode(value, { stream: true }));
+        last = heard.at(-1)?.id ?? last;
+        const news = heard.filter((each): each is Entry => each.data !== null);
+        if (news.length > 0) changed(news);
       }
     } catch {
       // The next try says it, and every other request does.
+    } finally {
+      clearTimeout(timer);
     }
     if (signal.aborted) return;
     setLive(false);

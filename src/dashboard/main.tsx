@@ -7,6 +7,7 @@ import { useLive } from './live.ts';
 import { hashOf, type Route, routeIn, type Screen } from './route.ts';
 import { FleetMap } from './screens/fleet-map.tsx';
 import { History } from './screens/history.tsx';
+import { JobSheet } from './screens/jobs.tsx';
 import { AlertsSheet, CapacitySheet, MovesSheet, ScriptsSheet } from './screens/looks.tsx';
 import { AccountSheet, HostSheet } from './screens/one.tsx';
 import { PlanSheet } from './screens/plan.tsx';
@@ -23,6 +24,7 @@ const sheets: Readonly<Record<Screen, () => preact.JSX.Element>> = {
   scripts: ScriptsSheet,
   hosts: HostSheet,
   accounts: AccountSheet,
+  jobs: JobSheet,
 };
 
 const menu = ['map', 'plan', 'moves', 'history', 'alerts', 'capacity', 'scripts'] as const;

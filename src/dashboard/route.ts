@@ -9,6 +9,7 @@ export const screens = [
   'scripts',
   'hosts',
   'accounts',
+  'jobs',
 ] as const;
 export type Screen = (typeof screens)[number];
 

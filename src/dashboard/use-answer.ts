@@ -1,5 +1,6 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Answer, type Api, ApiProblem } from './api.ts';
+import { type Asker, openAsker } from './asker.ts';
 import { useDesk } from './context.ts';
 
 export interface Asked {
@@ -21,21 +22,21 @@ export function useAnswer(
   const [asked, setAsked] = useState<Asked & { readonly key: string }>({
     ...{ key, answer: null, problem: null },
   });
+  const current = useRef<Asker | null>(null);
   // `key` stands for what `ask` asks.
   useEffect(() => {
-    const abort = new AbortController();
-    ask(api, abort.signal).then(
-      (answer) => {
-        if (!abort.signal.aborted) setAsked({ key, answer, problem: null });
-      },
-      (cause: unknown) => {
-        if (abort.signal.aborted) return;
+    const asker = openAsker({
+      ask: (signal) => ask(api, signal),
+      got: (answer) => setAsked({ key, answer, problem: null }),
+      failed: (cause) => {
         if (cause instanceof ApiProblem && cause.status === 401) return signOut(true);
         const problem = cause instanceof Error ? cause : new Error(String(cause));
         setAsked((before) => ({ key, answer: before.key === key ? before.answer : null, problem }));
       },
-    );
-    return () => abort.abort();
-  }, [api, key, turn]);
+    });
+    current.current = asker;
+    return () => asker.close();
+  }, [api, key]);
+  useEffect(() => current.current?.again(), [api, key, turn]);
   return asked.key === key ? asked : { answer: null, problem: null };
 }

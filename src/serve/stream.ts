@@ -2,8 +2,10 @@
 import type { ServerResponse } from 'node:http';
 import type { LedgerDb } from '../ledger/ledger.ts';
 import { lastRecord, type RecordRow, readRecords } from '../ledger/queries/serving.ts';
+import type { ApiTokenRow } from '../ledger/schema.ts';
 import { describedEvent, readEvent } from '../model/events/event.ts';
 import { refusal } from './problem.ts';
+import { stillHolds } from './tokens.ts';
 
 export interface StreamOptions {
   readonly db: LedgerDb;
@@ -15,9 +17,9 @@ export interface StreamOptions {
 export interface Streams {
   /**
    * Sends what comes after the record `after`; null: what comes from now on. The answer is the
-   * client's until it leaves, or does not read. Errors: 503 `busy`.
+   * client's until it leaves, does not read, or its token ends. Errors: 503 `busy`.
    */
-  add(to: ServerResponse, after: number | null, hosts: string | null): Promise<void>;
+  add(to: ServerResponse, after: number | null, token: ApiTokenRow): Promise<void>;
   close(): void;
 }
 
@@ -31,7 +33,7 @@ const mostListeners = 200;
 
 interface Listener {
   readonly to: ServerResponse;
-  readonly hosts: string | null;
+  readonly token: Pick<ApiTokenRow, 'id' | 'hosts'>;
   last: number;
   saidMs: number;
 }
@@ -72,13 +74,23 @@ export function openStreams({ db, hidden, log }: StreamOptions): Streams {
    * far it is behind.
    */
   const feed = async (listener: Listener, rows: readonly RecordRow[]): Promise<void> => {
-    const isHidden = await hidden(listener.hosts);
+    const isHidden = await hidden(listener.token.hosts);
     const texts = rows.filter((row) => row.seq > listener.last && !isHidden(row)).map(textOf);
     listener.last = Math.max(listener.last, rows.at(-1)?.seq ?? 0);
     if (texts.length > 0) say(listener, texts.join(''));
     else if (Date.now() - listener.saidMs > beatEveryMs) say(listener, ': beat\n\n');
   };
+  /** A token that was revoked or has expired hears nothing more. */
+  const endOthers = async (): Promise<void> => {
+    const ids = new Set([...listeners].map(({ token }) => token.id));
+    for (const id of ids) {
+      if (await stillHolds(db, id, Date.now())) continue;
+      for (const listener of [...listeners])
+        if (listener.token.id === id) drop(listener, 'its token has ended');
+    }
+  };
   const look = async (): Promise<void> => {
+    await endOthers();
     // Those that are equally far share a page.
     const pages = new Map<number, RecordRow[]>();
     for (const listener of [...listeners]) {
@@ -100,7 +112,7 @@ export function openStreams({ db, hidden, log }: StreamOptions): Streams {
   };
 
   return {
-    add: async (to, after, hosts) => {
+    add: async (to, after, token) => {
       if (listeners.size >= mostListeners)
         throw refusal(503, 'busy', `${mostListeners} clients listen already.`, 'Try again later.', {
           'retry-after': '30',
@@ -109,7 +121,7 @@ export function openStreams({ db, hidden, log }: StreamOptions): Streams {
       // A ledger that was put back may be shorter than what the client has seen.
       const listener = {
         to,
-        hosts,
+        token: { id: token.id, hosts: token.hosts },
         last: after === null || after > last ? last : after,
         saidMs: Date.now(),
       };
@@ -117,7 +129,8 @@ export function openStreams({ db, hidden, log }: StreamOptions): Streams {
         ...{ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' },
         ...{ 'x-accel-buffering': 'no', connection: 'keep-alive' },
       });
-      to.write(`retry: 2000\n: listening\n\n`);
+      // Its place, also for one that is cut off before anything has happened.
+      to.write(`retry: 2000\nid: ${listener.last}\n: listening\n\n`);
       listeners.add(listener);
       to.once('close', () => void listeners.delete(listener));
       timer ??= setInterval(tick, lookEveryMs);

@@ -34,6 +34,13 @@ const refused = (detail: string, hint: string): Error =>
 /** When a token was last used is kept this coarsely, ms: a look is not to write. */
 const useEveryMs = 60_000;
 
+/** Whether a token that was good at first still is. */
+export async function stillHolds(db: LedgerDb, id: string, nowMs: number): Promise<boolean> {
+  const row = await findToken(db, id);
+  if (row === undefined || row.revoked_at !== null) return false;
+  return row.expires_at === null || row.expires_at > nowMs;
+}
+
 /** Errors: 401 `token`, in the same words for all that is wrong with one but its time. */
 export async function tokenOf(
   db: LedgerDb,

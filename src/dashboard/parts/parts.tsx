@@ -44,17 +44,17 @@ export const AccountLink = ({ name }: { readonly name: string }) =>
 
 /** How long ago a moment was; it grows by itself. */
 export function Age({ at }: { readonly at: number | null }) {
-  const { language, words } = useDesk();
-  const [nowMs, setNow] = useState(Date.now());
+  const { api, language, words } = useDesk();
+  const [, setTurn] = useState(0);
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 5_000);
+    const timer = setInterval(() => setTurn((before) => before + 1), 5_000);
     return () => clearInterval(timer);
   }, []);
   if (at === null) return <>{words.never}</>;
   const time = new Date(at).toISOString();
   return (
     <time dateTime={time} title={time}>
-      {words.ago(spanWords(Math.max(nowMs, Date.now()) - at, language))}
+      {words.ago(spanWords(api.now() - at, language))}
     </time>
   );
 }

@@ -1,5 +1,14 @@
 import { useDesk } from '../context.ts';
-import { AccountLink, Age, HostLink, points, Said, Sheet, Table } from '../parts/parts.tsx';
+import {
+  AccountLink,
+  Age,
+  HostLink,
+  Problem,
+  points,
+  Said,
+  Sheet,
+  Table,
+} from '../parts/parts.tsx';
 import { hashOf } from '../route.ts';
 import { type Facts, listIn, momentIn, numberIn, textIn } from '../shapes.ts';
 import { useAnswer } from '../use-answer.ts';
@@ -52,13 +61,9 @@ export function History() {
   const decisions = useAnswer(`history ${account} ${host}`, (api, signal) =>
     api.get('v1/history', { account, host, lines: 500, page: 500 }, signal),
   );
-  const events = useAnswer('events', (api, signal) =>
-    api.get('v1/events', { lines: 500, page: 500 }, signal),
+  const events = useAnswer(`events ${account} ${host} ${kind}`, (api, signal) =>
+    api.get('v1/events', { account, host, kind, lines: 500, page: 500 }, signal),
   );
-  const isWanted = (row: Facts): boolean =>
-    (account === '' || textIn(row, 'account') === account) &&
-    (host === '' || textIn(row, 'host') === host) &&
-    (kind === '' || textIn(row, 'kind').includes(kind));
   const submit = (form: HTMLFormElement): void => {
     const entries = [...new FormData(form)].map(([name, value]) => [name, String(value).trim()]);
     location.hash = hashOf({ screen: 'history', query: Object.fromEntries(entries) });
@@ -85,7 +90,8 @@ export function History() {
         <button type="submit">{words.show}</button>
       </form>
       <DecisionTable rows={listIn(decisions.answer?.data, 'history')} />
-      <EventTable rows={listIn(events.answer?.data, 'events').filter(isWanted)} />
+      {events.problem === null ? null : <Problem cause={events.problem} />}
+      <EventTable rows={listIn(events.answer?.data, 'events')} />
     </Sheet>
   );
 }

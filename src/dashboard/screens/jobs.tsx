@@ -1,14 +1,26 @@
 import { useEffect, useState } from 'preact/hooks';
+import { ApiProblem } from '../api.ts';
 import { useDesk } from '../context.ts';
-import { AccountLink, Age, HostLink, Problem, Said, Table } from '../parts/parts.tsx';
+import { AccountLink, Age, HostLink, Problem, Said, Sheet, Table } from '../parts/parts.tsx';
+import { hashOf } from '../route.ts';
 import { type Facts, factsIn, listIn, momentIn, textIn, textsIn } from '../shapes.ts';
 
 const stateWords = (state: string, names: Readonly<Record<string, string>>): string =>
   names[state] ?? state;
 
+/** One act, under its own link: it is found again by whoever follows it. */
+export function JobSheet() {
+  const { words, route } = useDesk();
+  return (
+    <Sheet title={words.job}>
+      <JobState key={route.name} id={route.name} />
+    </Sheet>
+  );
+}
+
 /** An act that goes on: what it does, until it has ended. */
-export function JobSheet({ id }: { readonly id: string }) {
-  const { api, words } = useDesk();
+export function JobState({ id }: { readonly id: string }) {
+  const { api, words, signOut } = useDesk();
   const [job, setJob] = useState<Facts | null>(null);
   const [problem, setProblem] = useState<Error | null>(null);
   useEffect(() => {
@@ -16,14 +28,16 @@ export function JobSheet({ id }: { readonly id: string }) {
     let isGone = false;
     const ask = async (): Promise<void> => {
       try {
-        const { data } = await api.get(`v1/jobs/${id}`);
+        const { data } = await api.get(`v1/jobs/${encodeURIComponent(id)}`);
         if (isGone) return;
         setJob(data);
         setProblem(null);
         if (textIn(data, 'state') !== 'running') return;
       } catch (cause) {
         if (isGone) return;
+        if (cause instanceof ApiProblem && cause.status === 401) return signOut(true);
         setProblem(cause instanceof Error ? cause : new Error(String(cause)));
+        if (cause instanceof ApiProblem && cause.status === 404) return;
       }
       timer = setTimeout(ask, 1_000);
     };
@@ -42,6 +56,13 @@ export function JobSheet({ id }: { readonly id: string }) {
       <h3>
         {words.job}: {stateWords(textIn(job ?? undefined, 'state'), words.jobStates)}
       </h3>
+      {textIn(job ?? undefined, 'verb') === '' ? null : (
+        <p>
+          <Said text={textIn(job ?? undefined, 'verb')} /> ·{' '}
+          <Age at={momentIn(job ?? undefined, 'begunAt')} /> ·{' '}
+          <Said text={textIn(job ?? undefined, 'by')} />
+        </p>
+      )}
       {problem === null ? null : <Problem cause={problem} />}
       <ul>
         {said.map((line, index) => (
@@ -105,7 +126,12 @@ export function JobTable({ rows }: { readonly rows: readonly Facts[] }) {
       rows={rows}
       columns={[
         { head: words.time, of: (row) => <Age at={momentIn(row, 'begunAt')} /> },
-        { head: words.what, of: (row) => textIn(row, 'verb') },
+        {
+          head: words.what,
+          of: (row) => (
+            <a href={hashOf({ screen: 'jobs', name: textIn(row, 'id') })}>{textIn(row, 'verb')}</a>
+          ),
+        },
         { head: words.state, of: (row) => stateWords(textIn(row, 'state'), words.jobStates) },
         { head: words.who, of: (row) => <Said text={textIn(row, 'by')} /> },
       ]}

@@ -1,6 +1,8 @@
 /** Moves in progress, alerts, capacity, scripts. */
 import { useState } from 'preact/hooks';
 import { trendChart } from '../../report/trend-chart.ts';
+import { silenceBody, silenceSpans } from '../acts.ts';
+import { ApiProblem } from '../api.ts';
 import { useDesk } from '../context.ts';
 import {
   AccountLink,
@@ -17,6 +19,7 @@ import {
 } from '../parts/parts.tsx';
 import { type Facts, factsIn, listIn, momentIn, numberIn, textIn, textsIn } from '../shapes.ts';
 import { useAnswer } from '../use-answer.ts';
+import { spanWords } from '../words.ts';
 import { EventTable } from './history.tsx';
 import { JobTable, OpenMoves } from './jobs.tsx';
 
@@ -41,21 +44,51 @@ export function MovesSheet() {
   );
 }
 
-/** Nobody is told of an alert for a while. */
-function Silencer({ alert }: { readonly alert: string }) {
-  const { api, words } = useDesk();
+/** What a look asks for at once, and what went wrong with it. */
+function useAct(): {
+  readonly act: (path: string, body: unknown) => Promise<void>;
+  readonly problem: Error | null;
+  readonly isDone: boolean;
+} {
+  const { api, signOut } = useDesk();
   const [problem, setProblem] = useState<Error | null>(null);
   const [isDone, setDone] = useState(false);
-  const silence = async (form: HTMLFormElement): Promise<void> => {
-    const given = new FormData(form);
-    const [span, reason] = [String(given.get('for')), String(given.get('reason'))];
+  const act = async (path: string, body: unknown): Promise<void> => {
+    setProblem(null);
     try {
-      await api.post('v1/alerts/silence', { pattern: alert, for: span, reason });
+      await api.act(path, body);
       setDone(true);
-      setProblem(null);
     } catch (cause) {
+      if (cause instanceof ApiProblem && cause.status === 401) return signOut(true);
       setProblem(cause instanceof Error ? cause : new Error(String(cause)));
     }
+  };
+  return { act, problem, isDone };
+}
+
+/** Ends a silence. */
+function Unsilencer({ id }: { readonly id: string }) {
+  const { words } = useDesk();
+  const { act, problem, isDone } = useAct();
+  if (isDone) return <>✓</>;
+  return (
+    <>
+      <button type="button" onClick={() => void act('v1/alerts/unsilence', { id })}>
+        {words.unsilence}
+      </button>
+      {problem === null ? null : <Problem cause={problem} />}
+    </>
+  );
+}
+
+/** Nobody is told of an alert for a while. */
+function Silencer({ alert }: { readonly alert: string }) {
+  const { words, language } = useDesk();
+  const { act, problem, isDone } = useAct();
+  const silence = (form: HTMLFormElement): Promise<void> => {
+    const given = new FormData(form);
+    const [span, reason] = [Number(given.get('for')), String(given.get('reason'))];
+    return act('v1/alerts/silence', silenceBody(alert, span, reason));
   };
   if (isDone) return <>✓ {words.silence}</>;
   return (
@@ -68,7 +101,14 @@ function Silencer({ alert }: { readonly alert: string }) {
         }}
       >
         <label>
-          {words.silenceFor} <input name="for" defaultValue="2h" required />
+          {words.silenceFor}{' '}
+          <select name="for">
+            {silenceSpans.map((span) => (
+              <option key={span} value={span} selected={span === 7_200_000}>
+                {spanWords(span, language)}
+              </option>
+            ))}
+          </select>
         </label>
         <label>
           {words.reasonOf} <input name="reason" required />
@@ -118,6 +158,10 @@ export function AlertsSheet() {
             },
             { head: words.to, of: (row) => textIn(row, 'until') },
             { head: words.reason, of: (row) => <Said text={textIn(row, 'reason')} /> },
+            {
+              head: words.unsilence,
+              of: (row) => <Unsilencer key={textIn(row, 'id')} id={textIn(row, 'id')} />,
+            },
           ]}
         />
       )}
@@ -143,20 +187,25 @@ export function CapacitySheet() {
   const asked = useAnswer('rankings', (api, signal) => api.getAll('v1/rankings', {}, signal));
   const report = useAnswer('report', (api, signal) => api.getAll('v1/report', {}, signal));
   const capacity = factsIn(report.answer?.data, 'capacity');
+  const advice = textsIn(capacity, 'advice');
   const chart = trendChart(trendOf(report.answer?.data), {
     ...{ cpu: words.cpu, memory: words.memory, slots: words.slots, of: words.trendOf },
   });
   return (
     <Sheet title={words.capacity} asked={asked}>
       <p>{words.accountsOf(numberIn(capacity, 'used') ?? 0, numberIn(capacity, 'slots') ?? 0)}</p>
-      <h2>{words.advice}</h2>
-      <ul>
-        {textsIn(capacity, 'advice').map((line) => (
-          <li key={line}>
-            <Said text={line} />
-          </li>
-        ))}
-      </ul>
+      {advice.length === 0 ? null : (
+        <>
+          <h2>{words.advice}</h2>
+          <ul>
+            {advice.map((line) => (
+              <li key={line}>
+                <Said text={line} />
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
       <h2>{words.trend}</h2>
       {chart === '' ? (
         <p>{words.noTrend}</p>

@@ -1,5 +1,6 @@
 /** One host, and one account: what is known, and why. */
 import { useState } from 'preact/hooks';
+import type { ActName } from '../acts.ts';
 import type { Answer } from '../api.ts';
 import { useDesk } from '../context.ts';
 import {
@@ -38,16 +39,14 @@ function Known({ facts }: { readonly facts: readonly (readonly [string, string |
   );
 }
 
-const PlanLink = ({ act, query }: { readonly act: string; readonly query: Facts }) => {
+const PlanLink = ({ act, query }: { readonly act: ActName; readonly query: Facts }) => {
   const { words } = useDesk();
   const given = Object.fromEntries(
     Object.entries(query).map(([name, value]) => [name, `${value}`]),
   );
   return (
     <li>
-      <a href={hashOf({ screen: 'plan', query: { act, ...given } })}>
-        {words.acts[act as keyof typeof words.acts]}
-      </a>
+      <a href={hashOf({ screen: 'plan', query: { act, ...given } })}>{words.acts[act]}</a>
     </li>
   );
 };
@@ -95,6 +94,8 @@ export function HostSheet() {
         <PlanLink act="drain" query={{ host: name }} />
         <PlanLink act={state === 'cordoned' ? 'uncordon' : 'cordon'} query={{ host: name }} />
         <PlanLink act="failover" query={{ host: name }} />
+        <PlanLink act="failoverOff" query={{ host: name }} />
+        <PlanLink act="failoverFence" query={{ host: name }} />
       </ul>
       <h2>{words.history}</h2>
       <DecisionTable rows={listIn(data, 'history')} />
@@ -117,7 +118,7 @@ function Why({ decision }: { readonly decision: Facts | undefined }) {
       <p>
         <Said text={textIn(details, 'reason') || textIn(decision, 'reason')} />
       </p>
-      {totalOf(details.scoreAfter) === null ? null : (
+      {totalOf(details.scoreAfter) === null && totalOf(details.scoreBefore) === null ? null : (
         <p>
           {words.score}: {points(totalOf(details.scoreBefore))} →{' '}
           {points(totalOf(details.scoreAfter))}{' '}
@@ -181,6 +182,13 @@ function Silence({ account }: { readonly account: string }) {
   );
 }
 
+const accountActs = (account: Facts | undefined): readonly ActName[] => [
+  ...(['move', 'restart', 'stop', 'start'] as const),
+  account?.isPaused === true ? 'unpause' : 'pause',
+  textIn(account, 'pinnedTo') === '' ? 'pin' : 'unpin',
+  'setScript',
+];
+
 export function AccountSheet() {
   const { words, route } = useDesk();
   const { name } = route;
@@ -192,7 +200,7 @@ export function AccountSheet() {
   const host = textIn(account, 'host');
   const decided = useAnswer(`why ${name} ${host}`, (api, signal) =>
     host === ''
-      ? Promise.resolve({ data: {}, atMs: Date.now() })
+      ? Promise.resolve({ data: {}, atMs: api.now() })
       : api.get('v1/why', { account: name }, signal),
   );
   return (
@@ -226,11 +234,9 @@ export function AccountSheet() {
       <Silence key={name} account={name} />
       <h2>{words.plan}</h2>
       <ul>
-        {['move', 'restart', 'stop', 'start', account?.isPaused === true ? 'unpause' : 'pause'].map(
-          (act) => (
-            <PlanLink key={act} act={act} query={{ account: name }} />
-          ),
-        )}
+        {accountActs(account).map((act) => (
+          <PlanLink key={act} act={act} query={{ account: name }} />
+        ))}
       </ul>
       <h2>{words.history}</h2>
       <DecisionTable rows={listIn(data, 'history')} />

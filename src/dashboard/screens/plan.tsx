@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type ActName, acts, type FieldName, isAct } from '../acts.ts';
-import { ApiProblem } from '../api.ts';
+import { ApiProblem, newKey } from '../api.ts';
 import { useDesk } from '../context.ts';
 import {
   AccountLink,
@@ -14,7 +14,7 @@ import {
 } from '../parts/parts.tsx';
 import { hashOf } from '../route.ts';
 import { type Facts, factsIn, listIn, numberIn, textIn, textsIn } from '../shapes.ts';
-import { JobSheet } from './jobs.tsx';
+import { JobState } from './jobs.tsx';
 
 interface Planned {
   readonly act: ActName;
@@ -29,7 +29,7 @@ function Field({ name, value }: { readonly name: FieldName; readonly value: stri
   const { words } = useDesk();
   const labels: Readonly<Record<FieldName, string>> = {
     ...{ account: words.account, host: words.host },
-    ...{ threshold: words.threshold, reason: words.reasonOf },
+    ...{ threshold: words.threshold, reason: words.reasonOf, script: words.script },
   };
   const isNumber = name === 'threshold';
   return (
@@ -153,11 +153,16 @@ function Moves({ rows }: { readonly rows: readonly Facts[] }) {
   );
 }
 
+/** Of every answer, or shown elsewhere. */
+const plainless = [
+  ...['version', 'command', 'ok', 'dryRun'],
+  ...['planId', 'question', 'apply', 'expires'],
+];
+
 /** Plain values of a plan that moves nobody: what its command shows as JSON. */
 const plainOf = (data: Facts): readonly (readonly [string, string])[] =>
   Object.entries(data).flatMap(([name, value]) => {
-    if (['version', 'command', 'ok', 'planId', 'apply', 'expires', 'dryRun'].includes(name))
-      return [];
+    if (plainless.includes(name)) return [];
     if (typeof value === 'string' || typeof value === 'number')
       return [[name, `${value}`] as const];
     if (Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string'))
@@ -223,8 +228,9 @@ function Review({ planned: { act, given, data } }: { readonly planned: Planned }
   const [problem, setProblem] = useState<Error | null>(null);
   const [isBusy, setBusy] = useState(false);
   // The same key again for the same plan: a second click or a lost answer does nothing twice.
-  const [key] = useState(() => Array.from(crypto.getRandomValues(new Uint32Array(4))).join('-'));
+  const [key] = useState(newKey);
   const planId = textIn(data, 'planId');
+  const question = textIn(data, 'question');
   const { confirms } = acts[act];
   const word = confirms === undefined ? '' : (given[confirms] ?? '');
   const apply = async (): Promise<void> => {
@@ -255,6 +261,11 @@ function Review({ planned: { act, given, data } }: { readonly planned: Planned }
             void apply();
           }}
         >
+          {question === '' ? null : (
+            <p>
+              <Said text={question} />
+            </p>
+          )}
           {word === '' ? null : (
             <label>
               {words.typeToConfirm(word)}{' '}
@@ -278,7 +289,14 @@ function Review({ planned: { act, given, data } }: { readonly planned: Planned }
       ) : problem === null ? null : (
         <Problem cause={problem} />
       )}
-      {job === '' ? null : <JobSheet id={job} />}
+      {job === '' ? null : (
+        <>
+          <JobState id={job} />
+          <p>
+            <a href={hashOf({ screen: 'jobs', name: job })}>{words.jobLink}</a>
+          </p>
+        </>
+      )}
     </section>
   );
 }

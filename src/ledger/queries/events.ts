@@ -40,16 +40,29 @@ const eventOfRow = ({ id, at, ...kept }: EventRow): RecordedEvent => ({
   ...readEvent(kept),
 });
 
+export interface EventFilter {
+  readonly account?: string;
+  readonly host?: string;
+  /** How their kinds begin: small letters and hyphens. */
+  readonly kind?: string;
+}
+
 /** Newest first. */
-export async function readEvents(db: LedgerDb, limit: number): Promise<RecordedEvent[]> {
-  const rows = await db
+export async function readEvents(
+  db: LedgerDb,
+  limit: number,
+  { account, host, kind }: EventFilter = {},
+): Promise<RecordedEvent[]> {
+  let query = db
     .selectFrom('events')
     .selectAll()
     .orderBy('at', 'desc')
     .orderBy('id', 'desc')
-    .limit(limit)
-    .execute();
-  return rows.map(eventOfRow);
+    .limit(limit);
+  if (account !== undefined) query = query.where('account', '=', account);
+  if (host !== undefined) query = query.where('host', '=', host);
+  if (kind !== undefined) query = query.where('kind', 'like', `${kind}%`);
+  return (await query.execute()).map(eventOfRow);
 }
 
 /** Those recorded after the one with this id, oldest first. */

@@ -134,7 +134,7 @@ async function stream(
   if (id !== undefined && !/^\d{1,15}$/.test(String(id)))
     throw refusal(400, 'cursor', 'Last-Event-ID is not one of ours.', 'Leave it out to begin now.');
   const after = id === undefined ? null : Number(id);
-  await streams.add(reply.raw, after, tokenOf(request).hosts);
+  await streams.add(reply.raw, after, tokenOf(request));
   return reply.hijack();
 }
 

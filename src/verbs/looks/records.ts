@@ -1,3 +1,4 @@
+import { FleetError } from '../../model/errors.ts';
 import { openMoveData } from '../../workflows/hosts/ending-command.ts';
 import { lines, option } from '../input.ts';
 import { defineLook } from '../verb.ts';
@@ -60,18 +61,35 @@ export const events = defineLook({
   isWatchable: true,
   group: 'looks',
   summary: 'events of hosts and accounts, newest first',
-  input: { lines: lines('at most this many', { start: 50 }) },
+  input: {
+    account: option({ of: 'account', shown: 'account', words: 'only of this account' }),
+    host: option({ of: 'host', shown: 'name', words: 'only of this host' }),
+    kind: option({ shown: 'kind', words: 'only kinds that begin so, such as host or host-down' }),
+    lines: lines('at most this many', { start: 50 }),
+  },
   examples: [
     ['events', 'the last fifty'],
+    ['events --kind host-down', 'hosts that were found to be down'],
     ['events --lines 500 --json', 'more of them, for programs'],
   ],
   files: ['inventory', 'ledger'],
+  check({ kind = '' }) {
+    if (/^[a-z-]{0,100}$/.test(kind)) return;
+    throw new FleetError('usage', `--kind ${JSON.stringify(kind.slice(0, 100))} is no kind`, {
+      hint: 'kinds have small letters and hyphens; fleet schema lists them',
+    });
+  },
   async look({ ledger }, input) {
     const [{ readEvents }, { describedEvent }] = await Promise.all([
       import('../../ledger/queries/events.ts'),
       import('../../model/events/event.ts'),
     ]);
-    const found = await readEvents(ledger.db, input.lines);
+    const { lines: limit, account, host, kind } = input;
+    const found = await readEvents(ledger.db, limit, {
+      ...(account ? { account } : {}),
+      ...(host ? { host } : {}),
+      ...(kind ? { kind } : {}),
+    });
     return found.map(({ id, at, ...event }) => ({ id, at, ...describedEvent(event) }));
   },
   toJson: (rows) => ({

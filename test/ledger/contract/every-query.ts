@@ -135,7 +135,12 @@ export const calls: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>
   recordEvent: ({ db }) => events.recordEvent(db, { at: 1, kind: 'host-left-out', host: 'h' }),
   changeAccountState: ({ db }) =>
     events.changeAccountState(db, { account: 'a', host: 'h', state: 'held', reason: '' }, 1),
-  readEvents: ({ db }) => events.readEvents(db, 5),
+  readEvents: ({ db }) =>
+    Promise.all(
+      [{}, { account: 'a' }, { host: 'h', kind: 'host-' }].map((filter) =>
+        events.readEvents(db, 5, filter),
+      ),
+    ),
   readEventsAfter: ({ db }) => events.readEventsAfter(db, 1),
   readStateEvents: ({ db }) => events.readStateEvents(db),
   readGrants: ({ db }) => records.readGrants(db),
