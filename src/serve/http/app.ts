@@ -10,14 +10,15 @@ import { tokenOf } from '../tokens.ts';
 import { addAliases } from './aliases.ts';
 import { addDashboard, type DashboardFiles } from './dashboard.ts';
 import { addRoutes, type Services, uploadLimit } from './routes.ts';
+import { openUnread } from './unread.ts';
 
 export interface AppOptions {
   readonly db: LedgerDb;
-  readonly services: Omit<Services, 'tokenOf'>;
+  readonly services: Omit<Services, 'tokenOf' | 'unread'>;
   readonly dashboard: DashboardFiles;
   /** Requests of one token in a second, in the long run. */
   readonly rate: number;
-  /** A request has to be whole after so long, ms. */
+  /** A request has to be whole after so long, ms; its answer has to be taken in twice that. */
   readonly requestLimitMs: number;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
   readonly log: (entry: LogEntry) => void;
@@ -38,6 +39,8 @@ export type LogEntry =
 
 /** Bytes of a body; an act names accounts and hosts, and nothing long. */
 const bodyLimit = 262_144;
+/** Of all answers that clients have not taken yet. */
+const unreadBytes = 64 * 1024 * 1024;
 /** Connections at the same time; more wait in the backlog of the kernel. */
 const mostConnections = 2_000;
 /** Wrong tokens from one place in a second, in the long run: more are not even looked up. */
@@ -77,7 +80,8 @@ export function buildApp(fastify: MakeFastify, options: AppOptions): FastifyInst
   return app;
 }
 
-function guard(app: FastifyInstance, { db, services, dashboard, rate, log }: AppOptions): void {
+function guard(app: FastifyInstance, options: AppOptions): void {
+  const { db, services, dashboard, rate, requestLimitMs, log } = options;
   const rates = openRates({ perSecond: rate, burst: 2 * rate });
   const wrong = openRates(wrongTokens);
   const tokens = new WeakMap<FastifyRequest, ApiTokenRow>();
@@ -118,8 +122,9 @@ function guard(app: FastifyInstance, { db, services, dashboard, rate, log }: App
     if (row === undefined) throw new Error('a request without a token came this far');
     return row;
   };
-  addRoutes(app, { ...services, tokenOf: owner });
-  addAliases(app, { ...services, tokenOf: owner });
+  const unread = openUnread({ bytes: unreadBytes, limitMs: 2 * requestLimitMs });
+  addRoutes(app, { ...services, unread, tokenOf: owner });
+  addAliases(app, { ...services, unread, tokenOf: owner });
   addDashboard(app, dashboard);
 }
 

@@ -10,6 +10,7 @@ import { refusal } from '../problem.ts';
 import type { RunPool } from '../run-pool.ts';
 import type { Streams } from '../stream.ts';
 import { type Asked, askedIn, canonical, type Query } from './read-query.ts';
+import type { Unread } from './unread.ts';
 
 export interface Services {
   readonly offers: readonly Offer[];
@@ -19,6 +20,7 @@ export interface Services {
   readonly plans: Plans;
   readonly jobs: Jobs;
   readonly streams: Streams;
+  readonly unread: Unread;
   /** Whether the ledger can be read. */
   readonly isHealthy: () => Promise<boolean>;
   /** Whose request it is; judged before its body is read. */
@@ -71,9 +73,8 @@ export async function sendLook(
   asked: Asked,
 ): Promise<FastifyReply> {
   const { answer, atMs } = await look(services, request, verb, asked.input);
-  return aged(reply, atMs)
-    .type(json)
-    .send(pageOfAnswer(answer, asked.cursor, asked.size));
+  const page = pageOfAnswer(answer, asked.cursor, asked.size);
+  return services.unread.send(aged(reply, atMs).type(json), page);
 }
 
 const keyForm = /^[\x21-\x7e]{1,200}$/;
@@ -139,13 +140,13 @@ async function stream(
 }
 
 function addJobs(app: FastifyInstance, services: Services): void {
-  const { jobs } = services;
+  const { jobs, unread } = services;
   for (const url of pathsOf('/v1/jobs')) {
     app.get<{ Querystring: Query }>(url, async (request, reply) => {
       const asked = askedIn(request.query, {});
       const entries = await jobs.list(callerOf(request, services));
       const answer = { head: { version: 1 }, lists: { jobs: listOf(entries) }, plan: null };
-      return reply.type(json).send(pageOfAnswer(answer, asked.cursor, asked.size));
+      return unread.send(reply.type(json), pageOfAnswer(answer, asked.cursor, asked.size));
     });
     app.get<{ Params: { id: string } }>(`${url}/:id`, async (request, reply) => {
       const job = await jobs.find(request.params.id, callerOf(request, services));
@@ -206,7 +207,8 @@ async function sendMetrics(services: Services, request: FastifyRequest, reply: F
   const { answer, atMs } = await look(services, request, 'metrics', {});
   const { metrics } = answer.head;
   const text = typeof metrics === 'string' ? metrics : '';
-  return aged(reply, atMs).type('text/plain; version=0.0.4; charset=utf-8').send(text);
+  const typed = aged(reply, atMs).type('text/plain; version=0.0.4; charset=utf-8');
+  return services.unread.send(typed, Buffer.from(text));
 }
 
 export function addRoutes(app: FastifyInstance, services: Services): void {

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { Kysely, SqliteDialect, sql } from 'kysely';
+import { CompiledQuery, Kysely, SqliteDialect, sql } from 'kysely';
 import { FleetError } from '../../../model/errors.ts';
 import { octal } from '../../../model/file-trust.ts';
 import { makeFolder } from '../../../surroundings/make-folder.ts';
@@ -55,13 +55,16 @@ const engineOn = (db: Kysely<LedgerSchema>, path: string): Engine => ({
     const { bavail, bsize } = statfsSync(dirname(path));
     return bavail * bsize;
   },
-  snapshot: (act) => db.transaction().execute(act),
+  snapshot: (act) => db.transaction().setAccessMode('read only').execute(act),
   copyTo: (to) => copySqlite(db, path, to),
   clockAheadMs: async () => 0,
   markMoved: (within, mark) => writeMark(within, { moved_to: mark, arriving_from: null }),
 });
 
 /**
+ * A transaction takes its turn to write when it begins: one that read first, and found another
+ * program's write in between, would be refused at once however long it may wait (SQLITE_BUSY).
+ *
  * SQLite itself ends a transaction that finds the disk full, and refuses to end it once more: that
  * would hide what went wrong.
  */
@@ -70,6 +73,10 @@ function dialectOf(database: Database.Database): SqliteDialect {
   const createDriver = dialect.createDriver.bind(dialect);
   dialect.createDriver = () => {
     const driver = createDriver();
+    driver.beginTransaction = async (connection, { accessMode }) => {
+      const begin = accessMode === 'read only' ? 'begin' : 'begin immediate';
+      await connection.executeQuery(CompiledQuery.raw(begin));
+    };
     const rollback = driver.rollbackTransaction.bind(driver);
     driver.rollbackTransaction = async (connection) => {
       if (database.inTransaction) await rollback(connection);
