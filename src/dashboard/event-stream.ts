@@ -12,8 +12,8 @@ const mostOfEntry = 262_144;
 
 /**
  * Reads server-sent events (WHATWG HTML, 9.2) from text that comes in pieces: each call gives the
- * entries that are whole by then. Comments, and entries that are no JSON object, are passed over; an
- * id without data is where to go on.
+ * entries that are whole by then. Comments, and entries that are no JSON object, are passed over;
+ * an id without data is where to go on.
  */
 export function entryReader(): (piece: string) => readonly Heard[] {
   let rest = '';

@@ -74,6 +74,15 @@ export function loseLastCommit(path: string): boolean {
 
 const writes = /^\s*(?:insert|update|delete|with)\b/i;
 
+type TransactionAct = 'begin' | 'commit' | 'rollback';
+
+const acts: Readonly<Record<string, TransactionAct>> = {
+  begin: 'begin',
+  'begin immediate': 'begin',
+  commit: 'commit',
+  rollback: 'rollback',
+};
+
 /** As far as the ledger uses a database. */
 class Connection {
   readonly #file: LedgerFile;
@@ -86,8 +95,8 @@ class Connection {
 
   prepare(sql: string): unknown {
     const { database, statements } = this.#file;
-    if (sql === 'begin' || sql === 'commit' || sql === 'rollback')
-      return { reader: false, run: () => this.#take(sql) };
+    const act = acts[sql];
+    if (act !== undefined) return { reader: false, run: () => this.#take(act) };
     // The same statement is compiled once: a schedule makes hundreds of the same few queries.
     const known = statements.get(sql) ?? database.prepare(sql);
     statements.set(sql, known);
@@ -107,7 +116,7 @@ class Connection {
     return result;
   }
 
-  #take(act: 'begin' | 'commit' | 'rollback'): { changes: number; lastInsertRowid: number } {
+  #take(act: TransactionAct): { changes: number; lastInsertRowid: number } {
     if (act === 'begin') beginStep(this.#file);
     else if (act === 'commit') this.#file.isLastOpen = true;
     else this.#file.database.exec(takeBack);
