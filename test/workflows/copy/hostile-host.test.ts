@@ -35,7 +35,10 @@ test('names that lead out, repeat, lie nowhere, are too long, too deep or too ma
   expect(listed('p 644 0 pipe')).toMatchObject({ kind: 'refused' });
   expect(readListing(Buffer.from([102, 255, 0])).kind).toBe('refused');
   const many = Array.from({ length: 50_001 }, (_, index) => `f 644 1 ${index}`);
-  expect(listed(...many)).toMatchObject({ kind: 'refused' });
+  const asCut = Buffer.from(`${['folder', ...many].join('\0')}\0`);
+  for (const read of [listed(...many), readListing(asCut), readListing(Buffer.alloc(2 ** 24))])
+    expect(read).toMatchObject({ problems: [expect.stringContaining('more than 50000 files')] });
+  expect(listed(...many.slice(1))).toMatchObject({ kind: 'listing' });
 });
 
 test('names of every kind are taken as they are, without setuid, folders first; links are listed', () => {
