@@ -309,7 +309,9 @@ describe.skipIf(missingSshd !== null)('fleet cp', () => {
     mkdirSync(join(there, 'site'));
     writeFileSync(join(there, 'site', 'b'), 'former');
     const running = ask([site, `far:${there}/`]);
-    for (let tries = 0; leftovers().length === 0 && tries < 2_000; tries += 1) await sleep(2);
+    // The small one is whole, the large one is on its way.
+    const isUnderWay = () => existsSync(join(there, 'site', 'a')) && leftovers().length > 0;
+    for (let tries = 0; !isUnderWay() && tries < 10_000; tries += 1) await sleep(2);
     proxy.reset();
     const end = await running;
     expect(end.errors.map(({ code }) => code)).toEqual(['ssh-lost']);
