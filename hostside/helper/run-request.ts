@@ -189,7 +189,11 @@ const runLocked = async (
       return { ok: false, refusal: 'authority', message: 'a newer run has taken over this host' };
     // `fleet uninstall` takes it away under the same lock, once the host owns nothing.
     if (lstatSync(world.places.current, { throwIfNoEntry: false }) === undefined)
-      return { ok: false, refusal: 'state', message: 'fleet has been taken off this host' };
+      return {
+        ok: false,
+        refusal: 'state',
+        message: 'fleet has been taken off this host; fleet init brings it back',
+      };
     return await runKeyed(act, hostWorld);
   } catch (error) {
     return failed(error);

@@ -22,6 +22,10 @@ export interface UnitFacts {
   readonly statusText: string;
 }
 
+/** Nothing of it is started, running or being stopped; it may have left something behind. */
+export const isIdle = ({ activeState }: Pick<UnitFacts, 'activeState'>): boolean =>
+  activeState === 'inactive' || activeState === 'failed';
+
 /**
  * The port to systemd: {@link systemdUnits}, and a model of it in tests and the simulator. Throws
  * Error when systemd refuses.

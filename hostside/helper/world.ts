@@ -9,7 +9,7 @@ import { accountPath, epochPath, type Places } from '../machine/places.ts';
 import type { ActReply, ActResult, AuthorityStamp } from '../protocol/host-acts.ts';
 import { countCgroup, defaultControlGroup } from './processes.ts';
 import { runLockHolder } from './run-lock.ts';
-import type { UnitFacts, Units } from './units.ts';
+import { isIdle, type UnitFacts, type Units } from './units.ts';
 
 /** What every act of the helper works on. */
 export interface HostWorld {
@@ -81,14 +81,15 @@ export const readFacts = (
   const { places } = world;
   syncClaims(places, [keyId]);
   const unit = world.units.show(keyId);
-  const isIdle = unit.activeState === 'inactive' || unit.activeState === 'failed';
   const facts: HostFacts = {
     instanceId: world.instanceId,
     bootId: world.bootId,
     verdict: readBootVerdict(places),
     staged: readStaged(places, keyId),
     running:
-      !isIdle || countProcesses(places, keyId, unit) > 0 || runLockHolder(places, keyId) !== null,
+      !isIdle(unit) ||
+      countProcesses(places, keyId, unit) > 0 ||
+      runLockHolder(places, keyId) !== null,
     authority: world.authority,
     now: world.now().toISOString(),
   };

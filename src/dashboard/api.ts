@@ -44,6 +44,10 @@ export interface Api {
 
 /** Of one page; the API gives no more. */
 const pageSize = 1_000;
+/** Pages of one look: more entries than any fleet has are not kept in a browser. */
+const mostPages = 200;
+/** How long {@link Api.act} waits for its job, and between two looks at it, ms. */
+const actWait = { mostMs: 120_000, lookMs: 500 } as const;
 
 /** For Idempotency-Key: the same again for the same plan does nothing twice. */
 export const newKey = (): string =>
@@ -84,7 +88,11 @@ export function openApi(token: string): Api {
     get,
     getAll: async (path, query = {}, signal) => {
       const pages = [await get(path, { ...query, page: pageSize }, signal)];
-      for (let next = nextOf(pages); next !== null; next = nextOf(pages))
+      for (
+        let next = nextOf(pages);
+        next !== null && pages.length < mostPages;
+        next = nextOf(pages)
+      )
         pages.push(await get(path, { ...query, page: pageSize, cursor: next }, signal));
       return joined(pages);
     },
@@ -95,12 +103,14 @@ export function openApi(token: string): Api {
       if (typeof apply !== 'string') return;
       const key = newKey();
       const begun = await post(apply.slice(1), {}, key);
-      for (;;) {
-        const { data } = await get(`v1/jobs/${textOf(begun.data.job)}`);
+      const job = textOf(begun.data.job);
+      for (let waitedMs = 0; waitedMs < actWait.mostMs; waitedMs += actWait.lookMs) {
+        const { data } = await get(`v1/jobs/${job}`);
         if (data.state === 'done') return;
         if (data.state !== 'running') throw new ApiProblem(500, recordOf(data.problem));
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await new Promise((resolve) => setTimeout(resolve, actWait.lookMs));
       }
+      throw new ApiProblem(504, { detail: 'It is still at work.', hint: `#/jobs/${job}` });
     },
     listen: async (last, signal) => {
       const headers: Record<string, string> = last === null ? {} : { 'last-event-id': last };

@@ -1,6 +1,6 @@
 import { createContext } from 'preact';
-import { useContext } from 'preact/hooks';
-import type { Api } from './api.ts';
+import { useContext, useState } from 'preact/hooks';
+import { type Api, ApiProblem } from './api.ts';
 import type { Entry } from './event-stream.ts';
 import type { Route } from './route.ts';
 import type { Language, Words } from './words.ts';
@@ -26,4 +26,22 @@ export function useDesk(): Desk {
   const desk = useContext(DeskContext);
   if (desk === null) throw new Error('a screen outside of the desk');
   return desk;
+}
+
+export const errorOf = (cause: unknown): Error =>
+  cause instanceof Error ? cause : new Error(String(cause));
+
+/** What went wrong with something that was asked for; a token that has ended signs out. */
+export function useTrouble(): {
+  readonly problem: Error | null;
+  readonly fail: (cause: unknown) => void;
+  readonly clear: () => void;
+} {
+  const { signOut } = useDesk();
+  const [problem, setProblem] = useState<Error | null>(null);
+  const fail = (cause: unknown): void => {
+    if (cause instanceof ApiProblem && cause.status === 401) signOut(true);
+    else setProblem(errorOf(cause));
+  };
+  return { problem, fail, clear: () => setProblem(null) };
 }

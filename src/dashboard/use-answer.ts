@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Answer, type Api, ApiProblem } from './api.ts';
 import { type Asker, openAsker } from './asker.ts';
-import { useDesk } from './context.ts';
+import { errorOf, useDesk } from './context.ts';
 
 export interface Asked {
   /** The last one that came; an older one stays while a newer one is on its way. */
@@ -30,7 +30,7 @@ export function useAnswer(
       got: (answer) => setAsked({ key, answer, problem: null }),
       failed: (cause) => {
         if (cause instanceof ApiProblem && cause.status === 401) return signOut(true);
-        const problem = cause instanceof Error ? cause : new Error(String(cause));
+        const problem = errorOf(cause);
         setAsked((before) => ({ key, answer: before.key === key ? before.answer : null, problem }));
       },
     });

@@ -298,7 +298,7 @@ export class Controller {
     const rows = await listHosts(context.ledger.db);
     const isReturning =
       rows.some((row) => row.name === name && row.destroyed_at !== null) && !programs.isBefore;
-    const met = isReturning ? await meetDestroyed(context, await begin(), hosts) : [];
+    const met = isReturning ? await meetDestroyed(context, await begin(), hosts, true) : [];
     const remote = this.#remotes.get(name);
     await remote?.connect();
     await remote?.step('init release', (host) => host.putPrograms(programs));

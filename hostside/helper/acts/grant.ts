@@ -10,7 +10,7 @@ import { removeOlderEpochs } from '../older-epochs.ts';
 import { accountUsers } from '../processes.ts';
 import { makeRunLock } from '../run-lock.ts';
 import { forgetStandstill } from '../standstill.ts';
-import type { UnitFacts } from '../units.ts';
+import { isIdle, type UnitFacts } from '../units.ts';
 import {
   type ActOutcome,
   done,
@@ -106,18 +106,15 @@ const startOwned = (world: HostWorld, claim: Claim, unit: UnitFacts): ActOutcome
 };
 
 /**
- * systemd starts an account that bin/fleet-quota has ended once more, to be refused by
- * bin/fleet-run. A start that comes meanwhile would be merged with that run and refused with it, so
- * that run ends first, while nothing can pass. Gives the unit as it is then.
+ * After bin/fleet-quota has ended an account, systemd tries it once more, and bin/fleet-run refuses
+ * that run. systemd would merge an operator's start with it, and both would be refused: so that run
+ * is stopped first, while the mark still lets nothing pass. Gives the unit as it is then.
  */
 const withoutEndedRun = (world: HostWorld, keyId: string, unit: UnitFacts): UnitFacts => {
   if (isIdle(unit) || !existsSync(join(world.places.overQuota, keyId))) return unit;
   stopUnit(world, keyId, unit);
   return world.units.show(keyId);
 };
-
-const isIdle = ({ activeState }: UnitFacts): boolean =>
-  activeState === 'inactive' || activeState === 'failed';
 
 /**
  * A process of the account that has outlived its unit may still be connected (docs/exclusivity.md,

@@ -8,7 +8,7 @@ import type { HostAct } from '../../protocol/host-acts.ts';
 import { accountUsers, countLeft, recordUser } from '../processes.ts';
 import { runLockHolder } from '../run-lock.ts';
 import { settleLeftMs } from '../settle.ts';
-import type { UnitFacts } from '../units.ts';
+import { isIdle, type UnitFacts } from '../units.ts';
 import {
   type ActOutcome,
   countProcesses,
@@ -162,8 +162,7 @@ export const whatIsLeft = (
   { before, now }: { readonly before: UnitFacts; readonly now: UnitFacts },
   users: readonly number[] | null,
 ): string | null => {
-  if (now.activeState !== 'inactive' && now.activeState !== 'failed')
-    return `the unit is still ${now.activeState}`;
+  if (!isIdle(now)) return `the unit is still ${now.activeState}`;
   const inGroup = Math.max(
     countProcesses(places, keyId, before),
     countProcesses(places, keyId, now),

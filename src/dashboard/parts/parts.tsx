@@ -5,7 +5,7 @@ import { markOf } from '../../report/marks.ts';
 import { ApiProblem } from '../api.ts';
 import { useDesk } from '../context.ts';
 import { hashOf } from '../route.ts';
-import { type Facts, seen, textIn } from '../shapes.ts';
+import { type Facts, numberIn, seen, textIn } from '../shapes.ts';
 import type { Asked } from '../use-answer.ts';
 import { spanWords } from '../words.ts';
 
@@ -191,7 +191,7 @@ export function ScoreBar({ of }: { readonly of: Facts | undefined }) {
   if (of === undefined) return null;
   let from = 0;
   const bars = parts.map((part) => {
-    const width = Math.max(0, Number(of[part] ?? 0));
+    const width = Math.max(0, numberIn(of, part) ?? 0);
     const bar = { part, from, width };
     from += width;
     return bar;

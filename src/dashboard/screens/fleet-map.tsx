@@ -1,7 +1,16 @@
 import { useMemo, useState } from 'preact/hooks';
 import { markOf } from '../../report/marks.ts';
 import { useDesk } from '../context.ts';
-import { Age, Errors, HostLink, percent, points, Said, Sheet } from '../parts/parts.tsx';
+import {
+  AccountLink,
+  Age,
+  Errors,
+  HostLink,
+  percent,
+  points,
+  Said,
+  Sheet,
+} from '../parts/parts.tsx';
 import { hashOf } from '../route.ts';
 import { type Facts, listIn, momentIn, numberIn, seen, textIn } from '../shapes.ts';
 import { useAnswer } from '../use-answer.ts';
@@ -148,9 +157,7 @@ export function FleetMap() {
           <ul class="names">
             {homeless.slice(0, 500).map((account) => (
               <li key={textIn(account, 'name')}>
-                <a href={hashOf({ screen: 'accounts', name: textIn(account, 'name') })}>
-                  <Said text={textIn(account, 'name')} />
-                </a>{' '}
+                <AccountLink name={textIn(account, 'name')} />{' '}
                 <small>{textIn(account, 'state')}</small>
               </li>
             ))}

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiProblem } from '../api.ts';
-import { useDesk } from '../context.ts';
+import { useDesk, useTrouble } from '../context.ts';
 import { AccountLink, Age, HostLink, Problem, Said, Sheet, Table } from '../parts/parts.tsx';
 import { hashOf } from '../route.ts';
 import { type Facts, factsIn, listIn, momentIn, textIn, textsIn } from '../shapes.ts';
@@ -20,9 +20,9 @@ export function JobSheet() {
 
 /** An act that goes on: what it does, until it has ended. */
 export function JobState({ id }: { readonly id: string }) {
-  const { api, words, signOut } = useDesk();
+  const { api, words } = useDesk();
   const [job, setJob] = useState<Facts | null>(null);
-  const [problem, setProblem] = useState<Error | null>(null);
+  const { problem, fail, clear } = useTrouble();
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isGone = false;
@@ -31,13 +31,12 @@ export function JobState({ id }: { readonly id: string }) {
         const { data } = await api.get(`v1/jobs/${encodeURIComponent(id)}`);
         if (isGone) return;
         setJob(data);
-        setProblem(null);
+        clear();
         if (textIn(data, 'state') !== 'running') return;
       } catch (cause) {
         if (isGone) return;
-        if (cause instanceof ApiProblem && cause.status === 401) return signOut(true);
-        setProblem(cause instanceof Error ? cause : new Error(String(cause)));
-        if (cause instanceof ApiProblem && cause.status === 404) return;
+        fail(cause);
+        if (cause instanceof ApiProblem && (cause.status === 401 || cause.status === 404)) return;
       }
       timer = setTimeout(ask, 1_000);
     };

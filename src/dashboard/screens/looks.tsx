@@ -2,8 +2,7 @@
 import { useState } from 'preact/hooks';
 import { trendChart } from '../../report/trend-chart.ts';
 import { silenceBody, silenceSpans } from '../acts.ts';
-import { ApiProblem } from '../api.ts';
-import { useDesk } from '../context.ts';
+import { useDesk, useTrouble } from '../context.ts';
 import {
   AccountLink,
   Age,
@@ -50,18 +49,12 @@ function useAct(): {
   readonly problem: Error | null;
   readonly isDone: boolean;
 } {
-  const { api, signOut } = useDesk();
-  const [problem, setProblem] = useState<Error | null>(null);
+  const { api } = useDesk();
+  const { problem, fail, clear } = useTrouble();
   const [isDone, setDone] = useState(false);
   const act = async (path: string, body: unknown): Promise<void> => {
-    setProblem(null);
-    try {
-      await api.act(path, body);
-      setDone(true);
-    } catch (cause) {
-      if (cause instanceof ApiProblem && cause.status === 401) return signOut(true);
-      setProblem(cause instanceof Error ? cause : new Error(String(cause)));
-    }
+    clear();
+    await api.act(path, body).then(() => setDone(true), fail);
   };
   return { act, problem, isDone };
 }
@@ -143,7 +136,10 @@ export function AlertsSheet() {
             { head: words.state, of: (row) => textIn(row, 'state') },
             { head: words.since, of: (row) => <Age at={momentIn(row, 'since')} /> },
             { head: words.reason, of: (row) => <Said text={textIn(row, 'reason')} /> },
-            { head: words.silence, of: (row) => <Silencer alert={textIn(row, 'key')} /> },
+            {
+              head: words.silence,
+              of: (row) => <Silencer key={textIn(row, 'key')} alert={textIn(row, 'key')} />,
+            },
           ]}
         />
       )}

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { ActName } from '../acts.ts';
 import type { Answer } from '../api.ts';
-import { useDesk } from '../context.ts';
+import { useDesk, useTrouble } from '../context.ts';
 import {
   AccountLink,
   Age,
@@ -155,12 +155,10 @@ function Why({ decision }: { readonly decision: Facts | undefined }) {
 function Silence({ account }: { readonly account: string }) {
   const { api, words } = useDesk();
   const [answer, setAnswer] = useState<Answer | null>(null);
-  const [problem, setProblem] = useState<Error | null>(null);
+  const { problem, fail, clear } = useTrouble();
   const ask = (): void => {
-    setProblem(null);
-    api.get('v1/why-silent', { account }).then(setAnswer, (cause: unknown) => {
-      setProblem(cause instanceof Error ? cause : new Error(String(cause)));
-    });
+    clear();
+    api.get('v1/why-silent', { account }).then(setAnswer, fail);
   };
   const data = answer?.data;
   return (

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type ActName, acts, type FieldName, isAct } from '../acts.ts';
 import { ApiProblem, newKey } from '../api.ts';
-import { useDesk } from '../context.ts';
+import { useDesk, useTrouble } from '../context.ts';
 import {
   AccountLink,
   Errors,
@@ -21,8 +21,6 @@ interface Planned {
   readonly given: Readonly<Partial<Record<FieldName, string>>>;
   readonly data: Facts;
 }
-
-const errorOf = (cause: unknown): Error => (cause instanceof Error ? cause : new Error(`${cause}`));
 
 /** Fields that the form of an act has; what they hold is a part of the link. */
 function Field({ name, value }: { readonly name: FieldName; readonly value: string }) {
@@ -46,30 +44,29 @@ function Field({ name, value }: { readonly name: FieldName; readonly value: stri
 
 /** Choose an act, plan it, look at it, apply that very plan. */
 export function PlanSheet() {
-  const { api, words, route, signOut } = useDesk();
+  const { api, words, route } = useDesk();
   const { query } = route;
   const act: ActName = isAct(query.act ?? '') ? (query.act as ActName) : 'rebalance';
   const [planned, setPlanned] = useState<Planned | null>(null);
-  const [problem, setProblem] = useState<Error | null>(null);
+  const { problem, fail, clear } = useTrouble();
   const [isBusy, setBusy] = useState(false);
   // Another link is another plan.
   useEffect(() => {
     setPlanned(null);
-    setProblem(null);
+    clear();
   }, [JSON.stringify(query)]);
   const plan = async (form: HTMLFormElement): Promise<void> => {
     const given = Object.fromEntries(
       [...new FormData(form)].map(([name, value]) => [name, String(value).trim()]),
     );
     setBusy(true);
-    setProblem(null);
+    clear();
     setPlanned(null);
     try {
       const { data } = await api.post(`v1/${acts[act].path}`, acts[act].body(given));
       setPlanned({ act, given, data });
     } catch (cause) {
-      if (cause instanceof ApiProblem && cause.status === 401) signOut(true);
-      else setProblem(errorOf(cause));
+      fail(cause);
     } finally {
       setBusy(false);
     }
@@ -222,10 +219,10 @@ function Summary({ data }: { readonly data: Facts }) {
 
 /** The plan as it will be applied, and the way to do it. */
 function Review({ planned: { act, given, data } }: { readonly planned: Planned }) {
-  const { api, words, signOut } = useDesk();
+  const { api, words } = useDesk();
   const [typed, setTyped] = useState('');
   const [job, setJob] = useState('');
-  const [problem, setProblem] = useState<Error | null>(null);
+  const { problem, fail, clear } = useTrouble();
   const [isBusy, setBusy] = useState(false);
   // The same key again for the same plan: a second click or a lost answer does nothing twice.
   const [key] = useState(newKey);
@@ -235,13 +232,12 @@ function Review({ planned: { act, given, data } }: { readonly planned: Planned }
   const word = confirms === undefined ? '' : (given[confirms] ?? '');
   const apply = async (): Promise<void> => {
     setBusy(true);
-    setProblem(null);
+    clear();
     try {
       const answer = await api.post(`v1/plans/${planId}/apply`, {}, key);
       setJob(textIn(answer.data, 'job'));
     } catch (cause) {
-      if (cause instanceof ApiProblem && cause.status === 401) signOut(true);
-      else setProblem(errorOf(cause));
+      fail(cause);
     } finally {
       setBusy(false);
     }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { FleetError } from '../../model/errors.ts';
+import { systemWords } from '../../surroundings/system-error.ts';
 
 const files = {
   '/': { name: 'index.html', type: 'text/html; charset=utf-8' },
@@ -30,9 +31,13 @@ const headers = {
 export async function readDashboard(root: string): Promise<DashboardFiles> {
   const read = ({ name }: (typeof files)[Path]): Promise<Buffer> =>
     readFile(join(root, 'dist', 'dashboard', name)).catch((cause: unknown) => {
-      throw new FleetError('usage', `the dashboard is not built: ${String(cause)}`, {
-        hint: 'in a checkout: npm run build',
-      });
+      throw new FleetError(
+        'usage',
+        `the dashboard's ${name} cannot be read: ${systemWords(cause).said}`,
+        {
+          hint: 'in a checkout: npm run build; a package that lacks it has to be installed again',
+        },
+      );
     });
   const [page, script, style] = await Promise.all([
     read(files['/']),

@@ -15,12 +15,14 @@ export function openUnread({ bytes, limitMs }: UnreadLimits): Unread {
   let unread = 0;
   return {
     send: (reply, body) => {
+      const { raw } = reply;
+      // Its client left while the answer was made: nothing waits, and no end will be told.
+      if (raw.destroyed) return reply.send(body);
       if (unread + body.length > bytes)
         throw refusal(503, 'busy', 'Too many answers wait for clients that do not read.', hint, {
           'retry-after': '5',
         });
       unread += body.length;
-      const { raw } = reply;
       const timer = setTimeout(() => raw.destroy(), limitMs);
       raw.once('close', () => {
         unread -= body.length;

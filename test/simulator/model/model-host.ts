@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { claimedKeyIds, readClaim } from '../../../hostside/claims/claim-file.ts';
+import { isIdle } from '../../../hostside/helper/units.ts';
 import { readBootVerdict } from '../../../hostside/machine/boot.ts';
 import { bootIdentity } from '../../../hostside/machine/boot-identity.ts';
 import { fsyncDirectory } from '../../../hostside/machine/durable-file.ts';
@@ -306,11 +307,9 @@ export class ModelHost implements Machine {
   }
 
   #isGone(keyId: string): boolean {
-    const { activeState } = this.units.show(keyId);
     const { claim, fault } = readClaim(this.places, keyId);
-    const isIdle = activeState === 'inactive' || activeState === 'failed';
     const isClosed = claim === null || claim.state === 'released' || claim.state === 'revoked';
-    return isIdle && fault === null && isClosed;
+    return isIdle(this.units.show(keyId)) && fault === null && isClosed;
   }
 
   /** The rest of `fleet uninstall`; claims stay as tombstones unless they are forgotten. */

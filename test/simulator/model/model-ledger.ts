@@ -93,6 +93,11 @@ class Connection {
     this.#file = file;
   }
 
+  /** As the shipped driver asks it before it rolls back (src/ledger/engines/sqlite). */
+  get inTransaction(): boolean {
+    return this.#isWithin;
+  }
+
   prepare(sql: string): unknown {
     const { database, statements } = this.#file;
     const act = acts[sql];
